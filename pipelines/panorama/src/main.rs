@@ -1,0 +1,2 @@
+//! The `panorama` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! panorama-patient-360

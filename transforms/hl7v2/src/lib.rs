@@ -1,0 +1,1 @@
+//! panorama-hl7v2
