@@ -1,7 +1,5 @@
 //! Allergies and intolerances (FHIR R4 AllergyIntolerance; HL7 v2 AL1, IAM).
 
-use super::fact_table;
-
 fact_table! {
     "allergies", id: "allergy_id", doc: "One row per allergy or intolerance.",
     date: Some(RECORDED_AT), end: None;

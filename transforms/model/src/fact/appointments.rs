@@ -1,7 +1,5 @@
 //! Appointments (FHIR R4 Appointment; HL7 v2 SIU SCH/AIS; Tuva `appointment`).
 
-use super::fact_table;
-
 fact_table! {
     "appointments", id: "appointment_id", doc: "One row per appointment, as last told, with how it ended.",
     date: Some(START_AT), end: Some(END_AT);

@@ -1,7 +1,5 @@
 //! Diagnoses and problems (FHIR R4 Condition; HL7 v2 DG1, PRB).
 
-use super::fact_table;
-
 fact_table! {
     "conditions", id: "condition_id", doc: "One row per diagnosis or problem of a person.",
     date: Some(RECORDED_AT), end: Some(ABATEMENT_AT);

@@ -1,7 +1,5 @@
 //! Permissions: per channel and purpose (FHIR R4 Consent; unsubscribe and STOP events).
 
-use super::fact_table;
-
 fact_table! {
     "consent", id: "consent_id", doc: "One row per statement of permission or refusal.",
     date: Some(EFFECTIVE_AT), end: Some(EXPIRES_AT);

@@ -1,7 +1,5 @@
 //! Insurance (FHIR R4 Coverage; HL7 v2 IN1/IN2).
 
-use super::fact_table;
-
 fact_table! {
     "coverage", id: "coverage_id", doc: "One row per insurance coverage of a person.",
     date: Some(START_AT), end: Some(END_AT);

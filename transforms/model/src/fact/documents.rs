@@ -1,7 +1,5 @@
 //! Clinical documents (FHIR R4 DocumentReference; HL7 v2 TXA, MDM).
 
-use super::fact_table;
-
 fact_table! {
     "documents", id: "document_id", doc: "One row per clinical document: what it is and where it lies, not its text.",
     date: Some(CREATED_AT), end: None;

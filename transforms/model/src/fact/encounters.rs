@@ -1,7 +1,5 @@
 //! Visits: one row per encounter (FHIR R4 Encounter; HL7 v2 PV1/PV2; Tuva `encounter`).
 
-use super::fact_table;
-
 fact_table! {
     "encounters", id: "encounter_id", doc: "One row per encounter (visit, stay) of a person.",
     date: Some(START_AT), end: Some(END_AT);

@@ -1,7 +1,5 @@
 //! Immunizations (FHIR R4 Immunization; HL7 v2 VXU RXA).
 
-use super::fact_table;
-
 fact_table! {
     "immunizations", id: "immunization_id", doc: "One row per vaccine given, refused or reported.",
     date: Some(OCCURRED_AT), end: None;

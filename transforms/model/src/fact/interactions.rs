@@ -1,7 +1,5 @@
 //! Touchpoints of every channel: calls, e-mails, SMS, web, social, mail.
 
-use super::fact_table;
-
 fact_table! {
     "interactions", id: "interaction_id", doc: "One row per touchpoint with a person, in or out, on any channel.",
     date: Some(EVENT_TIME), end: Some(ENDED_AT);

@@ -1,7 +1,5 @@
 //! Medication orders, statements, administrations (FHIR R4 MedicationRequest/Statement/Administration; HL7 v2 RXO, RXE, RXD, RXA).
 
-use super::fact_table;
-
 fact_table! {
     "medications", id: "medication_id", doc: "One row per medication order, statement, dispense or administration.",
     date: Some(AUTHORED_AT), end: Some(END_AT);

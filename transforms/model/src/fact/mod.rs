@@ -44,7 +44,7 @@ macro_rules! flag {
         true
     };
 }
-pub(crate) use {fact_table, flag};
+pub(crate) use flag;
 
 macro_rules! tables {
     ($($variant:ident $module:ident $number:literal,)*) => {

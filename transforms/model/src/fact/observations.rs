@@ -1,7 +1,5 @@
 //! Results, vital signs, social history (FHIR R4 Observation; HL7 v2 OBX under OBR).
 
-use super::fact_table;
-
 fact_table! {
     "observations", id: "observation_id", doc: "One row per observation: lab result, vital sign, survey answer.",
     date: Some(EFFECTIVE_AT), end: None;

@@ -1,7 +1,5 @@
 //! Procedures (FHIR R4 Procedure; HL7 v2 PR1).
 
-use super::fact_table;
-
 fact_table! {
     "procedures", id: "procedure_id", doc: "One row per procedure.",
     date: Some(PERFORMED_AT), end: Some(END_AT);

@@ -1,7 +1,5 @@
 //! Providers (NPPES; FHIR R4 Practitioner and PractitionerRole with an NPI): the evidence behind `provider_360`.
 
-use super::fact_table;
-
 fact_table! {
     "provider_360", id: "npi", doc: "One row per provider (NPI), from registry and directory feeds.",
     date: None, end: None;

@@ -1,7 +1,5 @@
 //! Referrals (FHIR R4 ServiceRequest; HL7 v2 REF RF1/PRD).
 
-use super::fact_table;
-
 fact_table! {
     "referrals", id: "referral_id", doc: "One row per referral or service request.",
     date: Some(ORDERED_AT), end: Some(EXPIRES_AT);
