@@ -1,1 +1,17 @@
-//! panorama-api
+//! The contracts between the pipeline and the outside: sources, the bus, state, tables.
+//!
+//! A connector moves bytes or batches and positions; it knows framing, never meaning. What the pipeline promises
+//! (INV-3, INV-4, INV-5) rests on what these traits promise, so each implementation passes the one conformance suite.
+
+mod bus;
+pub mod conformance;
+mod error;
+mod source;
+mod state;
+mod table;
+
+pub use bus::{Appended, Bus, DedupeKey, LogRecord, NewMessage, Offset, ReadLimits, SourcePosition};
+pub use error::{ConnectorError, ErrorClass, Result};
+pub use source::{Observer, Problem, Shutdown, Source, SourceContext};
+pub use state::{Space, StateBatch, StateRead, StateStore};
+pub use table::{Committed, PartitionMode, PartitionWrite, Table, TableDefinition, TableSink, TableStatus};

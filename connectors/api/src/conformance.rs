@@ -1,0 +1,1 @@
+//! The suite every implementation of the contracts passes.
