@@ -13,5 +13,5 @@ mod table;
 pub use bus::{Appended, Bus, DedupeKey, LogRecord, NewMessage, Offset, ReadLimits, SourcePosition};
 pub use error::{ConnectorError, ErrorClass, Result};
 pub use source::{Observer, Problem, Shutdown, Source, SourceContext};
-pub use state::{Space, StateBatch, StateRead, StateStore};
+pub use state::{Space, StateBatch, StateRead, StateStore, Visit};
 pub use table::{Committed, PartitionMode, PartitionWrite, Table, TableDefinition, TableSink, TableStatus};
