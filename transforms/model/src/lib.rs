@@ -3,12 +3,15 @@
 //! Every step of the data path speaks in these types. They hold data and the laws of combining it (versions, layers),
 //! never I/O (INV-1).
 
+pub mod attributes;
+pub mod csv;
 mod decode;
 pub mod fact;
 mod framing;
 mod id;
 mod identity_event;
 mod issue;
+pub mod json;
 mod layers;
 mod person;
 mod phi;

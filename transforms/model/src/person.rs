@@ -27,6 +27,26 @@ impl Sex {
             Self::Unknown => "unknown",
         }
     }
+
+    /// Reads the codes and words lists use: `F`, `female`, `M`, `O`, `X`, `U`. `None` where it is none of them.
+    pub fn parse(text: &str) -> Option<Self> {
+        const WORDS: &[(&str, Sex)] = &[
+            ("f", Sex::Female),
+            ("female", Sex::Female),
+            ("m", Sex::Male),
+            ("male", Sex::Male),
+            ("o", Sex::Other),
+            ("x", Sex::Other),
+            ("other", Sex::Other),
+            ("u", Sex::Unknown),
+            ("unknown", Sex::Unknown),
+        ];
+        let text = text.trim();
+        WORDS
+            .iter()
+            .find(|(word, _)| word.eq_ignore_ascii_case(text))
+            .map(|(_, sex)| *sex)
+    }
 }
 
 /// What a name is used for.
@@ -60,6 +80,29 @@ pub struct HumanName {
     pub prefix: Text,
     /// What it is used for.
     pub usage: NameUse,
+}
+
+impl HumanName {
+    /// Splits a name written as one: `Given Middle Family`, or `Family, Given Middle`.
+    pub fn from_full(text: &str) -> Self {
+        let (family, given) = match text.split_once(',') {
+            Some((family, given)) => (family.trim(), given.trim()),
+            None => {
+                let text = text.trim();
+                text.rsplit_once(char::is_whitespace)
+                    .map_or((text, ""), |(given, family)| (family, given.trim()))
+            }
+        };
+        let (given, middle) = given
+            .split_once(char::is_whitespace)
+            .map_or((given, ""), |(given, middle)| (given, middle.trim()));
+        Self {
+            family: family.into(),
+            given: given.into(),
+            middle: middle.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// What an address is used for.

@@ -169,6 +169,21 @@ impl PartialDate {
         }
     }
 
+    /// Reads `MM/DD/YYYY`, as US registries and forms write it.
+    pub fn parse_us(text: &str) -> Option<Self> {
+        let mut parts = text.trim().split('/');
+        let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() || year.len() != 4 {
+            return None;
+        }
+        Self::from_ymd(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
+    }
+
+    /// Reads what [`PartialDate::parse`] or [`PartialDate::parse_us`] reads.
+    pub fn parse_any(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| Self::parse_us(text))
+    }
+
     /// The whole date, if day and month are known.
     pub fn to_date(self) -> Option<Date> {
         Date::from_ymd(
@@ -283,6 +298,9 @@ mod tests {
         check("198013", None);
         check("80", None);
         check("born 1980", None);
+        assert_eq!(PartialDate::parse_us("2/29/1980"), PartialDate::parse("19800229"));
+        assert_eq!(PartialDate::parse_us("13/01/1980"), None);
+        assert_eq!(PartialDate::parse_us("1/1/80"), None);
     }
 
     #[test]

@@ -1,0 +1,200 @@
+//! JSON as feeds write it: any casing of keys, numbers as text, text as numbers. Reading never fails past the parse.
+
+use crate::{Reading, Text};
+use serde_json::Value;
+
+/// Parses one JSON text.
+///
+/// # Errors
+/// The [`Reading::Unreadable`] `json_invalid` with line and column, where the bytes are no JSON.
+#[allow(
+    clippy::result_large_err,
+    reason = "the error is the reading that the caller returns as it is"
+)]
+pub fn parse(payload: &[u8]) -> Result<Value, Reading> {
+    let payload = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
+    serde_json::from_slice(payload).map_err(|error| {
+        let what = match error.classify() {
+            serde_json::error::Category::Eof => "the text ends inside a value",
+            _ => "not valid JSON (a trailing comma, a comment or a missing quote?)",
+        };
+        Reading::unreadable(
+            "json_invalid",
+            format!("line {} column {}", error.line(), error.column()),
+            what,
+        )
+    })
+}
+
+/// A place in a JSON value that may not be there.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'a>(Option<&'a Value>);
+
+impl<'a> From<&'a Value> for Node<'a> {
+    fn from(value: &'a Value) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl<'a> Node<'a> {
+    /// The member of this name: spelled so, or else the first that differs only by case, `_`, `-` or spaces
+    /// (`ContactId`, `contactId`, `contact_id`).
+    #[must_use]
+    pub fn get(self, name: &str) -> Self {
+        let Some(Value::Object(members)) = self.0 else {
+            return Self(None);
+        };
+        Self(members.get(name).or_else(|| {
+            members
+                .iter()
+                .find(|(key, _)| same_name(key, name))
+                .map(|(_, value)| value)
+        }))
+    }
+
+    /// The first of these members that is there and not null.
+    #[must_use]
+    pub fn any(self, names: &[&str]) -> Self {
+        names
+            .iter()
+            .map(|name| self.get(name))
+            .find(|node| node.exists())
+            .unwrap_or(Self(None))
+    }
+
+    /// The place at a dotted path (`traits.address.city`, `phones.0`), each name spelled exactly.
+    #[must_use]
+    pub fn at(self, path: &str) -> Self {
+        path.split('.').fold(self, |node, name| {
+            Self(match node.0 {
+                Some(Value::Object(members)) => members.get(name),
+                Some(Value::Array(items)) => name.parse().ok().and_then(|at: usize| items.get(at)),
+                _ => None,
+            })
+        })
+    }
+
+    /// True where there is something other than null.
+    pub const fn exists(self) -> bool {
+        !matches!(self.0, None | Some(Value::Null))
+    }
+
+    /// True for an object.
+    pub const fn is_object(self) -> bool {
+        matches!(self.0, Some(Value::Object(_)))
+    }
+
+    /// The string, trimmed, if it is one and not blank.
+    pub fn str(self) -> Option<&'a str> {
+        let text = self.0?.as_str()?.trim();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The scalar as text: strings trimmed and not blank, numbers and booleans as JSON writes them.
+    pub fn text(self) -> Option<Text> {
+        match self.0? {
+            Value::String(_) => self.str().map(Text::from),
+            Value::Number(number) => Some(Text::from(number.to_string())),
+            Value::Bool(value) => Some(Text::from(if *value { "true" } else { "false" })),
+            _ => None,
+        }
+    }
+
+    /// The number, written as a number or as text.
+    pub fn number(self) -> Option<f64> {
+        match self.0? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok().filter(|n: &f64| n.is_finite()),
+            _ => None,
+        }
+    }
+
+    /// The whole number, written as a number or as text.
+    pub fn integer(self) -> Option<i64> {
+        match self.0? {
+            Value::Number(number) => number.as_i64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The truth, written as a boolean, as 0 or 1, or as text.
+    pub fn boolean(self) -> Option<bool> {
+        match self.0? {
+            Value::Bool(value) => Some(*value),
+            Value::Number(number) => number.as_i64().map(|n| n != 0),
+            Value::String(text) => match text.trim() {
+                "true" | "True" | "1" => Some(true),
+                "false" | "False" | "0" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The items of an array; a value that is no array is its own only item; nothing has none.
+    pub fn items(self) -> impl Iterator<Item = Node<'a>> {
+        let items = match self.0 {
+            Some(Value::Array(items)) => items.as_slice(),
+            Some(value) => std::slice::from_ref(value),
+            None => &[],
+        };
+        items.iter().map(Node::from)
+    }
+
+    /// The members of an object, in the order of their names.
+    pub fn members(self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
+        self.0
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.as_str(), Node::from(value)))
+    }
+}
+
+/// True where two names differ at most by case, `_`, `-` and spaces.
+pub fn same_name(a: &str, b: &str) -> bool {
+    squeeze(a).eq(squeeze(b))
+}
+
+/// The letters and digits of a name in lower case: what stays the same between `patient_mrn` and `PatientMRN`.
+pub fn squeeze(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes()
+        .filter(|byte| !matches!(byte, b'_' | b'-' | b' '))
+        .map(|byte| byte.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_any_casing_and_values_of_any_type() {
+        let value = parse(
+            b"\xef\xbb\xbf{\"ContactId\":\" c1 \",\"queue\":{\"Duration\":\"12\"},\"n\":7,\"t\":\"1\",\"list\":[{\"a\":1},2],\"blank\":\" \",\"nothing\":null}",
+        )
+        .unwrap();
+        let node = Node::from(&value);
+        assert_eq!(node.get("contact_id").str(), Some("c1"));
+        assert_eq!(node.get("Queue").get("duration").number(), Some(12.0));
+        assert_eq!(node.get("n").text().as_deref(), Some("7"));
+        assert_eq!(node.get("t").boolean(), Some(true));
+        assert_eq!(node.at("list.0.a").integer(), Some(1));
+        assert_eq!(node.get("list").items().count(), 2);
+        assert_eq!(node.get("n").items().count(), 1);
+        assert_eq!(node.get("blank").text(), None);
+        assert!(!node.get("nothing").exists());
+        assert_eq!(node.any(&["nothing", "n"]).integer(), Some(7));
+    }
+
+    #[test]
+    fn bad_json_is_located() {
+        let Err(Reading::Unreadable(reason)) = parse(b"{\n \"a\": 1,\n}") else {
+            panic!("read")
+        };
+        assert_eq!(
+            (reason.code, reason.location.as_str()),
+            ("json_invalid", "line 3 column 1")
+        );
+    }
+}
