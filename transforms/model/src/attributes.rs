@@ -8,6 +8,7 @@ use crate::{
     Address, ContactUse, Email, HumanName, Identifier, IdentifierKind, Issue, PartialDate, Person, Phone,
     Presence, Sex, Text,
 };
+use smallvec::SmallVec;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Attribute {
@@ -107,6 +108,14 @@ fn meaning(name: &str) -> Option<Attribute> {
         .map(|(_, attribute)| *attribute)
 }
 
+/// What an identifier of this name is (`mrn`, `Member_ID`), if it is one.
+pub fn identifier_kind(name: &str) -> Option<IdentifierKind> {
+    match meaning(name)? {
+        Attribute::Identifier(kind) => Some(kind),
+        _ => None,
+    }
+}
+
 /// Reads the members of an object that name demographics or identifiers; all others stay unread.
 ///
 /// - Shape: at most one name and one address; lists follow the order of the members' names.
@@ -114,13 +123,16 @@ fn meaning(name: &str) -> Option<Attribute> {
 /// - Units: a date is read as ISO 8601, `YYYYMMDD`, or `MM/DD/YYYY`; anything else is the issue `date_invalid` at
 ///   `location.member`.
 pub fn read(members: Node<'_>, location: &str, issues: &mut Vec<Issue>) -> Person {
+    let mut known: SmallVec<[_; 16]> = members
+        .members()
+        .filter_map(|(name, node)| Some((name, node, meaning(name)?)))
+        .collect();
+    known.sort_unstable_by_key(|(name, ..)| *name);
     let mut draft = Draft::default();
-    for (name, node) in members.members() {
-        if let Some(attribute) = meaning(name) {
-            draft.take(attribute, node, &mut || {
-                issues.push(Issue::warning("date_invalid", format!("{location}.{name}")));
-            });
-        }
+    for (name, node, attribute) in known {
+        draft.take(attribute, node, &mut || {
+            issues.push(Issue::warning("date_invalid", format!("{location}.{name}")));
+        });
     }
     draft.into_person()
 }

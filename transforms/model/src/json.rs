@@ -37,7 +37,7 @@ impl<'a> From<&'a Value> for Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The member of this name: spelled so, or else the first that differs only by case, `_`, `-` or spaces
+    /// The member of this name: spelled so, or else the first by name that differs only by case, `_`, `-` or spaces
     /// (`ContactId`, `contactId`, `contact_id`).
     #[must_use]
     pub fn get(self, name: &str) -> Self {
@@ -47,7 +47,8 @@ impl<'a> Node<'a> {
         Self(members.get(name).or_else(|| {
             members
                 .iter()
-                .find(|(key, _)| same_name(key, name))
+                .filter(|(key, _)| same_name(key, name))
+                .min_by_key(|(key, _)| key.as_str())
                 .map(|(_, value)| value)
         }))
     }
@@ -142,7 +143,14 @@ impl<'a> Node<'a> {
         items.iter().map(Node::from)
     }
 
-    /// The members of an object, in the order of their names.
+    /// The value as JSON text, for hashing. Nothing is no bytes.
+    pub fn to_bytes(self) -> Vec<u8> {
+        self.0
+            .and_then(|value| serde_json::to_vec(value).ok())
+            .unwrap_or_default()
+    }
+
+    /// The members of an object. Their order is not to be relied on: a cargo feature of `serde_json` decides it.
     pub fn members(self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
         self.0
             .and_then(Value::as_object)

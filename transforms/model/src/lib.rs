@@ -16,6 +16,7 @@ mod layers;
 mod person;
 mod phi;
 mod presence;
+mod quantity;
 mod record;
 mod time;
 mod value;
@@ -34,6 +35,7 @@ pub use person::{
 };
 pub use phi::Phi;
 pub use presence::Presence;
+pub use quantity::{ByteCount, Period};
 pub use record::SourceRecord;
 pub use time::{Date, PartialDate, TimeError, Timestamp, Zone};
 pub use value::{Column, ColumnType, Row, Value};
