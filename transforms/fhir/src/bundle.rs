@@ -44,7 +44,13 @@ pub(crate) struct Profile {
 }
 
 /// The resource types that are referred to by identifier in practice.
-const REFERRED_BY_IDENTIFIER: &[&str] = &["Patient", "Practitioner", "Organization", "Location", "RelatedPerson"];
+const REFERRED_BY_IDENTIFIER: &[&str] = &[
+    "Patient",
+    "Practitioner",
+    "Organization",
+    "Location",
+    "RelatedPerson",
+];
 
 impl<'a> Bundle<'a> {
     /// Names the entries of a bundle.
@@ -128,7 +134,13 @@ impl<'a> Bundle<'a> {
             for identifier in Node::root(&document).list("identifier") {
                 let system = identifier.get("system").str().unwrap_or_default();
                 if let Some(value) = identifier.get("value").str() {
-                    keep(&mut index, format!("{system}|{value}"), at, &self.entries, Some(json));
+                    keep(
+                        &mut index,
+                        format!("{system}|{value}"),
+                        at,
+                        &self.entries,
+                        Some(json),
+                    );
                 }
             }
         }

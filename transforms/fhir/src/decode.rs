@@ -65,7 +65,9 @@ fn not_json(json: &str, error: &serde_json::Error) -> Reading {
     let byte = before.saturating_add(column).min(json.len());
     let location = format!("line {line}, column {column}");
     if error.is_eof() {
-        let reason = format!("the JSON ends too early, at byte {byte} (line {line}, column {column}); was the transfer cut?");
+        let reason = format!(
+            "the JSON ends too early, at byte {byte} (line {line}, column {column}); was the transfer cut?"
+        );
         return Reading::unreadable("json_truncated", location, reason);
     }
     let reason = format!("not valid JSON at line {line}, column {column} (byte {byte})");
@@ -105,13 +107,17 @@ fn read_entries(bundle: &Bundle<'_>, output: &mut Output) {
     for (index, entry) in bundle.entries.iter().enumerate() {
         let is_delete = entry.raw.method.as_deref() == Some("DELETE");
         if entry.raw.malformed {
-            output.issues.push(Issue::error("type_invalid", format!("entry[{index}]")));
+            output
+                .issues
+                .push(Issue::error("type_invalid", format!("entry[{index}]")));
         } else if is_delete {
             delete(bundle, entry, index, output);
         } else if let Some(json) = entry.raw.resource {
             slots = read_resource(bundle, entry, json, None, slots, output);
         } else {
-            output.issues.push(Issue::information("entry_empty", format!("entry[{index}]")));
+            output
+                .issues
+                .push(Issue::information("entry_empty", format!("entry[{index}]")));
         }
     }
 }
@@ -167,12 +173,16 @@ fn delete<'a>(bundle: &'a Bundle<'a>, entry: &'a Entry<'a>, index: usize, output
     let from_resource = || Some((entry.type_name.as_deref()?, entry.id.as_deref()?));
     let from_full_url = || parse_literal(entry.raw.full_url.as_deref()?);
     let Some((type_name, id)) = target.or_else(from_resource).or_else(from_full_url) else {
-        output.issues.push(Issue::error("delete_target_unknown", at("request.url")));
+        output
+            .issues
+            .push(Issue::error("delete_target_unknown", at("request.url")));
         return;
     };
     let version = deletion_version(bundle, entry, type_name, id);
     if version.at == Timestamp(0) {
-        output.issues.push(Issue::warning("delete_time_missing", at("response.lastModified")));
+        output
+            .issues
+            .push(Issue::warning("delete_time_missing", at("response.lastModified")));
     }
     let kind = match type_name {
         "Patient" => Some(RecordKind::Patient),
@@ -190,12 +200,18 @@ fn delete<'a>(bundle: &'a Bundle<'a>, entry: &'a Entry<'a>, index: usize, output
         return;
     }
     if resource::reader(type_name).is_none() {
-        output.issues.push(Issue::information("resource_unmapped", at("request.url")));
+        output
+            .issues
+            .push(Issue::information("resource_unmapped", at("request.url")));
         return;
     }
-    let known = bundle.by_name(type_name, id).and_then(|index| bundle.entry(index));
+    let known = bundle
+        .by_name(type_name, id)
+        .and_then(|index| bundle.entry(index));
     let Some((known, json)) = known.and_then(|e| Some((e, e.raw.resource?))) else {
-        output.issues.push(Issue::error("reference_unresolved", at("request.url")));
+        output
+            .issues
+            .push(Issue::error("reference_unresolved", at("request.url")));
         return;
     };
     read_resource(bundle, known, json, Some(version), Vec::new(), output);

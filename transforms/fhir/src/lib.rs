@@ -11,9 +11,9 @@ mod document;
 mod envelope;
 mod node;
 mod output;
+mod r4_type;
 mod reference;
 mod resource;
-mod r4_type;
 
 pub use decode::decode;
 

@@ -72,7 +72,8 @@ impl<'t> Node<'t> {
 
     /// The value of a dotted path of properties.
     pub(crate) fn path(self, path: &str) -> Self {
-        path.split('.').fold(self, |node, key| node.raw(key).first_of_list())
+        path.split('.')
+            .fold(self, |node, key| node.raw(key).first_of_list())
     }
 
     fn first_of_list(self) -> Self {

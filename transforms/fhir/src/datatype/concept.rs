@@ -83,7 +83,11 @@ fn rank(coding: Node<'_>, prefer: &[&str]) -> usize {
 }
 
 /// Sets code, code system and words.
-pub(crate) fn set_concept(row: &mut Row, (code, system, display): (Column, Column, Column), concept: Concept) {
+pub(crate) fn set_concept(
+    row: &mut Row,
+    (code, system, display): (Column, Column, Column),
+    concept: Concept,
+) {
     row.set_some(code, concept.code);
     row.set_some(system, concept.system);
     row.set_some(display, concept.display);

@@ -73,7 +73,13 @@ pub(crate) fn human_name(node: Node<'_>) -> Option<HumanName> {
 
 /// A name as people read it.
 pub(crate) fn shown_name(name: &HumanName) -> Text {
-    let parts = [&name.prefix, &name.given, &name.middle, &name.family, &name.suffix];
+    let parts = [
+        &name.prefix,
+        &name.given,
+        &name.middle,
+        &name.family,
+        &name.suffix,
+    ];
     joined(parts.into_iter().filter(|part| !part.is_empty()).cloned(), " ")
 }
 
@@ -96,7 +102,9 @@ pub(crate) fn addresses(root: Node<'_>, said_at: Timestamp) -> Vec<Address> {
     let mut addresses: Vec<Address> = root
         .list("address")
         .map(|node| address(node, said_at))
-        .filter(|a| !(a.line.is_empty() && a.city.is_empty() && a.postal_code.is_empty() && a.state.is_empty()))
+        .filter(|a| {
+            !(a.line.is_empty() && a.city.is_empty() && a.postal_code.is_empty() && a.state.is_empty())
+        })
         .collect();
     addresses.sort_by_key(|a| match a.usage {
         AddressUse::Home => 0,
@@ -137,7 +145,7 @@ fn address(node: Node<'_>, said_at: Timestamp) -> Address {
 pub(crate) fn contact_points(root: Node<'_>, said_at: Timestamp) -> (Vec<Phone>, Vec<Email>) {
     let (mut phones, mut emails) = (Vec::new(), Vec::new());
     for node in root.list("telecom") {
-        let system = node.get("system").str();
+        let system = contact_system(node);
         let usage = match (node.get("use").str(), system) {
             (Some("old"), _) => ContactUse::Old,
             _ if has_ended(node, said_at) => ContactUse::Old,
@@ -152,15 +160,18 @@ pub(crate) fn contact_points(root: Node<'_>, said_at: Timestamp) -> (Vec<Phone>,
         };
         match system {
             Some("email") => {
-                let address = value.strip_prefix("mailto:").map_or_else(|| value.clone(), Text::new);
+                let address = value
+                    .strip_prefix("mailto:")
+                    .map_or_else(|| value.clone(), Text::new);
                 emails.push((rank, Email { address, usage }));
             }
             Some("phone" | "sms") => {
-                let number = value.strip_prefix("tel:").map_or_else(|| value.clone(), Text::new);
+                let number = value
+                    .strip_prefix("tel:")
+                    .map_or_else(|| value.clone(), Text::new);
                 phones.push((rank, Phone { number, usage }));
             }
-            Some(_) => {}
-            None => node.complain_below("system_missing", Severity::Warning, "system"),
+            _ => {}
         }
     }
     phones.sort_by_key(|(rank, _)| *rank);
@@ -169,6 +180,21 @@ pub(crate) fn contact_points(root: Node<'_>, said_at: Timestamp) -> (Vec<Phone>,
         phones.into_iter().map(|(_, phone)| phone).collect(),
         emails.into_iter().map(|(_, email)| email).collect(),
     )
+}
+
+/// What kind of contact point it is; where that is not said, what its value looks like.
+fn contact_system(node: Node<'_>) -> Option<&str> {
+    if let Some(system) = node.get("system").str() {
+        return Some(system);
+    }
+    let value = node.get("value").str()?;
+    node.complain_below("system_missing", Severity::Warning, "system");
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    if value.contains('@') {
+        Some("email")
+    } else {
+        (digits >= 7).then_some("phone")
+    }
 }
 
 /// The issued identifiers, and the US social security number apart.
@@ -181,7 +207,10 @@ pub(crate) fn identifiers(root: Node<'_>) -> (Vec<Identifier>, Option<Text>) {
             continue;
         };
         let system = node.get("system").str().unwrap_or_default();
-        let type_concept = concept(node.get("type"), &["http://terminology.hl7.org/CodeSystem/v2-0203"]);
+        let type_concept = concept(
+            node.get("type"),
+            &["http://terminology.hl7.org/CodeSystem/v2-0203"],
+        );
         let code = type_concept.code.unwrap_or_default();
         if code == "SS" || matches!(system, SSN_SYSTEM | "urn:oid:2.16.840.1.113883.4.1") {
             ssn = ssn.or(Some(value));

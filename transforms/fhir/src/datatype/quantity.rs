@@ -21,7 +21,9 @@ pub(crate) fn quantity(node: Node<'_>) -> Quantity {
     let code = if is_ucum { node.get("code").text() } else { None };
     Quantity {
         value: node.get("value").number(),
-        unit: code.or_else(|| node.get("unit").text()).or_else(|| node.get("code").text()),
+        unit: code
+            .or_else(|| node.get("unit").text())
+            .or_else(|| node.get("code").text()),
         comparator: node.get("comparator").text(),
     }
 }

@@ -77,11 +77,17 @@ mod tests {
         check("2021-03-04", Some("2021-03-04T00:00:00.000000Z"));
         check("2021-03-04T05:06:07Z", Some("2021-03-04T05:06:07.000000Z"));
         check("2021-03-04T05:06Z", Some("2021-03-04T05:06:00.000000Z"));
-        check("2021-03-04T05:06:07.1234567-05:00", Some("2021-03-04T10:06:07.123456Z"));
+        check(
+            "2021-03-04T05:06:07.1234567-05:00",
+            Some("2021-03-04T10:06:07.123456Z"),
+        );
         check("2021-07-04T05:06:07", Some("2021-07-04T10:06:07.000000Z"));
         check("2021-13-04T05:06:07Z", None);
         check("yesterday", None);
         check("", None);
-        assert_eq!(instant("2021-07-04T05:06:07", None).map(|(_, guessed)| guessed), Some(true));
+        assert_eq!(
+            instant("2021-07-04T05:06:07", None).map(|(_, guessed)| guessed),
+            Some(true)
+        );
     }
 }

@@ -6,7 +6,10 @@ use crate::node::Node;
 use panorama_model::fact::medications as column;
 use panorama_model::{Row, Text};
 
-const DRUG_SYSTEMS: &[&str] = &["http://www.nlm.nih.gov/research/umls/rxnorm", "http://hl7.org/fhir/sid/ndc"];
+const DRUG_SYSTEMS: &[&str] = &[
+    "http://www.nlm.nih.gov/research/umls/rxnorm",
+    "http://hl7.org/fhir/sid/ndc",
+];
 
 /// Sets the drug: `medicationCodeableConcept`, or the Medication resource referred to.
 pub(super) fn set_drug(row: &mut Row, resource: &Resource<'_>) {
@@ -31,7 +34,11 @@ pub(super) fn set_dosage(row: &mut Row, dosage: Node<'_>) {
     let rate = dosage.first("doseAndRate");
     if rate.exists() {
         let range = rate.get("doseRange");
-        let dose = quantity(rate.get("doseQuantity").or(if range.exists() { range.get("low") } else { range }));
+        let dose =
+            quantity(
+                rate.get("doseQuantity")
+                    .or(if range.exists() { range.get("low") } else { range }),
+            );
         row.set_some(column::DOSE, dose.value);
         row.set_some(column::DOSE_UNIT, dose.unit);
     }

@@ -56,6 +56,12 @@ pub(crate) fn reader(name: &str) -> Option<&'static Reader> {
     ALL.iter().copied().find(|reader| reader.name == name)
 }
 
+/// The resource types that are read.
+#[cfg(test)]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|reader| reader.name)
+}
+
 /// One resource being read.
 pub(crate) struct Resource<'t> {
     pub(crate) root: Node<'t>,
@@ -173,7 +179,10 @@ impl<'t> Resource<'t> {
 
     /// `note.text` of every note, a line each.
     pub(crate) fn notes(&self) -> Option<Text> {
-        let notes = joined(self.root.list("note").filter_map(|note| note.get("text").text()), "\n");
+        let notes = joined(
+            self.root.list("note").filter_map(|note| note.get("text").text()),
+            "\n",
+        );
         (!notes.is_empty()).then_some(notes)
     }
 }

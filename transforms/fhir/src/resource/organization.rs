@@ -16,6 +16,7 @@ fn read(resource: &Resource<'_>, output: &mut Output) {
     let Some(npi) = npi(resource) else { return };
     let mut row = Row::new();
     row.set(column::ENTITY_TYPE, "organization");
+    row.set(column::DIRECTORY_ID, resource.id.as_ref());
     row.set_some(column::ORGANIZATION_NAME, resource.text("name"));
     set_contact(&mut row, resource);
     push(resource, &npi, row, output);

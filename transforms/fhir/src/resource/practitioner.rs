@@ -19,6 +19,7 @@ fn read(resource: &Resource<'_>, output: &mut Output) {
     let root = resource.root;
     let mut row = Row::new();
     row.set(column::ENTITY_TYPE, "individual");
+    row.set(column::DIRECTORY_ID, resource.id.as_ref());
     let names = human_names(root, resource.version.at);
     if let Some(name) = names.into_iter().next() {
         let said = |text: Text| (!text.is_empty()).then_some(text);
@@ -44,8 +45,7 @@ pub(super) fn npi(resource: &Resource<'_>) -> Option<Text> {
 }
 
 /// Adds a provider row. Not complete: directory, role and registry each say a part.
-pub(super) fn push(resource: &Resource<'_>, npi: &str, mut row: Row, output: &mut Output) {
-    row.set(column::DIRECTORY_ID, resource.id.as_ref());
+pub(super) fn push(resource: &Resource<'_>, npi: &str, row: Row, output: &mut Output) {
     let mut fact = resource.fact(FactTable::Providers, npi);
     fact.complete = false;
     fact.row = row;

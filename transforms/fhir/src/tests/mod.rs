@@ -24,6 +24,7 @@ pub(crate) fn read(json: &str) -> Reading {
 }
 
 /// Checks what a payload says, a line each: records, facts, identity events, issues. Order of lines does not matter.
+#[track_caller]
 pub(crate) fn check(json: &str, expected: &str) {
     let mut shown = show(&read(json));
     let mut expected: Vec<String> = expected
@@ -39,7 +40,9 @@ pub(crate) fn check(json: &str, expected: &str) {
 pub(crate) fn show(reading: &Reading) -> Vec<String> {
     let decoded = match reading {
         Reading::Read(decoded) => decoded,
-        Reading::Unreadable(u) => return vec![format!("unreadable {} at {}: {}", u.code, u.location, u.reason)],
+        Reading::Unreadable(u) => {
+            return vec![format!("unreadable {} at {}: {}", u.code, u.location, u.reason)];
+        }
     };
     let mut lines = Vec::new();
     for record in &decoded.records {
@@ -108,7 +111,13 @@ fn compact(value: &serde_json::Value) -> String {
 
 fn show_fact(record: &SourceRecord, fact: &Fact) -> String {
     let schema = fact.table.schema();
-    let mut line = format!("{}/{} {} {}", record.key.kind.name(), record.key.id, schema.name, fact.id);
+    let mut line = format!(
+        "{}/{} {} {}",
+        record.key.kind.name(),
+        record.key.id,
+        schema.name,
+        fact.id
+    );
     if fact.deleted {
         line.push_str(" deleted");
     }
@@ -117,7 +126,7 @@ fn show_fact(record: &SourceRecord, fact: &Fact) -> String {
     }
     for (index, value) in fact.row.cells() {
         let shown = match value {
-            Value::Text(text) => text.to_string(),
+            Value::Text(text) => text.replace('\n', " | "),
             Value::Time(at) => at.to_string().replace(".000000Z", "Z").replace("T00:00:00Z", ""),
             Value::Int(n) => n.to_string(),
             Value::Float(n) => n.to_string(),
