@@ -1,0 +1,1 @@
+//! What messages written by hand mean.

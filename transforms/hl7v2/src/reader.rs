@@ -1,0 +1,497 @@
+//! The state of reading one message's meaning: whose record the segments speak of, under which visit and order.
+
+use crate::datatype::{Coded, Cx, Provider, cx, human_name};
+use crate::event::{DocumentEffect, VisitEffect};
+use crate::segment::appointment::Appointment;
+use crate::syntax::{Component, Field, Message, Segment};
+use crate::time::{Hl7Time, Precision};
+use panorama_model::{
+    DecodeContext, Fact, FactTable, HumanName, IdentityEvent, Issue, Overlay, Presence, RecordKind, Row,
+    SourceRecord, SourceRecordKey, Text, TimeError, Timestamp, Version, Zone, fact,
+};
+use smallvec::SmallVec;
+
+/// Between the parts of a made fact id. Not a default delimiter, so that parts stay told apart.
+const ID_SEPARATOR: char = '/';
+
+/// One patient of the message: its PID group.
+pub(crate) struct Patient {
+    pub(crate) record: SourceRecord,
+    /// PID-18, names a visit where PV1 has no number.
+    pub(crate) account: Option<Text>,
+    /// PID-2, the other id that person-level merges speak of.
+    pub(crate) external: Option<SourceRecordKey>,
+    /// MRG segments.
+    pub(crate) priors: Vec<Prior>,
+    /// A PID segment was read for it.
+    named: bool,
+    /// Where each encounter's facts begin, and its id.
+    encounters: SmallVec<[(usize, Text); 1]>,
+    /// Hashes of the fact ids so far.
+    seen: Vec<u64>,
+}
+
+/// What one MRG segment says of the record before.
+pub(crate) struct Prior {
+    /// MRG-1: the records' keys.
+    pub(crate) keys: SmallVec<[SourceRecordKey; 1]>,
+    /// MRG-4.
+    pub(crate) external: Option<SourceRecordKey>,
+    /// MRG-5, the visit's number before.
+    pub(crate) visit: Option<Text>,
+    /// MRG-7.
+    pub(crate) names: Vec<HumanName>,
+}
+
+/// The order that results, drugs and vaccines are read under: ORC and OBR.
+#[derive(Default)]
+pub(crate) struct Order {
+    /// ORC-1.
+    pub(crate) control: Text,
+    /// ORC-5.
+    pub(crate) status: Text,
+    /// ORC-2.
+    pub(crate) placer: Option<Text>,
+    /// ORC-3.
+    pub(crate) filler: Option<Text>,
+    /// ORC-9.
+    pub(crate) ordered_at: Option<Timestamp>,
+    /// ORC-12.
+    pub(crate) orderer: Provider,
+    /// The last OBR's.
+    pub(crate) panel: Panel,
+}
+
+/// What OBR says of the observations under it.
+#[derive(Default)]
+pub(crate) struct Panel {
+    /// OBR-3, else OBR-2.
+    pub(crate) number: Option<Text>,
+    /// OBR-4.
+    pub(crate) code: Coded,
+    /// OBR-7 as sent: tells panels apart where there is no number.
+    pub(crate) observed: Text,
+    /// OBR-7.
+    pub(crate) observed_at: Option<Timestamp>,
+    /// OBR-22.
+    pub(crate) issued_at: Option<Timestamp>,
+    /// OBR-25.
+    pub(crate) status: Text,
+    /// Of OBR-24.
+    pub(crate) category: Option<&'static str>,
+    /// An OBR was read.
+    pub(crate) present: bool,
+}
+
+/// What to do with a fact whose id the message used before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It is the same thing: the later word holds, field by field.
+    Same,
+    /// It is another thing: number it.
+    Another,
+}
+
+/// Reading one message.
+pub(crate) struct Reader<'m> {
+    pub(crate) message: &'m Message<'m>,
+    pub(crate) message_type: Text,
+    pub(crate) trigger_event: Text,
+    pub(crate) version: Version,
+    /// EVN-6, when the event happened, where said.
+    pub(crate) occurred_at: Option<Timestamp>,
+    pub(crate) is_test: bool,
+    pub(crate) patients: Vec<Patient>,
+    pub(crate) order: Order,
+    pub(crate) visit: VisitEffect,
+    pub(crate) document: DocumentEffect,
+    pub(crate) appointment: Option<Box<Appointment>>,
+    /// RXA is a vaccine, not an administered drug.
+    pub(crate) gives_vaccines: bool,
+    /// OBR asks for a service.
+    pub(crate) requests_services: bool,
+    /// The last fact a note may belong to: patient, fact.
+    pub(crate) noted: Option<(usize, usize)>,
+    /// The fact that the next detail segment speaks of: RXR of a drug, PRD of a referral, OBX of a document.
+    pub(crate) detailed: Option<(FactTable, usize)>,
+    pub(crate) identity_events: Vec<IdentityEvent>,
+    pub(crate) issues: Vec<Issue>,
+    source: Text,
+    zone: Option<&'m Zone>,
+    offset_seconds: Option<i32>,
+    zone_missing: bool,
+}
+
+impl<'m> Reader<'m> {
+    pub(crate) fn new(message: &'m Message<'m>, context: &DecodeContext<'m>) -> Self {
+        let msh = message.header_segment();
+        let mut reader = Self {
+            message,
+            message_type: Text::default(),
+            trigger_event: Text::default(),
+            version: Version::default(),
+            occurred_at: None,
+            is_test: matches!(msh.field(11).component(1).raw(), "T" | "D"),
+            patients: Vec::with_capacity(1),
+            order: Order::default(),
+            visit: VisitEffect::default(),
+            document: DocumentEffect::default(),
+            appointment: None,
+            gives_vaccines: false,
+            requests_services: false,
+            noted: None,
+            detailed: None,
+            identity_events: Vec::new(),
+            issues: message.issues().collect(),
+            source: Text::new(context.source),
+            zone: context.zone,
+            offset_seconds: None,
+            zone_missing: false,
+        };
+        // v2.5 2.15.9.7: the zone of MSH-7 serves the whole message.
+        reader.offset_seconds = Hl7Time::parse(msh.field(7).component(1).raw())
+            .ok()
+            .and_then(|t| t.offset_seconds);
+        reader.name_event(msh);
+        reader.date_statement(msh, context.received_at);
+        reader
+    }
+
+    /// MSH-9; old versions say the trigger event in EVN-1, or in the structure's name.
+    fn name_event(&mut self, msh: Segment<'m>) {
+        let [message_type, trigger, structure] = msh.field(9).first().first_components::<3>();
+        self.message_type = message_type.text().unwrap_or_default();
+        let of_structure = || {
+            structure
+                .text()
+                .or_else(|| message_type.text())
+                .and_then(|s| s.split_once('_').map(|(_, event)| Text::new(event)))
+        };
+        let of_evn = || self.message.first("EVN").and_then(|evn| evn.field(1).text());
+        self.trigger_event = trigger
+            .text()
+            .or_else(of_evn)
+            .or_else(of_structure)
+            .unwrap_or_default();
+        if let Some((kind, _)) = self.message_type.split_once('_') {
+            self.message_type = Text::new(kind);
+        }
+    }
+
+    /// When the statement was made: EVN-2, else MSH-7, else when it came in.
+    fn date_statement(&mut self, msh: Segment<'m>, received_at: Timestamp) {
+        let evn = self.message.first("EVN");
+        let recorded = evn.and_then(|evn| self.time(evn, 2));
+        self.occurred_at = evn.and_then(|evn| self.time(evn, 6));
+        let at = recorded.or_else(|| self.time(msh, 7)).unwrap_or_else(|| {
+            self.issues.push(Issue::warning("time_missing", "MSH-7"));
+            received_at
+        });
+        let sequence = msh.field(13).text().and_then(|n| n.parse().ok());
+        let sequence = sequence.unwrap_or_else(|| trailing_number(msh.field(10).raw()));
+        self.version = Version::new(at, sequence, self.message.as_text().as_bytes());
+    }
+
+    /// A field's time; what is not one becomes an issue.
+    pub(crate) fn time(&mut self, segment: Segment<'m>, field: usize) -> Option<Timestamp> {
+        self.time_of(segment.field(field).component(1), segment, field)
+    }
+
+    /// As the source speaks of it: a time, none, or nothing.
+    pub(crate) fn time_said(&mut self, segment: Segment<'m>, field: usize) -> Presence<Timestamp> {
+        if segment.field(field).is_null() {
+            return Presence::Null;
+        }
+        self.time(segment, field).into()
+    }
+
+    /// The time a component of a field holds.
+    pub(crate) fn time_of(
+        &mut self,
+        component: Component<'m>,
+        segment: Segment<'m>,
+        field: usize,
+    ) -> Option<Timestamp> {
+        let raw = component.raw();
+        if raw.is_empty() || raw == "\"\"" || raw.bytes().all(|b| b == b'0' || b == b' ') {
+            return None;
+        }
+        let read = Hl7Time::parse(raw).and_then(|mut time| {
+            time.offset_seconds = time.offset_seconds.or(self.offset_seconds);
+            let utc = Zone::utc();
+            match time.instant(self.zone) {
+                Err(TimeError::ZoneMissing) => {
+                    self.zone_missing |= time.precision > Precision::Day;
+                    time.instant(Some(&utc))
+                }
+                other => other,
+            }
+        });
+        match read {
+            Ok(at) => Some(at),
+            Err(_) => {
+                self.complain("date_invalid", segment, field);
+                None
+            }
+        }
+    }
+
+    /// Adds a warning about a field.
+    pub(crate) fn complain(&mut self, code: &'static str, segment: Segment<'_>, field: usize) {
+        let location = Text::from(format!("{}-{field}", segment.name()));
+        self.issues.push(Issue::warning(code, location));
+    }
+
+    /// The key of a patient record of this source.
+    pub(crate) fn key(&self, cx: &Cx) -> SourceRecordKey {
+        SourceRecordKey::new(self.source.clone(), RecordKind::Patient, cx.value.clone())
+            .with_authority(cx.authority.clone())
+    }
+
+    /// The key of the record an identifier list names: its `MR` identifier, else its first.
+    pub(crate) fn key_of_list(&self, list: Field<'m>) -> Option<SourceRecordKey> {
+        let mut first = None;
+        for identifier in list.repetitions().filter_map(cx) {
+            if identifier.is_medical_record() {
+                return Some(self.key(&identifier));
+            }
+            first.get_or_insert(identifier);
+        }
+        first.map(|identifier| self.key(&identifier))
+    }
+
+    /// Begins the record of a PID segment; facts read before the first PID are of its patient.
+    pub(crate) fn begin_patient(&mut self, pid: Segment<'m>) -> &mut Patient {
+        let adopted = matches!(self.patients.as_slice(), [only] if !only.named);
+        if !adopted {
+            let patient = self.new_patient(Some(pid));
+            self.patients.push(patient);
+            self.order = Order::default();
+            self.noted = None;
+        }
+        let patient = self.patient();
+        patient.named = true;
+        patient
+    }
+
+    /// The patient that segments speak of now.
+    pub(crate) fn patient(&mut self) -> &mut Patient {
+        if self.patients.is_empty() {
+            let pid = self.message.first("PID");
+            let patient = self.new_patient(pid);
+            self.patients.push(patient);
+        }
+        let last = self.patients.len() - 1;
+        // The list was filled above.
+        #[expect(clippy::indexing_slicing, reason = "the list is not empty")]
+        &mut self.patients[last]
+    }
+
+    fn new_patient(&mut self, pid: Option<Segment<'m>>) -> Patient {
+        let ids = pid.map(|pid| [3, 2, 4].map(|field| pid.field(field)));
+        let listed = ids.and_then(|ids| ids.into_iter().find_map(|list| self.key_of_list(list)));
+        let account = pid.and_then(|pid| cx(pid.field(18).first()));
+        let key = listed.unwrap_or_else(|| {
+            self.issues.push(Issue::warning("patient_id_missing", "PID-3"));
+            match &account {
+                Some(account) => self.key(account),
+                None => SourceRecordKey::new(self.source.clone(), RecordKind::Patient, self.message_id()),
+            }
+        });
+        Patient {
+            account: account.map(|a| a.value),
+            external: pid
+                .and_then(|pid| cx(pid.field(2).first()))
+                .map(|id| self.key(&id)),
+            named: false,
+            ..Patient::of_record(SourceRecord::new(key, self.version))
+        }
+    }
+
+    /// An id made from the message's own: for what the sender gives no id.
+    pub(crate) fn message_id(&self) -> Text {
+        match self.message.header_segment().field(10).text() {
+            Some(id) => Text::from(format!("msh10:{id}")),
+            None => Text::from(format!("msh10:{:016x}", self.version.content)),
+        }
+    }
+
+    /// An id made of parts, the patient's own id first.
+    pub(crate) fn patient_scoped_id(&mut self, parts: &[&str]) -> Text {
+        let key = &self.patient().record.key;
+        let owner = [key.authority.as_str(), key.id.as_str()];
+        join_id(
+            owner
+                .into_iter()
+                .filter(|p| !p.is_empty())
+                .chain(parts.iter().copied()),
+        )
+    }
+
+    /// An id made of parts, the visit's first, else the patient's.
+    pub(crate) fn visit_scoped_id(&mut self, parts: &[&str]) -> Text {
+        match self.patient().encounters.last() {
+            Some((_, encounter)) => join_id(std::iter::once(encounter.as_str()).chain(parts.iter().copied())),
+            None => self.patient_scoped_id(parts),
+        }
+    }
+
+    /// Begins an encounter: what follows happened in it.
+    pub(crate) fn begin_encounter(&mut self, id: Text, row: Row, deleted: bool) {
+        let mut fact = Fact::new(FactTable::Encounters, id.clone(), self.version);
+        fact.row = row;
+        fact.deleted = deleted;
+        let at = self.add(fact, Again::Same);
+        self.patient().encounters.push((at, id));
+    }
+
+    /// The row of the encounter that segments speak of now.
+    pub(crate) fn encounter_row(&mut self) -> Option<&mut Row> {
+        let patient = self.patients.last_mut()?;
+        let at = patient.encounters.last()?.0;
+        patient.record.facts.get_mut(at).map(|fact| &mut fact.row)
+    }
+
+    /// Adds a fact to the current patient's record; returns its place.
+    pub(crate) fn add(&mut self, mut fact: Fact, again: Again) -> usize {
+        let patient = self.patient();
+        let facts = &mut patient.record.facts;
+        let mut hash = fact.hash128("") as u64;
+        if let Some(at) = patient.seen.iter().position(|seen| *seen == hash) {
+            match (again, facts.get_mut(at)) {
+                (Again::Same, Some(earlier)) => {
+                    fact.row.fill_from(&earlier.row);
+                    *earlier = fact;
+                    return at;
+                }
+                _ => {
+                    let base = fact.id.clone();
+                    let mut number = 2;
+                    while patient.seen.contains(&hash) {
+                        fact.id = Text::from(format!("{base}#{number}"));
+                        hash = fact.hash128("") as u64;
+                        number += 1;
+                    }
+                }
+            }
+        }
+        patient.seen.push(hash);
+        facts.push(fact);
+        facts.len() - 1
+    }
+
+    /// A fact of the current patient by its place.
+    pub(crate) fn fact_row(&mut self, at: usize) -> Option<&mut Row> {
+        self.patients
+            .last_mut()?
+            .record
+            .facts
+            .get_mut(at)
+            .map(|fact| &mut fact.row)
+    }
+
+    /// Hands over what was read.
+    pub(crate) fn finish(mut self) -> (Vec<SourceRecord>, Vec<IdentityEvent>, Vec<Issue>) {
+        if self.zone_missing {
+            self.issues.push(Issue::warning("zone_missing", "MSH-7"));
+        }
+        let records = self.patients.into_iter().map(|mut patient| {
+            patient.link_facts_to_encounters();
+            patient.record
+        });
+        (records.collect(), self.identity_events, self.issues)
+    }
+}
+
+impl Patient {
+    /// A record that stands for itself: no PID group of the message.
+    pub(crate) fn of_record(record: SourceRecord) -> Self {
+        Self {
+            record,
+            account: None,
+            external: None,
+            priors: Vec::new(),
+            named: true,
+            encounters: SmallVec::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    /// A fact belongs to the last encounter before it, and to the first where it stands before all.
+    fn link_facts_to_encounters(&mut self) {
+        let mut encounters = self.encounters.iter();
+        let Some((_, mut current)) = encounters.next().cloned() else {
+            return;
+        };
+        let mut next = encounters.next();
+        for (at, fact) in self.record.facts.iter_mut().enumerate() {
+            while let Some((begins, id)) = next.filter(|(begins, _)| *begins <= at) {
+                debug_assert!(*begins <= at, "an encounter begins where its fact is");
+                current = id.clone();
+                next = encounters.next();
+            }
+            let column = match fact.table {
+                FactTable::Conditions => fact::conditions::ENCOUNTER_ID,
+                FactTable::Observations => fact::observations::ENCOUNTER_ID,
+                FactTable::Medications => fact::medications::ENCOUNTER_ID,
+                FactTable::Procedures => fact::procedures::ENCOUNTER_ID,
+                FactTable::Immunizations => fact::immunizations::ENCOUNTER_ID,
+                FactTable::Documents => fact::documents::ENCOUNTER_ID,
+                _ => continue,
+            };
+            fact.row.set(column, current.clone());
+        }
+    }
+}
+
+/// A component as the source speaks of it: text, none, or nothing.
+pub(crate) fn said(component: Component<'_>) -> Presence<Text> {
+    match component.text() {
+        Some(text) => Presence::Value(text),
+        None if component.raw() == "\"\"" => Presence::Null,
+        None => Presence::Absent,
+    }
+}
+
+/// A field's first component as the source speaks of it.
+pub(crate) fn field_said(segment: Segment<'_>, field: usize) -> Presence<Text> {
+    said(segment.field(field).component(1))
+}
+
+/// A number, where the text is one.
+pub(crate) fn number(text: &str) -> Option<f64> {
+    let plain = text.trim();
+    let numeric = plain
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
+    if numeric {
+        plain.parse().ok().filter(|n: &f64| n.is_finite())
+    } else {
+        None
+    }
+}
+
+/// The names of a field's repetitions.
+pub(crate) fn names(field: Field<'_>) -> impl Iterator<Item = HumanName> {
+    field.repetitions().filter_map(human_name)
+}
+
+pub(crate) fn join_id<'t>(parts: impl Iterator<Item = &'t str>) -> Text {
+    let mut id = String::with_capacity(48);
+    for (at, part) in parts.enumerate() {
+        if at > 0 {
+            id.push(ID_SEPARATOR);
+        }
+        id.push_str(part);
+    }
+    Text::from(id)
+}
+
+/// The digits a control id ends in, as a number; they order the messages of one instant.
+fn trailing_number(control_id: &str) -> u64 {
+    let digits = control_id.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let number = control_id.bytes().skip(control_id.len() - digits);
+    number.fold(0, |n: u64, d| {
+        n.wrapping_mul(10).wrapping_add(u64::from(d - b'0'))
+    })
+}

@@ -1,0 +1,40 @@
+//! IAM: an allergy, added, changed or taken back (HL7 v2.5 3.4.7).
+
+use super::al1::allergy;
+use crate::reader::{Again, Reader};
+use crate::syntax::Segment;
+use panorama_model::{Fact, FactTable, fact::allergies as table};
+
+pub(super) fn read<'m>(reader: &mut Reader<'m>, iam: Segment<'m>) {
+    let onset_at = reader.time(iam, 11);
+    let recorded_at = reader.time(iam, 13).or_else(|| reader.time(iam, 20));
+    let Some((id, mut row)) = allergy(reader, iam) else {
+        return;
+    };
+    let deleted = iam.field(6).component(1).raw() == "D";
+    // HL7 table 0438.
+    let verification = match iam.field(17).component(1).raw() {
+        "C" => Some("confirmed"),
+        "D" => Some("refuted"),
+        "E" => Some("entered-in-error"),
+        "U" | "P" | "S" => Some("unconfirmed"),
+        _ => None,
+    };
+    if iam.field(17).component(1).raw() == "I" {
+        row.set(table::CLINICAL_STATUS, "inactive");
+    }
+    row.set_some(
+        table::VERIFICATION_STATUS,
+        if deleted {
+            Some("entered-in-error")
+        } else {
+            verification
+        },
+    );
+    row.set_some(table::ONSET_AT, onset_at);
+    row.set_some(table::RECORDED_AT, recorded_at);
+    let mut fact = Fact::new(FactTable::Allergies, id, reader.version);
+    fact.deleted = deleted;
+    fact.row = row;
+    reader.add(fact, Again::Same);
+}

@@ -1,0 +1,107 @@
+//! PV1: the visit (HL7 v2.5 3.4.3).
+
+use crate::datatype::{join, non_empty, provider};
+use crate::reader::{Reader, field_said, number};
+use crate::syntax::{Repetition, Segment};
+use panorama_model::{Presence, Row, Text, Timestamp, Value, fact::encounters as table};
+
+pub(super) fn read<'m>(reader: &mut Reader<'m>, pv1: Segment<'m>) {
+    let visit_number = pv1.field(19).component(1).text();
+    let id = visit_number
+        .clone()
+        .or_else(|| pv1.field(50).component(1).text())
+        .or_else(|| reader.patient().account.clone())
+        .unwrap_or_else(|| reader.message_id());
+    let effect = reader.visit;
+    let event_at = reader.occurred_at.unwrap_or(reader.version.at);
+    let start = reader.time_said(pv1, 44);
+    let end = reader.time_said(pv1, 45);
+    let has_ended = matches!(end, Presence::Value(_));
+    let mut row = Row::new();
+    row.set_some(table::VISIT_NUMBER, visit_number);
+    row.set_some(table::CLASS, class(pv1.field(2).component(1).raw()));
+    row.set_presence(table::TYPE_CODE, field_said(pv1, 4));
+    row.set_some(table::TYPE_DISPLAY, pv1.field(4).component(2).text());
+    row.set_some(table::STATUS, effect.status.or(has_ended.then_some("finished")));
+    row.set_presence(table::START_AT, or_event(start, effect.starts, event_at));
+    row.set_presence(
+        table::END_AT,
+        if effect.reopened {
+            Presence::Null
+        } else {
+            or_event(end, effect.ends, event_at)
+        },
+    );
+    row.set_presence(table::SERVICE, field_said(pv1, 10));
+    location(&mut row, pv1);
+    row.set_presence(table::ADMIT_SOURCE, field_said(pv1, 14));
+    row.set_presence(table::DISCHARGE_DISPOSITION, field_said(pv1, 36));
+    clinicians(&mut row, pv1);
+    row.set_some(table::LAST_EVENT, non_empty(reader.trigger_event.clone()));
+    row.set_some(table::TOTAL_CHARGE, number(pv1.field(47).component(1).raw()));
+    reader.begin_encounter(id, row, effect.deleted);
+}
+
+/// The time that was said, else the event's own where the event means just that.
+fn or_event(said: Presence<Timestamp>, means: bool, event_at: Timestamp) -> Presence<Value> {
+    match said {
+        Presence::Absent if means => Presence::Value(event_at.into()),
+        said => said.map(Value::from),
+    }
+}
+
+/// PV1-2, HL7 table 0004, as HL7 v3 ActCode.
+fn class(code: &str) -> Option<&'static str> {
+    Some(match code.to_ascii_uppercase().as_str() {
+        "I" | "IP" | "IMP" | "INPATIENT" | "B" => "IMP",
+        "O" | "OP" | "AMB" | "OUTPATIENT" | "R" | "C" => "AMB",
+        "E" | "ER" | "ED" | "EMER" | "EMERGENCY" => "EMER",
+        "P" | "PRE" | "PRENC" => "PRENC",
+        "OBS" | "OBSENC" | "OBSERVATION" => "OBSENC",
+        "V" | "VR" => "VR",
+        _ => return None,
+    })
+}
+
+/// PV1-3, PL: point of care, room, bed; facility.
+fn location(row: &mut Row, pv1: Segment<'_>) {
+    let field = pv1.field(3);
+    if field.is_null() {
+        row.set(table::FACILITY, Value::Null);
+        row.set(table::LOCATION, Value::Null);
+        return;
+    }
+    let (facility, place) = place(field.first());
+    row.set_some(table::FACILITY, facility);
+    row.set_some(table::LOCATION, place);
+}
+
+/// PL: facility, and where in it.
+pub(super) fn place(location: Repetition<'_>) -> (Option<Text>, Option<Text>) {
+    let [point_of_care, room, bed, facility] = location.first_components::<4>();
+    let parts = [point_of_care, room, bed].into_iter();
+    (
+        facility.subcomponent(1).text(),
+        non_empty(join(parts.filter_map(|p| p.subcomponent(1).text()), " ")),
+    )
+}
+
+fn clinicians(row: &mut Row, pv1: Segment<'_>) {
+    let attending = pv1.field(7);
+    if attending.is_null() {
+        row.set(table::ATTENDING_NPI, Value::Null);
+        row.set(table::ATTENDING_NAME, Value::Null);
+    } else if !attending.is_empty() {
+        let attending = provider(attending.repetitions());
+        row.set_some(table::ATTENDING_NPI, attending.id);
+        row.set_some(table::ATTENDING_NAME, attending.name);
+    }
+    for (field, column) in [(8, table::REFERRING_NPI), (17, table::ADMITTING_NPI)] {
+        let field = pv1.field(field);
+        if field.is_null() {
+            row.set(column, Value::Null);
+        } else if !field.is_empty() {
+            row.set_some(column, provider(field.repetitions()).id);
+        }
+    }
+}

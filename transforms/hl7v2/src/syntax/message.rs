@@ -1,0 +1,469 @@
+//! One message as an offset index over its text: where each segment and each field begins. Nothing is decoded, and every
+//! non-blank line is either a segment or on the list of malformed lines (INV-2).
+
+use super::charset::{self, to_text};
+use super::part::{Codec, Field};
+use super::separators::{Oddity, Separators};
+use panorama_model::{Issue, Text, Unreadable};
+use smallvec::SmallVec;
+use std::borrow::Cow;
+
+/// One message, borrowed from its bytes where they are UTF-8 already.
+#[derive(Debug)]
+pub struct Message<'a> {
+    text: Cow<'a, str>,
+    codec: Codec,
+    /// For each segment in turn: where it begins, where each field separator is, where it ends.
+    bounds: Vec<u32>,
+    segments: Vec<Span>,
+    malformed: SmallVec<[u32; 2]>,
+    header: usize,
+    issues: SmallVec<[Issue; 1]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: u32,
+    last: u32,
+    line: u32,
+}
+
+impl<'a> Message<'a> {
+    /// Indexes one message.
+    ///
+    /// - Shape: lines end at CR, LF or CRLF; blank lines, a byte order mark and control characters before a segment are
+    ///   skipped; batch and file headers and trailers around the message are segments like others.
+    ///
+    /// # Errors
+    /// [`Unreadable`] where there is no usable MSH segment.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Unreadable> {
+        match charset::utf16_to_utf8(bytes) {
+            Some(text) => Message::of_text(Cow::Owned(text), encoding_rs::UTF_8),
+            None => Self::of_bytes(bytes),
+        }
+    }
+
+    fn of_bytes(bytes: &'a [u8]) -> Result<Self, Unreadable> {
+        let line = msh_line(bytes).ok_or_else(|| no_msh(bytes))?;
+        let (separators, _) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
+        let declared = line.split(|b| *b == separators.field).nth(17).unwrap_or_default();
+        let declared = declared
+            .split(|b| *b == separators.repetition || *b == separators.component)
+            .next();
+        let (text, encoding, oddity) = to_text(bytes, declared.unwrap_or_default());
+        let mut message = Message::of_text(text, encoding)?;
+        match oddity {
+            charset::Oddity::None => {}
+            charset::Oddity::Unknown => message.issues.push(Issue::warning("charset_unknown", "MSH-18")),
+            charset::Oddity::Fallback => message.issues.push(Issue::warning("charset_fallback", "MSH-18")),
+        }
+        Ok(message)
+    }
+
+    fn of_text(text: Cow<'a, str>, charset: &'static encoding_rs::Encoding) -> Result<Self, Unreadable> {
+        if u32::try_from(text.len()).is_err() {
+            return Err(unreadable(
+                "message_too_large",
+                "a message of 4 GiB or more cannot be read",
+            ));
+        }
+        let line = msh_line(text.as_bytes()).ok_or_else(|| no_msh(text.as_bytes()))?;
+        let (separators, oddity) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
+        let mut message = Self {
+            codec: Codec {
+                separators,
+                charset,
+                escapes: false,
+            },
+            bounds: Vec::with_capacity(text.len() / 8 + 16),
+            segments: Vec::with_capacity(16),
+            malformed: SmallVec::new(),
+            header: 0,
+            issues: SmallVec::new(),
+            text,
+        };
+        message.index();
+        message.find_header()?;
+        if oddity != Oddity::None {
+            message
+                .issues
+                .push(Issue::warning("encoding_characters_invalid", "MSH-2"));
+        }
+        Ok(message)
+    }
+
+    /// One pass over the text.
+    fn index(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut lines = Lines {
+            separator: self.codec.separators.field,
+            bytes,
+            line: 1,
+            start: skip_junk(bytes, 0),
+            first: 0,
+        };
+        self.bounds.push(lines.start as u32);
+        for at in memchr::memchr3_iter(lines.separator, b'\r', b'\n', bytes) {
+            // Separators inside skipped junk cannot be: junk is white space and control characters.
+            let byte = bytes.get(at).copied().unwrap_or_default();
+            if byte == lines.separator {
+                if at >= lines.start {
+                    self.bounds.push(at as u32);
+                }
+                continue;
+            }
+            if at >= lines.start {
+                lines.close(at, &mut self.bounds, &mut self.segments, &mut self.malformed);
+                lines.start = skip_blanks(bytes, at + 1);
+                self.bounds.push(lines.start as u32);
+            }
+            let crlf = byte == b'\r' && bytes.get(at + 1) == Some(&b'\n');
+            lines.line += u32::from(!crlf);
+        }
+        lines.close(
+            bytes.len(),
+            &mut self.bounds,
+            &mut self.segments,
+            &mut self.malformed,
+        );
+    }
+
+    fn find_header(&mut self) -> Result<(), Unreadable> {
+        let at = self
+            .segments()
+            .position(|s| s.name() == "MSH")
+            .ok_or_else(invalid_msh)?;
+        self.header = at;
+        let msh = self.header_segment();
+        if msh.last_field() < 3 {
+            return Err(unreadable(
+                "msh_incomplete",
+                "the MSH segment ends after its encoding characters; was the message cut off?",
+            ));
+        }
+        if let Some(escape) = self.codec.separators.escape {
+            // MSH-2 holds the escape character itself.
+            self.codec.escapes = memchr::memchr_iter(escape, self.text.as_bytes()).nth(1).is_some()
+                || !msh.field(2).raw().as_bytes().contains(&escape);
+        }
+        Ok(())
+    }
+
+    /// The segments in the order sent, batch and file headers and trailers among them.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = Segment<'_>> {
+        self.segments.iter().map(|span| self.segment(*span))
+    }
+
+    /// The first segment of this name.
+    pub fn first(&self, name: &str) -> Option<Segment<'_>> {
+        self.segments().find(|s| s.is(name))
+    }
+
+    /// The MSH segment.
+    pub fn header_segment(&self) -> Segment<'_> {
+        let span = self.segments.get(self.header).copied();
+        self.segment(span.unwrap_or(Span {
+            first: 0,
+            last: 0,
+            line: 1,
+        }))
+    }
+
+    fn segment(&self, span: Span) -> Segment<'_> {
+        Segment {
+            text: &self.text,
+            bounds: self
+                .bounds
+                .get(span.first as usize..span.last as usize)
+                .unwrap_or_default(),
+            codec: &self.codec,
+            line: span.line,
+        }
+    }
+
+    /// The message's delimiters.
+    pub const fn separators(&self) -> &Separators {
+        &self.codec.separators
+    }
+
+    /// The whole text, as UTF-8.
+    pub fn as_text(&self) -> &str {
+        &self.text
+    }
+
+    /// Line numbers, from 1, of the non-blank lines that are no segments.
+    pub fn malformed_lines(&self) -> &[u32] {
+        &self.malformed
+    }
+
+    /// How many non-blank lines are accounted for: as a segment, or as malformed.
+    pub fn accounted_lines(&self) -> usize {
+        self.segments.len() + self.malformed.len()
+    }
+
+    /// What was odd about the syntax: delimiters, character set, malformed lines.
+    pub fn issues(&self) -> impl Iterator<Item = Issue> {
+        let malformed = self
+            .malformed
+            .iter()
+            .map(|line| Issue::error("segment_malformed", Text::from(format!("line {line}"))));
+        self.issues.iter().cloned().chain(malformed)
+    }
+
+    /// The message with one CR after each segment, from its parts.
+    pub fn encode(&self) -> String {
+        let mut encoded = String::with_capacity(self.text.len());
+        for segment in self.segments() {
+            encoded.push_str(segment.raw());
+            encoded.push('\r');
+        }
+        encoded
+    }
+}
+
+/// The line being indexed.
+struct Lines<'t> {
+    separator: u8,
+    bytes: &'t [u8],
+    line: u32,
+    start: usize,
+    /// Where the line's bounds begin.
+    first: usize,
+}
+
+impl Lines<'_> {
+    /// Ends the line at `end`: a segment, a malformed line, or a blank one.
+    fn close(
+        &mut self,
+        end: usize,
+        bounds: &mut Vec<u32>,
+        segments: &mut Vec<Span>,
+        malformed: &mut SmallVec<[u32; 2]>,
+    ) {
+        let name_end = bounds.get(self.first + 1).map_or(end, |at| *at as usize);
+        let has_fields = bounds.len() > self.first + 1;
+        let name = self.bytes.get(self.start..name_end).unwrap_or_default();
+        if self.start >= end || name.iter().all(|b| is_junk(*b)) && !has_fields {
+            bounds.truncate(self.first);
+        } else if is_name(name.trim_ascii_end(), has_fields) {
+            bounds.push(end as u32);
+            segments.push(Span {
+                first: self.first as u32,
+                last: bounds.len() as u32,
+                line: self.line,
+            });
+        } else {
+            malformed.push(self.line);
+            bounds.truncate(self.first);
+        }
+        self.first = bounds.len();
+    }
+}
+
+/// Three letters or digits, a letter first. Lower case only where fields follow: else it is a line of running text.
+fn is_name(name: &[u8], has_fields: bool) -> bool {
+    name.len() == 3
+        && name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name
+            .iter()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || (has_fields && b.is_ascii_lowercase()))
+}
+
+/// White space, control characters (MLLP's VT and FS, NUL), that may stand before a segment.
+pub(crate) const fn is_junk(byte: u8) -> bool {
+    byte <= b' ' || byte == 0x7f
+}
+
+/// Skips junk and byte order marks, over line ends too.
+fn skip_junk(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        match bytes.get(at) {
+            Some(byte) if is_junk(*byte) && !matches!(byte, b'\r' | b'\n') => at += 1,
+            Some(0xef) if bytes.get(at..at + 3) == Some(b"\xef\xbb\xbf") => at += 3,
+            _ => return at,
+        }
+    }
+}
+
+/// As [`skip_junk`]; most lines have none.
+#[inline]
+fn skip_blanks(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at) {
+        Some(byte) if byte.is_ascii_alphanumeric() => at,
+        _ => skip_junk(bytes, at),
+    }
+}
+
+/// The first line that starts with `MSH`, to its end.
+pub(super) fn msh_line(bytes: &[u8]) -> Option<&[u8]> {
+    let start = msh_starts(bytes).next()?;
+    let rest = bytes.get(start..)?;
+    let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+    rest.get(..end)
+}
+
+/// Where the lines that start with `MSH` and a delimiter begin.
+fn msh_starts(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    memchr::memmem::find_iter(bytes, b"MSH").filter(|at| {
+        let before = bytes.get(..*at).unwrap_or_default();
+        let blank = before
+            .iter()
+            .rposition(|b| !is_junk(*b) || matches!(b, b'\r' | b'\n'))
+            .and_then(|last| before.get(last));
+        let after_bom = before.ends_with(b"\xef\xbb\xbf");
+        let delimited = bytes.get(at + 3).is_none_or(|b| !b.is_ascii_alphanumeric());
+        delimited && (after_bom || blank.is_none_or(|b| matches!(b, b'\r' | b'\n')))
+    })
+}
+
+/// The messages of a payload: each from its MSH line, the first with what stands before it, to before the next MSH line.
+/// File and batch headers go with the message after them.
+pub(crate) fn messages(bytes: &[u8]) -> SmallVec<[(&[u8], u32); 1]> {
+    let mut starts: SmallVec<[usize; 4]> = msh_starts(bytes).skip(1).collect();
+    starts.push(bytes.len());
+    let mut found = SmallVec::new();
+    let (mut from, mut lines) = (0, 0);
+    for to in starts {
+        let chunk = bytes.get(from..to).unwrap_or_default();
+        found.push((chunk, lines));
+        if to < bytes.len() {
+            lines += line_ends(chunk);
+        }
+        from = to;
+    }
+    found
+}
+
+fn line_ends(bytes: &[u8]) -> u32 {
+    let ends = memchr::memchr2_iter(b'\r', b'\n', bytes).filter(|at| {
+        let crlf = bytes.get(*at) == Some(&b'\r') && bytes.get(at + 1) == Some(&b'\n');
+        !crlf
+    });
+    u32::try_from(ends.count()).unwrap_or(u32::MAX)
+}
+
+fn unreadable(code: &'static str, reason: &'static str) -> Unreadable {
+    Unreadable {
+        code,
+        location: Text::new_static("MSH"),
+        reason: Cow::Borrowed(reason),
+    }
+}
+
+fn no_msh(bytes: &[u8]) -> Unreadable {
+    if bytes.iter().all(|b| is_junk(*b)) {
+        return unreadable("empty", "the message is empty");
+    }
+    unreadable(
+        "msh_missing",
+        "no line starts with MSH: this is no HL7 v2 message",
+    )
+}
+
+fn invalid_msh() -> Unreadable {
+    unreadable(
+        "msh_invalid",
+        "the MSH segment has no usable field separator or encoding characters",
+    )
+}
+
+/// One segment of a message.
+#[derive(Clone, Copy)]
+pub struct Segment<'m> {
+    text: &'m str,
+    bounds: &'m [u32],
+    codec: &'m Codec,
+    line: u32,
+}
+
+impl<'m> Segment<'m> {
+    fn bound(self, at: usize) -> Option<usize> {
+        self.bounds.get(at).map(|b| *b as usize)
+    }
+
+    /// The name as sent.
+    pub fn name(self) -> &'m str {
+        let end = self.bound(1).unwrap_or_default();
+        self.text
+            .get(self.bound(0).unwrap_or_default()..end)
+            .unwrap_or_default()
+            .trim_end()
+    }
+
+    /// The name's letters in upper case, as a number: for looking up in tables.
+    pub(crate) fn code(self) -> u32 {
+        code_of(self.name())
+    }
+
+    /// True where the segment has this name, in any case of letters.
+    pub fn is(self, name: &str) -> bool {
+        self.name().eq_ignore_ascii_case(name)
+    }
+
+    /// A field by the number the standard gives it: MSH-1 is the field separator, MSH-2 the encoding characters.
+    ///
+    /// - Nulls: an empty field where the sender has none.
+    pub fn field(self, number: usize) -> Field<'m> {
+        if self.is_header() && number == 1 {
+            return Field::new(self.separator_text(), self.codec);
+        }
+        let at = number.wrapping_sub(usize::from(self.is_header()));
+        let raw = match (number, self.bound(at), self.bound(at.wrapping_add(1))) {
+            (1.., Some(start), Some(end)) if at > 0 => self.text.get(start + 1..end).unwrap_or_default(),
+            _ => "",
+        };
+        Field::new(raw, self.codec)
+    }
+
+    fn separator_text(self) -> &'m str {
+        let at = self.bound(1).unwrap_or_default();
+        self.text.get(at..at + 1).unwrap_or_default()
+    }
+
+    /// The number of the last field sent.
+    pub fn last_field(self) -> usize {
+        self.bounds.len().saturating_sub(2) + usize::from(self.is_header())
+    }
+
+    /// The whole segment as sent, without its line end.
+    pub fn raw(self) -> &'m str {
+        let end = self.bounds.last().map_or(0, |b| *b as usize);
+        self.text
+            .get(self.bound(0).unwrap_or_default()..end)
+            .unwrap_or_default()
+    }
+
+    /// Its line in the message, from 1.
+    pub const fn line(self) -> u32 {
+        self.line
+    }
+
+    /// MSH, FHS and BHS count their own separator as field 1.
+    fn is_header(self) -> bool {
+        matches!(self.name().as_bytes(), b"MSH" | b"FHS" | b"BHS")
+    }
+}
+
+impl std::fmt::Debug for Segment<'_> {
+    /// Name and place only (INV-8).
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at line {}", self.name(), self.line)
+    }
+}
+
+/// A segment name's letters in upper case, as a number.
+pub(crate) const fn code_of(name: &str) -> u32 {
+    match name.as_bytes() {
+        [a, b, c] => u32::from_be_bytes([
+            0,
+            a.to_ascii_uppercase(),
+            b.to_ascii_uppercase(),
+            c.to_ascii_uppercase(),
+        ]),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;
