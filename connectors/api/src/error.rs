@@ -39,6 +39,21 @@ pub struct ConnectorError {
 }
 
 impl ConnectorError {
+    /// An error of this class.
+    pub fn new(
+        action: &'static str,
+        object: impl Into<String>,
+        class: ErrorClass,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            action,
+            object: object.into(),
+            class,
+            cause: cause.into(),
+        }
+    }
+
     /// An error that may pass.
     pub fn retry(
         action: &'static str,
