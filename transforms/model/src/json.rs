@@ -37,6 +37,9 @@ impl<'a> From<&'a Value> for Node<'a> {
 }
 
 impl<'a> Node<'a> {
+    /// A place that is not there.
+    pub const NOWHERE: Self = Self(None);
+
     /// The member of this name: spelled so, or else the first by name that differs only by case, `_`, `-` or spaces
     /// (`ContactId`, `contactId`, `contact_id`).
     #[must_use]
