@@ -10,7 +10,7 @@ use crate::r4_type;
 use crate::reference::parse_literal;
 use crate::resource::{self, Resource};
 use panorama_model::{
-    DecodeContext, IdentityEvent, IdentityEventKind, Issue, Reading, RecordKind, Timestamp, Version,
+    DecodeContext, IdentityEvent, IdentityEventKind, Issue, Reading, RecordKind, Timestamp, Version, Zone,
 };
 use std::borrow::Cow;
 
@@ -48,7 +48,9 @@ pub fn decode(payload: &[u8], ctx: &DecodeContext<'_>) -> Reading {
     };
     let kind = r4_type::known(&type_name).unwrap_or("unknown");
     if kind == "Bundle" {
-        read_bundle(envelope, ctx)
+        let mut output = Output::new(ctx.source);
+        read_bundle(envelope, ctx.zone, None, 0, &mut output);
+        Reading::Read(output.finish(kind))
     } else {
         read_single(json, kind, ctx)
     }
@@ -81,28 +83,53 @@ fn read_single(json: &str, kind: &'static str, ctx: &DecodeContext<'_>) -> Readi
     };
     let bundle = Bundle::new(ctx.zone, None, vec![entry], |_| Place::Whole(kind));
     let mut output = Output::new(ctx.source);
-    read_entries(&bundle, &mut output);
+    read_entries(&bundle, 0, &mut output);
     Reading::Read(output.finish(kind))
 }
 
-fn read_bundle(envelope: Envelope<'_>, ctx: &DecodeContext<'_>) -> Reading {
-    let mut output = Output::new(ctx.source);
+/// Reads a bundle, `depth` bundles deep in others; the innermost timestamp holds.
+fn read_bundle(
+    envelope: Envelope<'_>,
+    zone: Option<&Zone>,
+    outer_said_at: Option<Timestamp>,
+    depth: u8,
+    output: &mut Output,
+) {
     if envelope.entries.malformed {
         output.issues.push(Issue::error("type_invalid", "entry"));
     }
     let said_at = envelope.timestamp.as_deref().and_then(|text| {
-        let instant = instant(text, ctx.zone);
+        let instant = instant(text, zone);
         if instant.is_none() {
             output.issues.push(Issue::error("date_invalid", "timestamp"));
         }
         instant.map(|(at, _)| at)
     });
-    let bundle = Bundle::new(ctx.zone, said_at, envelope.entries.list, Place::Entry);
-    read_entries(&bundle, &mut output);
-    Reading::Read(output.finish("Bundle"))
+    let said_at = said_at.or(outer_said_at);
+    let bundle = Bundle::new(zone, said_at, envelope.entries.list, Place::Entry);
+    read_entries(&bundle, depth, output);
 }
 
-fn read_entries(bundle: &Bundle<'_>, output: &mut Output) {
+/// Bundles in bundles (batch responses of searches) are read this deep: each level is scanned once more.
+const DEPTH_MAX: u8 = 4;
+
+/// Reads a bundle that is a resource of another; its issues are located below that entry.
+fn read_nested(bundle: &Bundle<'_>, place: Place, json: &str, depth: u8, output: &mut Output) {
+    let envelope = serde_json::from_str::<Envelope<'_>>(json).ok();
+    let Some(envelope) = envelope.filter(|_| depth < DEPTH_MAX) else {
+        output
+            .issues
+            .push(Issue::error("resource_unreadable", place.path()));
+        return;
+    };
+    let before = output.issues.len();
+    read_bundle(envelope, bundle.zone, bundle.said_at, depth + 1, output);
+    for issue in output.issues.iter_mut().skip(before) {
+        issue.location = format!("{}.{}", place.path(), issue.location).into();
+    }
+}
+
+fn read_entries(bundle: &Bundle<'_>, depth: u8, output: &mut Output) {
     let mut slots = Vec::new();
     for (index, entry) in bundle.entries.iter().enumerate() {
         let is_delete = entry.raw.method.as_deref() == Some("DELETE");
@@ -112,6 +139,8 @@ fn read_entries(bundle: &Bundle<'_>, output: &mut Output) {
                 .push(Issue::error("type_invalid", format!("entry[{index}]")));
         } else if is_delete {
             delete(bundle, entry, index, output);
+        } else if let (Some(json), Some("Bundle")) = (entry.raw.resource, entry.type_name.as_deref()) {
+            read_nested(bundle, entry.place, json, depth, output);
         } else if let Some(json) = entry.raw.resource {
             slots = read_resource(bundle, entry, json, None, slots, output);
         } else {

@@ -5,7 +5,9 @@ use crate::datatype::joined;
 use crate::node::Node;
 use crate::output::{Output, Owner};
 use crate::reference::Resolution;
-use panorama_model::{Fact, FactTable, RecordKind, Severity, Text, Timestamp, Version};
+use panorama_model::{
+    Fact, FactTable, IdentityEvent, IdentityEventKind, RecordKind, Severity, Text, Timestamp, Version,
+};
 use std::borrow::Cow;
 
 macro_rules! resources {
@@ -34,6 +36,8 @@ resources! {
     consent
     patient
     related_person
+    person
+    linkage
     practitioner
     practitioner_role
     organization
@@ -140,6 +144,36 @@ impl<'t> Resource<'t> {
             Resolution::None if !reference.exists() => complain("subject_missing", Severity::Error),
             _ => complain("reference_unresolved", Severity::Error),
         }
+    }
+
+    /// The person's record a reference names: a Patient or a RelatedPerson.
+    pub(crate) fn person(&'t self, reference: Node<'t>) -> Option<Owner<'t>> {
+        let Resolution::Literal { type_name, id, .. } = self.bundle.resolve(reference) else {
+            return None;
+        };
+        let kind = match type_name {
+            "Patient" => RecordKind::Patient,
+            "RelatedPerson" => RecordKind::RelatedPerson,
+            _ => return None,
+        };
+        Some(Owner { kind, id })
+    }
+
+    /// Says that two records are one person.
+    pub(crate) fn same_person(
+        &self,
+        kind: IdentityEventKind,
+        subject: Owner<'_>,
+        other: Owner<'_>,
+        output: &mut Output,
+    ) {
+        let event = IdentityEvent {
+            kind,
+            subject: output.key(subject),
+            other: output.key(other),
+            version: self.version,
+        };
+        output.identity_events.push(event);
     }
 
     /// A fact of this resource, undone where its status is `entered-in-error`.

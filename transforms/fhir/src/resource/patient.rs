@@ -4,9 +4,8 @@ use super::{Reader, Resource};
 use crate::datatype::{addresses, concept, contact_points, human_names, identifiers, joined, sex};
 use crate::node::Node;
 use crate::output::{Output, Owner};
-use crate::reference::Resolution;
 use panorama_model::{
-    IdentityEvent, IdentityEventKind, Person, Presence, RecordKind, Severity, Text, Timestamp,
+    IdentityEventKind, Person, Presence, RecordKind, Severity, Text, Timestamp,
 };
 
 pub(super) const READER: Reader = Reader {
@@ -140,26 +139,11 @@ fn language(root: Node<'_>) -> Option<Text> {
 }
 
 /// - Spec: FHIR R4 Patient.link; `replaced-by` says that the other record survives.
-fn read_link(resource: &Resource<'_>, link: Node<'_>, owner: Owner<'_>, output: &mut Output) {
-    let reference = link.get("other");
-    let target = match resource.bundle.resolve(reference) {
-        Resolution::Literal {
-            type_name: "Patient",
-            id,
-            ..
-        } => Some((RecordKind::Patient, id)),
-        Resolution::Literal {
-            type_name: "RelatedPerson",
-            id,
-            ..
-        } => Some((RecordKind::RelatedPerson, id)),
-        _ => None,
-    };
-    let Some((kind, id)) = target else {
+fn read_link<'t>(resource: &'t Resource<'t>, link: Node<'t>, this: Owner<'_>, output: &mut Output) {
+    let Some(that) = resource.person(link.get("other")) else {
         link.complain_below("reference_unresolved", Severity::Error, "other");
         return;
     };
-    let (this, that) = (output.key(owner), output.key(Owner { kind, id }));
     let (kind, subject, other) = match link.get("type").str() {
         Some("replaced-by") => (IdentityEventKind::Merge, that, this),
         Some("replaces") => (IdentityEventKind::Merge, this, that),
@@ -169,10 +153,5 @@ fn read_link(resource: &Resource<'_>, link: Node<'_>, owner: Owner<'_>, output: 
             return;
         }
     };
-    output.identity_events.push(IdentityEvent {
-        kind,
-        subject,
-        other,
-        version: resource.version,
-    });
+    resource.same_person(kind, subject, other, output);
 }

@@ -166,3 +166,24 @@ fn deletions() {
             patient/p1 procedures x deleted status=entered-in-error",
     );
 }
+
+#[test]
+fn bundles_in_bundles() {
+    let inner = r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"p","birthDate":"x"}},
+        {"resource":{"resourceType":"Claim"}}]}"#;
+    check(
+        &format!(
+            r#"{{"resourceType":"Bundle","type":"batch-response","entry":[{{"response":{{"status":"200"}}}},{{"resource":{inner}}}]}}"#
+        ),
+        "information entry_empty entry[0]
+         patient/p
+         error date_invalid entry[1].resource.entry[0].resource.birthDate
+         information resource_unmapped entry[1].resource.entry[1].resource",
+    );
+    let mut deep = inner.to_owned();
+    for _ in 0..6 {
+        deep = format!(r#"{{"resourceType":"Bundle","entry":[{{"resource":{deep}}}]}}"#);
+    }
+    let path = ["entry[0].resource"; 5].join(".");
+    check(&deep, &format!("error resource_unreadable {path}"));
+}

@@ -329,3 +329,26 @@ fn coverage_communication_consent() {
         "patient/p consent c channel=any purpose=research status=revoked scope=research",
     );
 }
+
+#[test]
+fn person_and_linkage() {
+    check(
+        r#"{"resourceType":"Person","id":"x","link":[{"target":{"reference":"Patient/b"},"assurance":"level3"},
+        {"target":{"reference":"Patient/a"}},{"target":{"reference":"RelatedPerson/r"}},{"target":{"reference":"Patient/z"},"assurance":"level1"}]}"#,
+        "event link patient/a patient/b
+         event link patient/a related_person/r
+         information directory_only Person",
+    );
+    check(
+        r#"{"resourceType":"Linkage","id":"x","item":[{"type":"historical","resource":{"reference":"Patient/old"}},
+        {"type":"source","resource":{"reference":"Patient/new"}},{"type":"alternate","resource":{"reference":"Patient/also"}},
+        {"type":"historical","resource":{"type":"Patient","identifier":{"value":"1"}}}]}"#,
+        "event merge patient/new patient/old
+         event link patient/new patient/also
+         error reference_unresolved Linkage.item[3].resource",
+    );
+    check(
+        r#"{"resourceType":"Linkage","id":"x","item":[{"type":"source","resource":{"reference":"Account/1"}}]}"#,
+        "information resource_unmapped Linkage",
+    );
+}
