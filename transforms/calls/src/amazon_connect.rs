@@ -99,7 +99,7 @@ impl<'a> Contact<'a> {
                 .find(|(name, _)| *name == event_type)
                 .map_or("contact_event", |(_, kind)| kind)
         }));
-        decoded.event_key = self.event_key(event_type);
+        decoded.event_key = self.event_key(event_type, version);
 
         let mut fact = Fact::new(FactTable::Interactions, self.id.clone(), version);
         fact.complete = event_type.is_none();
@@ -131,18 +131,14 @@ impl<'a> Contact<'a> {
         Version::new(at.unwrap_or_default(), 0, self.payload)
     }
 
-    fn event_key(&self, event_type: Option<&str>) -> Option<Text> {
-        match event_type {
-            Some(event_type) => self
-                .envelope
-                .get("id")
-                .text()
-                .or_else(|| Some(Text::from(format!("{}/{event_type}", self.id)))),
-            None => {
-                let updated = self.contact.get("LastUpdateTimestamp").str()?;
-                Some(Text::from(format!("{}@{updated}", self.id)))
-            }
-        }
+    /// EventBridge names each event; a bare event is one of its type, at its time (PAUSED and RESUMED come again).
+    fn event_key(&self, event_type: Option<&str>, version: Version) -> Option<Text> {
+        let Some(event_type) = event_type else {
+            let updated = self.contact.get("LastUpdateTimestamp").str()?;
+            return Some(Text::from(format!("{}@{updated}", self.id)));
+        };
+        let bare = || Text::from(format!("{}/{event_type}@{}", self.id, version.at));
+        Some(self.envelope.get("id").text().unwrap_or_else(bare))
     }
 
     /// The caller's record id, and what the contact says of the caller.

@@ -59,7 +59,7 @@ impl CsvDecoder {
             decoded.issues.push(Issue::information("record_blank", ""));
             return Ok(decoded);
         }
-        if payload == header {
+        if payload.trim_ascii() == header.trim_ascii() {
             decoded.issues.push(Issue::information("header_repeated", ""));
             return Ok(decoded);
         }

@@ -113,7 +113,7 @@ pub(crate) fn text<'a>(payload: &'a [u8], issues: &mut Vec<Issue>) -> Cow<'a, st
 pub(crate) fn says_nothing(payload: &[u8], context: &DecodeContext<'_>, issues: &mut Vec<Issue>) -> bool {
     let code = if payload.trim_ascii().is_empty() {
         "record_blank"
-    } else if context.header(csv::HEADER) == Some(payload) {
+    } else if context.header(csv::HEADER).map(<[u8]>::trim_ascii) == Some(payload.trim_ascii()) {
         "header_repeated"
     } else {
         return false;

@@ -99,27 +99,23 @@ fn a_contact_record_becomes_a_caller_and_an_interaction() {
     );
 }
 
+fn check_outcome(value: Value, direction: Option<&str>, event_type: Option<&str>) {
+    let decoded = read_value(&value);
+    let row = &decoded.records[0].facts[0].row;
+    assert_eq!(
+        (row.text(column::DIRECTION), row.text(column::EVENT_TYPE)),
+        (direction, event_type),
+        "{value}"
+    );
+}
+
+fn unanswered() -> Value {
+    without(record(), &["Agent"])
+}
+
 #[test]
-fn how_a_contact_came_out() {
-    let check = |value: Value, direction: Option<&str>, event_type: Option<&str>| {
-        let decoded = read_value(&value);
-        let row = &decoded.records[0].facts[0].row;
-        assert_eq!(
-            (row.text(column::DIRECTION), row.text(column::EVENT_TYPE)),
-            (direction, event_type),
-            "{value}"
-        );
-    };
-    let unanswered = || without(record(), &["Agent"]);
-    let outbound = |more: Value| {
-        with(
-            with(
-                without(record(), &["Agent", "Queue"]),
-                json!({"InitiationMethod": "OUTBOUND"}),
-            ),
-            more,
-        )
-    };
+fn how_an_inbound_contact_came_out() {
+    let check = check_outcome;
     check(record(), Some("in"), Some("answered"));
     check(unanswered(), Some("in"), Some("abandoned"));
     check(
@@ -137,36 +133,6 @@ fn how_a_contact_came_out() {
         Some("in"),
         Some("self_service"),
     );
-    check(outbound(json!({})), Some("out"), Some("answered"));
-    check(
-        outbound(json!({"ConnectedToSystemTimestamp": null})),
-        Some("out"),
-        Some("missed"),
-    );
-    check(
-        outbound(json!({"AnsweringMachineDetectionStatus": "VOICEMAIL_BEEP"})),
-        Some("out"),
-        Some("missed"),
-    );
-    check(
-        with(
-            without(
-                unanswered(),
-                &["ConnectedToSystemTimestamp", "DisconnectTimestamp"],
-            ),
-            json!({"InitiationMethod": "CALLBACK"}),
-        ),
-        Some("out"),
-        Some("callback"),
-    );
-    check(
-        with(
-            without(unanswered(), &["ConnectedToSystemTimestamp"]),
-            json!({"InitiationMethod": "CALLBACK"}),
-        ),
-        Some("out"),
-        Some("missed"),
-    );
     check(
         with(record(), json!({"InitiationMethod": "TRANSFER"})),
         None,
@@ -177,6 +143,33 @@ fn how_a_contact_came_out() {
         Some("in"),
         Some("answered"),
     );
+}
+
+#[test]
+fn how_an_outbound_contact_came_out() {
+    let check = |value, event_type| check_outcome(value, Some("out"), Some(event_type));
+    let outbound = |more: Value| {
+        let bare = without(record(), &["Agent", "Queue"]);
+        with(with(bare, json!({"InitiationMethod": "OUTBOUND"})), more)
+    };
+    let callback = |missing: &[&str]| {
+        with(
+            without(unanswered(), missing),
+            json!({"InitiationMethod": "CALLBACK"}),
+        )
+    };
+    check(outbound(json!({})), "answered");
+    check(outbound(json!({"ConnectedToSystemTimestamp": null})), "missed");
+    check(
+        outbound(json!({"AnsweringMachineDetectionStatus": "VOICEMAIL_BEEP"})),
+        "missed",
+    );
+    check(
+        callback(&["ConnectedToSystemTimestamp", "DisconnectTimestamp"]),
+        "callback",
+    );
+    check(callback(&["ConnectedToSystemTimestamp"]), "missed");
+    check(callback(&[]), "abandoned");
 }
 
 #[test]
@@ -218,6 +211,19 @@ fn a_contact_event_adds_to_the_same_row() {
     assert_eq!(
         (row.text(column::EVENT_TYPE), row.text(column::AGENT_ID)),
         (Some("answered"), Some("a3"))
+    );
+
+    let bare = |event_type: &str, time: &str| {
+        let event = json!({"contactId": "c-1", "eventType": event_type, "time": time});
+        read_value(&event).event_key
+    };
+    assert_ne!(
+        bare("PAUSED", "2026-03-01T10:02:00Z"),
+        bare("PAUSED", "2026-03-01T10:03:00Z")
+    );
+    assert_eq!(
+        bare("PAUSED", "2026-03-01T10:02:00Z"),
+        bare("PAUSED", "2026-03-01T10:02:00Z")
     );
 
     let unheard = read_value(&event("e-4", "SOMETHING_NEW +12025550101", json!({})));
