@@ -1,0 +1,111 @@
+//! Letters in one case, without accents and punctuation: the base of every name and address rule.
+
+use panorama_model::Text;
+
+/// Appends the letters and digits of `text` in lower case without accents; each run of anything else becomes one space.
+///
+/// - Shape: apostrophes, full stops and combining accents vanish (`O'Brien` -> `obrien`); hyphens and blanks separate.
+/// - Nulls: nothing is appended where no letter or digit is left.
+pub fn fold_letters(text: &str, out: &mut String) {
+    let start = out.len();
+    let mut gap = false;
+    for c in text.chars() {
+        if !c.is_ascii() && is_silent(c) || matches!(c, '\'' | '.' | '`') {
+            continue;
+        }
+        if !c.is_alphanumeric() {
+            gap = true;
+            continue;
+        }
+        if gap && out.len() > start {
+            out.push(' ');
+        }
+        gap = false;
+        if c.is_ascii() {
+            out.push(c.to_ascii_lowercase());
+        } else if let Some(plain) = plain_latin(c) {
+            out.push_str(plain);
+        } else {
+            // Lower case may bring a combining mark along (`İ`), which a second pass would drop.
+            out.extend(c.to_lowercase().filter(|l| l.is_alphanumeric()));
+        }
+    }
+}
+
+/// True for marks that sit on or in a word without breaking it.
+const fn is_silent(c: char) -> bool {
+    matches!(c, '\u{0300}'..='\u{036f}' | '\u{2018}' | '\u{2019}' | '\u{02bc}' | '\u{00b4}' | '\u{00ad}')
+}
+
+/// The plain letters of an accented Latin letter (Latin-1 Supplement, Latin Extended-A).
+const fn plain_latin(c: char) -> Option<&'static str> {
+    Some(match c {
+        'À'..='Å' | 'à'..='å' | 'Ā'..='ą' | 'Ǎ' | 'ǎ' => "a",
+        'Æ' | 'æ' => "ae",
+        'Ç' | 'ç' | 'Ć'..='č' => "c",
+        'Ď'..='đ' | 'Ð' | 'ð' => "d",
+        'È'..='Ë' | 'è'..='ë' | 'Ē'..='ě' => "e",
+        'Ĝ'..='ģ' => "g",
+        'Ĥ'..='ħ' => "h",
+        'Ì'..='Ï' | 'ì'..='ï' | 'Ĩ'..='ı' => "i",
+        'Ĳ' | 'ĳ' => "ij",
+        'Ĵ' | 'ĵ' => "j",
+        'Ķ'..='ĸ' => "k",
+        'Ĺ'..='ł' => "l",
+        'Ñ' | 'ñ' | 'Ń'..='ŋ' => "n",
+        'Ò'..='Ö' | 'ò'..='ö' | 'Ø' | 'ø' | 'Ō'..='ő' => "o",
+        'Œ' | 'œ' => "oe",
+        'Ŕ'..='ř' => "r",
+        'Ś'..='š' | 'ſ' => "s",
+        'ß' | 'ẞ' => "ss",
+        'Ţ'..='ŧ' => "t",
+        'Þ' | 'þ' => "th",
+        'Ù'..='Ü' | 'ù'..='ü' | 'Ũ'..='ų' => "u",
+        'Ŵ' | 'ŵ' => "w",
+        'Ý' | 'ý' | 'ÿ' | 'Ŷ'..='Ÿ' => "y",
+        'Ź'..='ž' => "z",
+        _ => return None,
+    })
+}
+
+/// The text, trimmed and in ASCII upper case.
+pub(crate) fn upper_trimmed(text: &str) -> Text {
+    let text = text.trim();
+    if text.bytes().any(|b| b.is_ascii_lowercase()) {
+        Text::from(text.to_ascii_uppercase())
+    } else {
+        Text::from(text)
+    }
+}
+
+/// True where `value` is one of a sorted list.
+pub(crate) fn is_in(sorted: &[&str], value: &str) -> bool {
+    sorted.binary_search(&value).is_ok()
+}
+
+/// The second of the pair whose first is `word`, in a list sorted by the first.
+pub(crate) fn look_up(sorted: &[(&str, &'static str)], word: &str) -> Option<&'static str> {
+    let at = sorted.binary_search_by(|(from, _)| (*from).cmp(word)).ok()?;
+    sorted.get(at).map(|(_, to)| *to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_fold() {
+        let check = |text: &str, expected: &str| {
+            let mut out = String::new();
+            fold_letters(text, &mut out);
+            assert_eq!(out, expected, "{text}");
+        };
+        check("  O'Brien ", "obrien");
+        check("José-María", "jose maria");
+        check("Müller, St.", "muller st");
+        check("Łukasz Straße", "lukasz strasse");
+        check("e\u{301}lan", "elan");
+        check("--- ", "");
+        check("王 小明", "王 小明");
+    }
+}
