@@ -1,1 +1,15 @@
-//! panorama-runtime
+//! What every pipeline needs to run: state with epochs, metrics, health, retries.
+//!
+//! Nothing here knows what a message means. The runtime is also the only place that acts on an error's class.
+
+mod cache;
+mod clock;
+mod health;
+mod metrics;
+mod retry;
+
+pub use cache::{StateKey, TypedSpace};
+pub use clock::{now, seconds_between};
+pub use health::{Health, Readiness};
+pub use metrics::Metrics;
+pub use retry::{RetryPolicy, with_retries};

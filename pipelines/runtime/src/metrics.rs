@@ -1,0 +1,130 @@
+//! Prometheus metrics under the names of the contract. Labels are configured names and fixed words (INV-8).
+
+use panorama_api::{ErrorClass, Observer};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::sync::atomic::AtomicU64;
+
+type Label1 = [(&'static str, String); 1];
+type Label2 = [(&'static str, String); 2];
+type FloatGauge = Gauge<f64, AtomicU64>;
+
+macro_rules! metrics {
+    ($($(#[$doc:meta])* $field:ident: $ty:ty = $make:expr, $name:literal, $help:literal;)*) => {
+        /// Every metric of the process.
+        pub struct Metrics {
+            registry: Registry,
+            $($(#[$doc])* #[doc = $help] pub $field: $ty,)*
+        }
+
+        impl Default for Metrics {
+            fn default() -> Self {
+                let mut registry = Registry::with_prefix("panorama");
+                $(let $field: $ty = $make; registry.register($name, $help, $field.clone());)*
+                Self { registry, $($field,)* }
+            }
+        }
+    };
+}
+
+/// Buckets of waiting times, seconds: from a group commit to a stuck table.
+const SECONDS: [f64; 20] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 7.5, 10.0, 11.0, 12.5, 15.0,
+    30.0, 60.0, 300.0,
+];
+
+fn histogram() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+metrics! {
+    received: Family<Label1, Counter> = Family::default(), "messages_received", "Messages received, by source";
+    acknowledged: Family<Label2, Counter> = Family::default(), "messages_acknowledged", "Messages answered, by source and code";
+    decoded: Family<Label2, Counter> = Family::default(), "records_decoded", "Messages decoded, by source and format";
+    issues: Family<Label2, Counter> = Family::default(), "issues", "Located complaints about messages, by source and code";
+    quarantined: Family<Label2, Counter> = Family::default(), "quarantined", "Messages that could not be read, by source and reason";
+    duplicates: Family<Label1, Counter> = Family::default(), "duplicates", "Copies of messages or events, by source";
+    decisions: Family<Label1, Counter> = Family::default(), "identity_decisions", "Identity decisions, by decision";
+    persons: Gauge = Gauge::default(), "persons", "Persons known";
+    source_records: Gauge = Gauge::default(), "source_records", "Source records known";
+    oversize_blocks: Gauge = Gauge::default(), "identity_oversize_blocks", "Blocks of candidates over the limit, left out";
+    epoch: Gauge = Gauge::default(), "epoch", "Number of the last durable epoch";
+    epoch_duration: Histogram = histogram(), "epoch_duration_seconds", "Time to process and commit an epoch";
+    checkpoint_age: FloatGauge = FloatGauge::default(), "checkpoint_age_seconds", "Time since the last durable epoch";
+    lag_records: Family<Label2, Gauge> = Family::default(), "source_lag_records", "Messages stored and not yet processed, by topic and partition";
+    lag_seconds: Family<Label1, FloatGauge> = Family::default(), "source_lag_seconds", "Age of the oldest message not yet processed, by source";
+    freshness: Histogram = histogram(), "freshness_seconds", "Time from receipt of a message to its row in a table";
+    acknowledgement: Family<Label1, Histogram> = Family::new_with_constructor(histogram), "acknowledgement_seconds", "Time from receipt of a message to its answer, by source";
+    table_commit: Family<Label1, Histogram> = Family::new_with_constructor(histogram), "table_commit_duration_seconds", "Time of a table commit, by table";
+    table_version: Family<Label1, Gauge> = Family::default(), "table_version", "Version of a table";
+    table_committed_at: Family<Label1, FloatGauge> = Family::default(), "table_last_commit_timestamp_seconds", "When a table was last committed, seconds since 1970";
+    table_files: Family<Label1, Gauge> = Family::default(), "table_files", "Live data files of a table";
+    table_rows: Family<Label1, Counter> = Family::default(), "table_rows_written", "Rows written, by table";
+    buffer_bytes: Family<Label1, Gauge> = Family::default(), "buffer_bytes", "Bytes held in a buffer";
+    state_bytes: Gauge = Gauge::default(), "state_bytes", "Bytes of log and state on disk";
+    step_seconds: Family<Label1, Counter<f64, AtomicU64>> = Family::default(), "step_seconds", "Time spent in a step of the pipeline";
+    errors: Family<Label2, Counter> = Family::default(), "errors", "Errors, by component and class";
+}
+
+impl Metrics {
+    /// The Prometheus text exposition (OpenMetrics 1.0).
+    pub fn expose(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        encode(&mut text, &self.registry).unwrap_or_default();
+        text
+    }
+
+    /// One label.
+    pub fn label(name: &'static str, value: &str) -> Label1 {
+        [(name, value.to_owned())]
+    }
+
+    /// Two labels.
+    pub fn labels(name: &'static str, value: &str, second: &'static str, second_value: &str) -> Label2 {
+        [(name, value.to_owned()), (second, second_value.to_owned())]
+    }
+
+    /// Adds time spent in a step.
+    pub fn spent(&self, step: &str, since: std::time::Instant) {
+        self.step_seconds
+            .get_or_create(&Self::label("step", step))
+            .inc_by(since.elapsed().as_secs_f64());
+    }
+}
+
+impl Observer for Metrics {
+    fn received(&self, source: &str, count: u64) {
+        self.received
+            .get_or_create(&Self::label("source", source))
+            .inc_by(count);
+    }
+
+    fn acknowledged(&self, source: &str, code: &str) {
+        self.acknowledged
+            .get_or_create(&Self::labels("source", source, "code", code))
+            .inc();
+    }
+
+    fn duplicate(&self, source: &str) {
+        self.duplicates
+            .get_or_create(&Self::label("source", source))
+            .inc();
+    }
+
+    fn failed(&self, component: &str, class: ErrorClass) {
+        self.errors
+            .get_or_create(&Self::labels("component", component, "class", class.name()))
+            .inc();
+    }
+
+    fn buffered(&self, buffer: &str, bytes: u64) {
+        self.buffer_bytes
+            .get_or_create(&Self::label("buffer", buffer))
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+}
