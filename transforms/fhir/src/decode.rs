@@ -160,32 +160,36 @@ fn read_resource<'a>(
     slots: Vec<Slot<'a>>,
     output: &mut Output,
 ) -> Vec<Slot<'a>> {
+    let reader = match entry.type_name.as_deref() {
+        None => Err(Issue::error("resource_type_missing", entry.place.path())),
+        Some(name) => resource::reader(name).ok_or_else(|| unmapped(name, entry.place)),
+    };
+    let reader = match reader {
+        Ok(reader) => reader,
+        Err(issue) => {
+            output.issues.push(issue);
+            return slots;
+        }
+    };
     let Some(document) = Document::read(json, entry.place, bundle.zone, slots) else {
         let issue = Issue::error("resource_unreadable", entry.place.path());
         output.issues.push(issue);
         return Vec::new();
     };
     let root = Node::root(&document);
-    match entry.type_name.as_deref() {
-        None => output
-            .issues
-            .push(Issue::error("resource_type_missing", entry.place.path())),
-        Some(name) => match resource::reader(name) {
-            Some(reader) => {
-                let resource = Resource::new(root, entry.id.as_deref(), json, bundle, reader, deleted_at);
-                (reader.read)(&resource, output);
-            }
-            None if r4_type::known(name).is_some() => output
-                .issues
-                .push(Issue::information("resource_unmapped", entry.place.path())),
-            None => output
-                .issues
-                .push(Issue::warning("resource_type_unknown", entry.place.path())),
-        },
-    }
+    let resource = Resource::new(root, entry.id.as_deref(), json, bundle, reader, deleted_at);
+    (reader.read)(&resource, output);
     let (slots, mut issues) = document.into_parts();
     output.issues.append(&mut issues);
     slots
+}
+
+fn unmapped(type_name: &str, place: Place) -> Issue {
+    if r4_type::known(type_name).is_some() {
+        Issue::information("resource_unmapped", place.path())
+    } else {
+        Issue::warning("resource_type_unknown", place.path())
+    }
 }
 
 /// A `DELETE` entry: of a Patient an identity event, of anything else its facts undone.

@@ -6,6 +6,7 @@
 use panorama_model::{Issue, Severity, Zone};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt::{self, Write};
@@ -142,6 +143,18 @@ impl<'a> Document<'a> {
     }
 }
 
+/// The content of a property `data`: the text as it lies in the payload, escapes and all, for an attachment may be as
+/// big as the payload and only its size is of interest. It is a string in all of FHIR; another value becomes one that
+/// no reader takes for text.
+fn base64_content(json: &str) -> Content<'_> {
+    let text = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match text {
+        Some(text) => Content::Text(Cow::Borrowed(text)),
+        None if json == "null" => Content::Null,
+        None => Content::Object,
+    }
+}
+
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -249,6 +262,17 @@ impl<'a> Visitor<'a> for Grow<'_, 'a> {
             // The narrative says in HTML what the fields say: never read.
             if is_root && key == "text" {
                 object.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            if key == "data" {
+                let raw: &RawValue = object.next_value()?;
+                let content = base64_content(raw.get());
+                Grow {
+                    slots,
+                    key,
+                    is_root: false,
+                }
+                .push(content)?;
                 continue;
             }
             object.next_value_seed(Grow {

@@ -52,8 +52,35 @@ pub(super) fn set_attachment(row: &mut Row, attachment: Node<'_>) {
     row.set_some(column::CONTENT_BYTES, stated.or_else(measured));
 }
 
-/// How many bytes a base64 text stands for.
+/// How many bytes a base64 text stands for, as it lies in the JSON text (`\/`, `\n`).
 fn base64_bytes(text: &str) -> i64 {
-    let digits = text.bytes().filter(|b| !b.is_ascii_whitespace() && *b != b'=').count();
+    let (mut digits, mut is_escaped) = (0usize, false);
+    for byte in text.bytes() {
+        let is_digit = match byte {
+            b'n' | b'r' | b't' => !is_escaped,
+            b'+' | b'/' | b'-' | b'_' => true,
+            _ => byte.is_ascii_alphanumeric(),
+        };
+        is_escaped = byte == b'\\';
+        digits += usize::from(is_digit);
+    }
     i64::try_from(digits / 4 * 3 + (digits % 4).saturating_sub(1)).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64_bytes;
+
+    #[test]
+    fn base64_sizes() {
+        let check = |text: &str, expected: i64| assert_eq!(base64_bytes(text), expected, "{text}");
+        check("", 0);
+        check("aGVsbG8=", 5);
+        check("aGVsbG8", 5);
+        check("YWI=", 2);
+        check("YQ==", 1);
+        check("YQ", 1);
+        check("aGVs\\nbG8=", 5);
+        check("\\/\\/\\/\\/", 3);
+    }
 }

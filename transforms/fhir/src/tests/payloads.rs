@@ -187,3 +187,22 @@ fn bundles_in_bundles() {
     let path = ["entry[0].resource"; 5].join(".");
     check(&deep, &format!("error resource_unreadable {path}"));
 }
+
+#[test]
+fn data_that_is_no_text_is_an_issue() {
+    let document = |data: &str| {
+        format!(
+            r#"{{"resourceType":"DocumentReference","id":"d","subject":{{"reference":"Patient/p"}},"content":[{{"attachment":{{"data":{data}}}}}]}}"#
+        )
+    };
+    check(
+        &document(r#""aGVs\/G8=""#),
+        "patient/p documents d content_bytes=5",
+    );
+    check(&document("null"), "patient/p documents d");
+    check(
+        &document(&format!("{}{}", "{\"data\":".repeat(9000), "}".repeat(9000)).replace(":}", ":1}")),
+        "patient/p documents d
+         error type_invalid DocumentReference.content[0].attachment.data",
+    );
+}
