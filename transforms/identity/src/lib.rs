@@ -1,1 +1,37 @@
-//! panorama-identity
+//! Identity: which source records are one person (Fellegi and Sunter 1969, with households; incremental, undoable).
+//!
+//! Sits between standardize and unify. A [`Scorer`] compares two standardized persons under a [`Model`]; an
+//! [`IdentityEngine`] keeps the clusters of all records up to date over an [`IdentityStore`]. A cluster is a function of
+//! its records, edges and decisions, so no arrival order can change the outcome (INV-6), and every merge can be undone
+//! (INV-7). Pure and sync (INV-1): the store is the caller's.
+
+mod blocking;
+mod cluster;
+pub mod comparison;
+mod decision;
+mod engine;
+mod error;
+mod evaluate;
+mod explain;
+mod frequency;
+mod memory_store;
+mod model;
+mod score;
+mod store;
+mod train;
+
+pub use blocking::{AnchorKeys, BlockKey, BlockKeys};
+pub use cluster::{ClusterInput, ConstraintKind, cluster_component};
+pub use decision::{PairStatements, Statement, StatementKind, Verdict};
+pub use engine::{
+    Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, IdentityEngine, MatchMethod,
+    PreparedPerson, Reassignment, Review, ReviewStatus,
+};
+pub use error::ModelError;
+pub use evaluate::{Quality, evaluate};
+pub use explain::{Explanation, ExplanationStep};
+pub use frequency::{FrequencyTable, TermFrequencies};
+pub use memory_store::MemoryStore;
+pub use model::{BlockingRule, ComparisonModel, Level, Limits, Model, Prior, Thresholds};
+pub use score::{MatchWeight, PairScore, Scorer, Veto};
+pub use store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};

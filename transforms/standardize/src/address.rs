@@ -103,7 +103,11 @@ fn read_street(line: &str, out: &mut StandardAddress) {
     }
     while let Some(word) = words.next() {
         if is_in(UNIT_WORDS, word) && words.peek().is_some() && !street.is_empty() {
-            out.unit = words.by_ref().filter(|w| !is_in(UNIT_WORDS, w)).collect::<String>().into();
+            out.unit = words
+                .by_ref()
+                .filter(|w| !is_in(UNIT_WORDS, w))
+                .collect::<String>()
+                .into();
             break;
         }
         if !street.is_empty() {
@@ -184,7 +188,11 @@ mod tests {
     fn streets() {
         let check = |line: &str, line2: &str, expected: (&str, &str, &str)| {
             let out = read(line, line2);
-            assert_eq!((out.number.as_str(), out.street.as_str(), out.unit.as_str()), expected, "{line} / {line2}");
+            assert_eq!(
+                (out.number.as_str(), out.street.as_str(), out.unit.as_str()),
+                expected,
+                "{line} / {line2}"
+            );
         };
         check("216 North 77th Court", "", ("216", "N 77TH CT", ""));
         check("216 n. 77th ct", "#12", ("216", "N 77TH CT", "12"));
@@ -201,7 +209,10 @@ mod tests {
     #[test]
     fn places() {
         let out = read("1 A St", "");
-        assert_eq!((out.city.as_str(), out.state.as_str(), out.postal_code.as_str()), ("ST PAUL", "MN", "55101"));
+        assert_eq!(
+            (out.city.as_str(), out.state.as_str(), out.postal_code.as_str()),
+            ("ST PAUL", "MN", "55101")
+        );
         assert_eq!(postal_code("k1a 0b1"), "K1A0B1");
         assert_eq!(postal_code("00000"), "");
         assert_eq!(standardize(&Address::default()), None);
@@ -209,6 +220,11 @@ mod tests {
 
     #[test]
     fn tables_are_sorted() {
-        assert!(STREET_WORDS.is_sorted() && UNIT_WORDS.is_sorted() && STATES.is_sorted() && CITY_WORDS.is_sorted());
+        assert!(
+            STREET_WORDS.is_sorted()
+                && UNIT_WORDS.is_sorted()
+                && STATES.is_sorted()
+                && CITY_WORDS.is_sorted()
+        );
     }
 }

@@ -185,7 +185,33 @@ pub(crate) const STREET_WORDS: &[(&str, &str)] = &[
 ];
 
 /// Words after which a unit number comes. Sorted.
-pub(crate) const UNIT_WORDS: &[&str] = &["APARTMENT", "APT", "BLDG", "BUILDING", "DEPARTMENT", "DEPT", "FL", "FLOOR", "HNGR", "LOT", "NO", "NUMBER", "OFC", "PH", "PIER", "RM", "ROOM", "SLIP", "SPACE", "SPC", "STE", "SUITE", "TRAILER", "TRLR", "UNIT"];
+pub(crate) const UNIT_WORDS: &[&str] = &[
+    "APARTMENT",
+    "APT",
+    "BLDG",
+    "BUILDING",
+    "DEPARTMENT",
+    "DEPT",
+    "FL",
+    "FLOOR",
+    "HNGR",
+    "LOT",
+    "NO",
+    "NUMBER",
+    "OFC",
+    "PH",
+    "PIER",
+    "RM",
+    "ROOM",
+    "SLIP",
+    "SPACE",
+    "SPC",
+    "STE",
+    "SUITE",
+    "TRAILER",
+    "TRLR",
+    "UNIT",
+];
 
 /// States and territories. Sorted.
 pub(crate) const STATES: &[(&str, &str)] = &[

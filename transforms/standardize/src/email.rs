@@ -5,12 +5,40 @@ use panorama_model::Text;
 
 /// Local parts that say "this person has no address". Sorted.
 const PLACEHOLDER_LOCALS: &[&str] = &[
-    "abc", "asdf", "declined", "donotreply", "email", "fake", "na", "no", "no-email", "no-reply", "nobody", "noemail",
-    "nomail", "none", "noone", "noreply", "notprovided", "null", "patient", "refused", "test", "unknown", "xxx",
+    "abc",
+    "asdf",
+    "declined",
+    "donotreply",
+    "email",
+    "fake",
+    "na",
+    "no",
+    "no-email",
+    "no-reply",
+    "nobody",
+    "noemail",
+    "nomail",
+    "none",
+    "noone",
+    "noreply",
+    "notprovided",
+    "null",
+    "patient",
+    "refused",
+    "test",
+    "unknown",
+    "xxx",
 ];
 
 /// Domains that say the same. Sorted.
-const PLACEHOLDER_DOMAINS: &[&str] = &["invalid.com", "noemail.com", "nomail.com", "none.com", "noreply.com", "unknown.com"];
+const PLACEHOLDER_DOMAINS: &[&str] = &[
+    "invalid.com",
+    "noemail.com",
+    "nomail.com",
+    "none.com",
+    "noreply.com",
+    "unknown.com",
+];
 
 /// One spelling of a mailbox.
 ///
@@ -23,14 +51,17 @@ pub fn standardize(text: &str) -> Option<Text> {
         .filter(|p| p.eq_ignore_ascii_case("mailto:"))
         .map_or(text, |_| text.get(7..).unwrap_or(text))
         .trim();
-    if text.len() > 254 || text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';')) {
+    if text.len() > 254
+        || text
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';'))
+    {
         return None;
     }
     let lower = text.to_lowercase();
     let (local, domain) = lower.split_once('@')?;
-    let labels_are_fine = domain.contains('.')
-        && domain.split('.').all(|label| !label.is_empty())
-        && !domain.contains('@');
+    let labels_are_fine =
+        domain.contains('.') && domain.split('.').all(|label| !label.is_empty()) && !domain.contains('@');
     if local.is_empty() || !labels_are_fine {
         return None;
     }
@@ -39,7 +70,11 @@ pub fn standardize(text: &str) -> Option<Text> {
     } else {
         local.to_owned()
     };
-    let domain = if domain == "googlemail.com" { "gmail.com" } else { domain };
+    let domain = if domain == "googlemail.com" {
+        "gmail.com"
+    } else {
+        domain
+    };
     if local.is_empty() || is_in(PLACEHOLDER_LOCALS, &local) || is_in(PLACEHOLDER_DOMAINS, domain) {
         return None;
     }

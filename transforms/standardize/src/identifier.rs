@@ -6,8 +6,31 @@ use serde::{Deserialize, Serialize};
 
 /// Values that stand for "no number". Sorted.
 const PLACEHOLDERS: &[&str] = &[
-    "-1", "1234", "12345", "123456", "1234567", "12345678", "123456789", "ABC", "DECLINED", "MISSING", "N/A", "NA", "NIL",
-    "NONE", "NOT AVAILABLE", "NOT PROVIDED", "NULL", "PENDING", "REFUSED", "SELF", "TBD", "TEMP", "TEST", "UNK", "UNKNOWN",
+    "-1",
+    "1234",
+    "12345",
+    "123456",
+    "1234567",
+    "12345678",
+    "123456789",
+    "ABC",
+    "DECLINED",
+    "MISSING",
+    "N/A",
+    "NA",
+    "NIL",
+    "NONE",
+    "NOT AVAILABLE",
+    "NOT PROVIDED",
+    "NULL",
+    "PENDING",
+    "REFUSED",
+    "SELF",
+    "TBD",
+    "TEMP",
+    "TEST",
+    "UNK",
+    "UNKNOWN",
 ];
 
 /// An identifier in one spelling.
@@ -48,7 +71,11 @@ mod tests {
                 authority: " hosp ".into(),
                 kind: IdentifierKind::MedicalRecord,
             };
-            assert_eq!(standardize(&identifier).map(|i| i.value).as_deref(), expected, "{value}");
+            assert_eq!(
+                standardize(&identifier).map(|i| i.value).as_deref(),
+                expected,
+                "{value}"
+            );
         };
         check(" a123 ", Some("A123"));
         check("0000", None);

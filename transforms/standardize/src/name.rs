@@ -42,27 +42,46 @@ impl Generation {
 
 /// Titles before a name. Sorted.
 const PREFIXES: &[&str] = &[
-    "capt", "col", "dr", "father", "fr", "hon", "lt", "maj", "miss", "mr", "mrs", "ms", "mx", "prof", "rev", "sgt", "sir",
-    "sister",
+    "capt", "col", "dr", "father", "fr", "hon", "lt", "maj", "miss", "mr", "mrs", "ms", "mx", "prof", "rev",
+    "sgt", "sir", "sister",
 ];
 
 /// Degrees after a name. Sorted.
-const DEGREES: &[&str] = &["arnp", "dds", "do", "esq", "lpn", "md", "np", "pa", "pac", "phd", "rn"];
+const DEGREES: &[&str] = &[
+    "arnp", "dds", "do", "esq", "lpn", "md", "np", "pa", "pac", "phd", "rn",
+];
 
 /// Words that stand where a name is not known, or for a child not named yet. Sorted.
 const PLACEHOLDERS: &[&str] = &[
-    "anonymous", "fnu", "lnu", "n a", "na", "nfn", "nln", "nmi", "nmn", "none", "null", "unavailable", "unidentified", "unk",
-    "unknown", "xxx", "xxxx",
+    "anonymous",
+    "fnu",
+    "lnu",
+    "n a",
+    "na",
+    "nfn",
+    "nln",
+    "nmi",
+    "nmn",
+    "none",
+    "null",
+    "unavailable",
+    "unidentified",
+    "unk",
+    "unknown",
+    "xxx",
+    "xxxx",
 ];
 
 /// Words by which a newborn is called. Sorted.
-const NEWBORN: &[&str] =
-    &["baby", "babyboy", "babygirl", "bb", "bbg", "bg", "boy", "female", "girl", "infant", "male", "newborn", "twin"];
+const NEWBORN: &[&str] = &[
+    "baby", "babyboy", "babygirl", "bb", "bbg", "bg", "boy", "female", "girl", "infant", "male", "newborn",
+    "twin",
+];
 
 /// Particles that belong to the word after them. Sorted.
 const PARTICLES: &[&str] = &[
-    "al", "ben", "bin", "da", "de", "del", "della", "den", "der", "di", "do", "dos", "du", "el", "ibn", "la", "las", "le",
-    "los", "mac", "mc", "o", "saint", "san", "santa", "st", "te", "ten", "van", "vander", "von",
+    "al", "ben", "bin", "da", "de", "del", "della", "den", "der", "di", "do", "dos", "du", "el", "ibn", "la",
+    "las", "le", "los", "mac", "mc", "o", "saint", "san", "santa", "st", "te", "ten", "van", "vander", "von",
 ];
 
 /// A family name in one spelling.
@@ -203,7 +222,12 @@ mod tests {
         check("O'Brien", "obrien", &[], None);
         check("García-López", "garcialopez", &["garcia", "lopez"], None);
         check("de la Cruz", "delacruz", &[], None);
-        check("Van Der Berg Smith", "vanderbergsmith", &["vanderberg", "smith"], None);
+        check(
+            "Van Der Berg Smith",
+            "vanderbergsmith",
+            &["vanderberg", "smith"],
+            None,
+        );
         check("Smith, Jr.", "smith", &[], Some(Generation::Junior));
         check("Nguyen MD", "nguyen", &[], None);
         check("Do", "do", &[], None);
@@ -215,7 +239,11 @@ mod tests {
     fn givens() {
         let check = |text: &str, first: &str, rest: &str, newborn: bool| {
             let read = given(text, &mut String::new());
-            assert_eq!((read.first.as_str(), read.rest.as_str(), read.newborn), (first, rest, newborn), "{text}");
+            assert_eq!(
+                (read.first.as_str(), read.rest.as_str(), read.newborn),
+                (first, rest, newborn),
+                "{text}"
+            );
         };
         check("Mary Ann", "mary", "ann", false);
         check("Dr. José", "jose", "", false);

@@ -31,7 +31,9 @@ pub fn canonical(name: &str) -> &str {
 /// True where two different folded given names may be one person's: `bill` and `william`, `bob` and `rob`.
 pub fn related(a: &str, b: &str) -> bool {
     let (formals_a, formals_b) = (formals(a), formals(b));
-    formals_a.contains(&b) || formals_b.contains(&a) || formals_a.iter().any(|formal| formals_b.contains(formal))
+    formals_a.contains(&b)
+        || formals_b.contains(&a)
+        || formals_a.iter().any(|formal| formals_b.contains(formal))
 }
 
 #[cfg(test)]

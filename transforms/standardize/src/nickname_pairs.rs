@@ -96,9 +96,15 @@ pub(crate) const FORMAL_AND_SHORT: &[(&str, &str)] = &[
     ("terrence", "terry terrance"),
     ("tyler", "ty"),
     ("wesley", "wes"),
-    ("elizabeth", "liz beth betty betsy lizzie eliza libby bess elisabeth lisa liza bessie ellie"),
+    (
+        "elizabeth",
+        "liz beth betty betsy lizzie eliza libby bess elisabeth lisa liza bessie ellie",
+    ),
     ("margaret", "maggie meg peggy marge margie greta rita peg margo"),
-    ("katherine", "kate katie kathy kat kay kitty katharine kathryn kath"),
+    (
+        "katherine",
+        "kate katie kathy kat kay kitty katharine kathryn kath",
+    ),
     ("catherine", "cathy cate cathie kate katie cat"),
     ("kathleen", "kathy kate katie kath"),
     ("mary", "molly polly mamie mae"),

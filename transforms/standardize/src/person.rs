@@ -83,13 +83,20 @@ impl StandardPerson {
 pub fn standardize(person: &Person) -> StandardPerson {
     let mut scratch = String::with_capacity(48);
     let mut out = StandardPerson {
-        birth_date: person.birth_date.value().copied().and_then(birth_date::standardize),
+        birth_date: person
+            .birth_date
+            .value()
+            .copied()
+            .and_then(birth_date::standardize),
         sex: person
             .sex
             .value()
             .copied()
             .filter(|sex| matches!(sex, Sex::Female | Sex::Male)),
-        ssn: person.ssn.value().and_then(|ssn| social_security::standardize(ssn)),
+        ssn: person
+            .ssn
+            .value()
+            .and_then(|ssn| social_security::standardize(ssn)),
         flags: PersonFlags {
             test: person.test.value().copied().unwrap_or(false),
             unreliable: person.identity_unreliable.value().copied().unwrap_or(false),
@@ -103,10 +110,34 @@ pub fn standardize(person: &Person) -> StandardPerson {
         add_name(&mut out, name, &mut scratch);
     }
     out.given_canonical = Text::from(nickname::canonical(&out.given));
-    add_all(&mut out.phones, person.phones.list().iter().filter_map(|p| phone::standardize(&p.number)));
-    add_all(&mut out.emails, person.emails.list().iter().filter_map(|e| email::standardize(&e.address)));
-    add_all(&mut out.addresses, person.addresses.list().iter().filter_map(address::standardize));
-    add_all(&mut out.identifiers, person.identifiers.list().iter().filter_map(identifier::standardize));
+    add_all(
+        &mut out.phones,
+        person
+            .phones
+            .list()
+            .iter()
+            .filter_map(|p| phone::standardize(&p.number)),
+    );
+    add_all(
+        &mut out.emails,
+        person
+            .emails
+            .list()
+            .iter()
+            .filter_map(|e| email::standardize(&e.address)),
+    );
+    add_all(
+        &mut out.addresses,
+        person.addresses.list().iter().filter_map(address::standardize),
+    );
+    add_all(
+        &mut out.identifiers,
+        person
+            .identifiers
+            .list()
+            .iter()
+            .filter_map(identifier::standardize),
+    );
     out
 }
 

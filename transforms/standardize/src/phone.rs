@@ -63,7 +63,10 @@ fn international(digits: &[u8]) -> Option<Text> {
         return None;
     }
     let number = phonenumber::parse(None, format!("+{digits}")).ok()?;
-    let constant = digits.bytes().skip(2).all(|d| Some(&d) == digits.as_bytes().get(2));
+    let constant = digits
+        .bytes()
+        .skip(2)
+        .all(|d| Some(&d) == digits.as_bytes().get(2));
     (!constant && phonenumber::is_valid(&number))
         .then(|| Text::from(number.format().mode(phonenumber::Mode::E164).to_string()))
 }

@@ -31,9 +31,33 @@ impl SocialSecurity {
 
 /// Numbers that were printed on sample cards or are typed to get past a form. Sorted.
 const PLACEHOLDERS: &[u32] = &[
-    2_281_852, 42_103_580, 62_360_749, 78_051_120, 95_073_645, 111_111_111, 111_223_333, 123_121_234, 123_123_123,
-    123_456_789, 128_036_045, 135_016_629, 141_186_941, 165_167_999, 189_092_294, 212_097_694, 219_099_999, 222_222_222,
-    306_302_348, 308_125_070, 333_333_333, 444_444_444, 457_555_462, 468_288_779, 549_241_889, 555_555_555, 777_777_777,
+    2_281_852,
+    42_103_580,
+    62_360_749,
+    78_051_120,
+    95_073_645,
+    111_111_111,
+    111_223_333,
+    123_121_234,
+    123_123_123,
+    123_456_789,
+    128_036_045,
+    135_016_629,
+    141_186_941,
+    165_167_999,
+    189_092_294,
+    212_097_694,
+    219_099_999,
+    222_222_222,
+    306_302_348,
+    308_125_070,
+    333_333_333,
+    444_444_444,
+    457_555_462,
+    468_288_779,
+    549_241_889,
+    555_555_555,
+    777_777_777,
     888_888_888,
 ];
 
@@ -65,7 +89,8 @@ pub fn standardize(text: &str) -> Option<SocialSecurity> {
         7..=9 if !masked => {
             let (area, group) = (number / 1_000_000, number / 10_000 % 100);
             let impossible = area == 0 || area == 666 || area >= 900 || group == 0;
-            (!impossible && PLACEHOLDERS.binary_search(&number).is_err()).then_some(SocialSecurity::Whole(number))
+            (!impossible && PLACEHOLDERS.binary_search(&number).is_err())
+                .then_some(SocialSecurity::Whole(number))
         }
         _ => None,
     }
@@ -77,7 +102,8 @@ mod tests {
 
     #[test]
     fn numbers() {
-        let check = |text: &str, expected: Option<SocialSecurity>| assert_eq!(standardize(text), expected, "{text}");
+        let check =
+            |text: &str, expected: Option<SocialSecurity>| assert_eq!(standardize(text), expected, "{text}");
         check("412-34-5678", Some(SocialSecurity::Whole(412_345_678)));
         check("1234567", Some(SocialSecurity::Whole(1_234_567)));
         check("***-**-5678", Some(SocialSecurity::LastFour(5678)));

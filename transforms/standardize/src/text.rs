@@ -34,7 +34,10 @@ pub fn fold_letters(text: &str, out: &mut String) {
 
 /// True for marks that sit on or in a word without breaking it.
 const fn is_silent(c: char) -> bool {
-    matches!(c, '\u{0300}'..='\u{036f}' | '\u{2018}' | '\u{2019}' | '\u{02bc}' | '\u{00b4}' | '\u{00ad}')
+    matches!(
+        c,
+        '\u{0300}'..='\u{036f}' | '\u{2018}' | '\u{2019}' | '\u{02bc}' | '\u{00b4}' | '\u{00ad}'
+    )
 }
 
 /// The plain letters of an accented Latin letter (Latin-1 Supplement, Latin Extended-A).

@@ -1,0 +1,2 @@
+//! How well and how fast the default model links the shared person lists.
+fn main() {}

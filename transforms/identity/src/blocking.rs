@@ -1,0 +1,299 @@
+//! Blocking: the keys under which candidate pairs meet.
+
+use crate::comparison::is_findable_identifier;
+use crate::model::BlockingRule;
+use crate::score::Scorer;
+use panorama_standardize::StandardPerson;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// 64 bits that stand for one rule and one value of it: the same on every machine, in every version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BlockKey(pub u64);
+
+/// The blocks of one record, ascending, without repeats.
+pub type BlockKeys = SmallVec<[BlockKey; 16]>;
+
+/// The contact points and strong identifiers of one record, ascending, without repeats.
+pub type AnchorKeys = SmallVec<[BlockKey; 4]>;
+
+/// Seeds beyond those of blocking rules.
+const ANCHOR_CONTACT: u64 = 0x100;
+const ANCHOR_IDENTIFIER: u64 = 0x101;
+/// Contact-point records lie under the same anchors with another salt.
+const CONTACT_SIDE: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl BlockKey {
+    /// The block that lists the contact-point records of an anchor, where the key itself lists its full records.
+    pub(crate) const fn contact_side(self) -> Self {
+        Self(self.0 ^ CONTACT_SIDE)
+    }
+
+    fn of(seed: u64, parts: &[&[u8]]) -> Self {
+        let mut bytes: SmallVec<[u8; 96]> = SmallVec::new();
+        for part in parts {
+            bytes.extend_from_slice(part);
+            bytes.push(0x1f);
+        }
+        Self(xxh3_64_with_seed(&bytes, seed))
+    }
+}
+
+impl Scorer {
+    /// The blocks of a record under the model's rules.
+    ///
+    /// - Nulls: a rule gives no key where one of its fields is missing; contact points, test and unreliable records
+    ///   meet others by issued identifiers only.
+    pub fn blocking_keys(&self, person: &StandardPerson) -> BlockKeys {
+        let mut keys = BlockKeys::new();
+        if person.is_contact_point() {
+            return keys;
+        }
+        let fields = Fields::of(person);
+        for rule in &self.model.blocking_rules {
+            let by_number = matches!(rule, BlockingRule::Identifier | BlockingRule::SocialSecurity);
+            if by_number || !person.flags.unreliable {
+                fields.keys_of(*rule, &mut keys);
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// The contact points and identifiers by which contact-point records attach, strong ones told apart.
+    pub(crate) fn anchors(person: &StandardPerson) -> AnchorKeys {
+        let mut keys = AnchorKeys::new();
+        for contact in person.phones.iter().chain(&person.emails) {
+            keys.push(BlockKey::of(ANCHOR_CONTACT, &[contact.as_bytes()]));
+        }
+        keys.extend(Self::strong_anchors(person));
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// The issued identifiers among the anchors.
+    pub(crate) fn strong_anchors(person: &StandardPerson) -> impl Iterator<Item = BlockKey> + '_ {
+        person
+            .identifiers
+            .iter()
+            .filter(|i| is_findable_identifier(i))
+            .map(|i| BlockKey::of(ANCHOR_IDENTIFIER, &[i.authority.as_bytes(), i.value.as_bytes()]))
+    }
+}
+
+/// The fields rules are made of, computed once per record.
+struct Fields<'a> {
+    person: &'a StandardPerson,
+    /// Year, month, day where all are known and the date is not a weak one.
+    date: Option<[u8; 4]>,
+    year: Option<[u8; 2]>,
+    /// Both names in alphabetical order, so that exchanged fields meet.
+    names: Option<[&'a [u8]; 2]>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(person: &'a StandardPerson) -> Self {
+        let birth = person.birth_date.map(|b| b.date);
+        let given = person.given_canonical.as_bytes();
+        let family = person.family.as_bytes();
+        let names = (given.len() > 1 && !family.is_empty()).then(|| {
+            if given <= family {
+                [given, family]
+            } else {
+                [family, given]
+            }
+        });
+        Self {
+            person,
+            date: birth.filter(|d| d.day > 0).map(|d| {
+                let [high, low] = d.year.to_be_bytes();
+                [high, low, d.month, d.day]
+            }),
+            year: birth.map(|d| d.year.to_be_bytes()),
+            names,
+        }
+    }
+
+    fn keys_of(&self, rule: BlockingRule, keys: &mut BlockKeys) {
+        let seed = rule as u64;
+        let person = self.person;
+        let mut add = |parts: &[&[u8]]| keys.push(BlockKey::of(seed, parts));
+        match rule {
+            BlockingRule::SocialSecurity => {
+                if let Some(number) = person.ssn.and_then(|s| s.whole()) {
+                    add(&[&number.to_be_bytes()]);
+                }
+            }
+            BlockingRule::Identifier => {
+                for i in person.identifiers.iter().filter(|i| is_findable_identifier(i)) {
+                    add(&[i.authority.as_bytes(), i.value.as_bytes()]);
+                }
+            }
+            BlockingRule::Email => person.emails.iter().for_each(|e| add(&[e.as_bytes()])),
+            BlockingRule::Phone => person.phones.iter().for_each(|p| add(&[p.as_bytes()])),
+            BlockingRule::AddressInitial => {
+                if let Some(initial) = person.given_canonical.as_bytes().get(..1) {
+                    for a in person.addresses.iter().filter(|a| a.has_street()) {
+                        add(&[a.number.as_bytes(), a.street.as_bytes(), initial]);
+                    }
+                }
+            }
+            BlockingRule::NamesPostalCode | BlockingRule::NamesCity => {
+                if let Some([first, second]) = self.names {
+                    let by_code = rule == BlockingRule::NamesPostalCode;
+                    for a in &person.addresses {
+                        let place = if by_code { &a.postal_code } else { &a.city };
+                        if !place.is_empty() {
+                            add(&[first, second, place.as_bytes()]);
+                        }
+                    }
+                }
+            }
+            _ => self.date_keys_of(rule, &mut add),
+        }
+    }
+
+    /// The rules that need the birth date.
+    fn date_keys_of(&self, rule: BlockingRule, add: &mut impl FnMut(&[&[u8]])) {
+        let person = self.person;
+        match (rule, self.date, self.names) {
+            (BlockingRule::FamilyBirthDate, Some(date), _) => {
+                person
+                    .families()
+                    .for_each(|family| add(&[family.as_bytes(), &date]));
+            }
+            (BlockingRule::GivenBirthDate, Some(date), _) if person.given.len() > 1 => {
+                add(&[person.given_canonical.as_bytes(), &date]);
+            }
+            (BlockingRule::InitialsBirthDate, Some(date), _) => {
+                let initial = |name: &'_ str| name.as_bytes().first().copied();
+                if let (Some(x), Some(y)) = (initial(&person.given), initial(&person.family)) {
+                    add(&[&[x.min(y), x.max(y)], &date]);
+                }
+            }
+            (BlockingRule::BirthDatePostalCode, Some(date), _) => {
+                let codes = person.addresses.iter().map(|a| &a.postal_code);
+                codes
+                    .filter(|c| !c.is_empty())
+                    .for_each(|code| add(&[&date, code.as_bytes()]));
+            }
+            (BlockingRule::BirthDateLastFour, Some(date), _) => {
+                if let Some(ssn) = person.ssn {
+                    add(&[&date, &ssn.last_four().to_be_bytes()]);
+                }
+            }
+            (BlockingRule::NamesBirthday, Some([_, _, month, day]), Some([first, second])) => {
+                add(&[first, second, &[month, day]]);
+            }
+            (BlockingRule::NamesBirthYear, _, Some([first, second])) => {
+                if let Some(year) = self.year {
+                    add(&[first, second, &year]);
+                }
+            }
+            (BlockingRule::SoundsBirthYear, _, Some(_)) => {
+                if let Some(year) = self.year {
+                    let (x, y) = (soundex(&person.given_canonical), soundex(&person.family));
+                    add(&[&x.min(y), &x.max(y), &year]);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The American Soundex code of a folded name.
+///
+/// - Spec: US National Archives, "The Soundex Indexing System": h and w do not part equal codes, vowels do.
+fn soundex(name: &str) -> [u8; 4] {
+    let code = |letter: u8| match letter {
+        b'b' | b'f' | b'p' | b'v' => b'1',
+        b'c' | b'g' | b'j' | b'k' | b'q' | b's' | b'x' | b'z' => b'2',
+        b'd' | b't' => b'3',
+        b'l' => b'4',
+        b'm' | b'n' => b'5',
+        b'r' => b'6',
+        b'h' | b'w' => b'-',
+        _ => b'0',
+    };
+    let mut out = [b'0'; 4];
+    let mut letters = name.bytes();
+    let Some(first) = letters.next() else {
+        return out;
+    };
+    let mut last = code(first);
+    let mut places = out.iter_mut();
+    if let Some(place) = places.next() {
+        *place = first;
+    }
+    for letter in letters {
+        let digit = code(letter);
+        if digit == b'-' {
+            continue;
+        }
+        if digit != b'0' && digit != last {
+            match places.next() {
+                Some(place) => *place = digit,
+                None => break,
+            }
+        }
+        last = digit;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use panorama_model::PartialDate;
+    use panorama_standardize::BirthDate;
+
+    fn person(given: &str, family: &str) -> StandardPerson {
+        StandardPerson {
+            given: given.into(),
+            given_canonical: given.into(),
+            family: family.into(),
+            birth_date: Some(BirthDate {
+                date: PartialDate::from_ymd(1980, 2, 29).unwrap(),
+                weak: false,
+            }),
+            ..StandardPerson::default()
+        }
+    }
+
+    #[test]
+    fn sounds() {
+        let check = |name: &str, expected: &[u8; 4]| assert_eq!(&soundex(name), expected, "{name}");
+        check("robert", b"r163");
+        check("rupert", b"r163");
+        check("ashcraft", b"a261");
+        check("tymczak", b"t522");
+        check("pfister", b"p236");
+        check("lee", b"l000");
+        check("", b"0000");
+    }
+
+    #[test]
+    fn misspelt_and_exchanged_names_meet() {
+        let scorer = Scorer::shipped();
+        let meets = |a: &StandardPerson, b: &StandardPerson| {
+            let other = scorer.blocking_keys(b);
+            scorer.blocking_keys(a).iter().any(|key| other.contains(key))
+        };
+        assert!(meets(&person("maria", "ruiz"), &person("ruiz", "maria")));
+        assert!(meets(&person("maria", "ruiz"), &person("marie", "ruitz")));
+        assert!(!meets(&person("maria", "ruiz"), &person("peter", "keller")));
+    }
+
+    #[test]
+    fn contact_points_lie_in_no_block() {
+        let caller = StandardPerson {
+            phones: ["+14145550123".into()].into_iter().collect(),
+            ..StandardPerson::default()
+        };
+        assert!(Scorer::shipped().blocking_keys(&caller).is_empty());
+        assert_eq!(Scorer::anchors(&caller).len(), 1);
+    }
+}

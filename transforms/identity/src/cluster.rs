@@ -1,0 +1,284 @@
+//! Clustering one connected component: a pure function of its records, scores and statements (INV-6).
+//!
+//! Merges go by descending evidence, the evidence of two clusters being the mean score of their pairs (average link):
+//! one lucky pair cannot chain two people together. Statements that two records are one person come first, statements
+//! that they are not forbid a merge whatever the scores.
+
+use crate::score::MatchWeight;
+
+/// What holds between two members besides their score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConstraintKind {
+    /// They are one person: a source or a steward says so.
+    Together,
+    /// They are two people: a source or a steward says so. Forbids merges of either kind.
+    Apart,
+    /// Their records contradict each other (Junior and Senior). Forbids merges by score.
+    Contradiction,
+}
+
+/// One component. Members are numbered in an order that does not depend on arrival (by key hash).
+#[derive(Clone, Debug)]
+pub struct ClusterInput {
+    size: usize,
+    weights: Vec<Option<i32>>,
+    together: Vec<(usize, usize)>,
+    apart: Vec<bool>,
+    contradiction: Vec<bool>,
+}
+
+impl ClusterInput {
+    /// A component of so many members that nothing is known of yet.
+    pub fn new(size: usize) -> Self {
+        Self {
+            size,
+            weights: vec![None; size * size],
+            together: Vec::new(),
+            apart: vec![false; size * size],
+            contradiction: vec![false; size * size],
+        }
+    }
+
+    /// The score of two members. Pairs that never get one count for nothing.
+    pub fn set_weight(&mut self, a: usize, b: usize, weight: MatchWeight) {
+        for at in [a * self.size + b, b * self.size + a] {
+            if let Some(slot) = self.weights.get_mut(at) {
+                *slot = Some(weight.0);
+            }
+        }
+    }
+
+    /// What holds between two members. Of statements that contradict each other the one given first holds.
+    pub fn constrain(&mut self, a: usize, b: usize, kind: ConstraintKind) {
+        let list = match kind {
+            ConstraintKind::Together => return self.together.push((a, b)),
+            ConstraintKind::Apart => &mut self.apart,
+            ConstraintKind::Contradiction => &mut self.contradiction,
+        };
+        for at in [a * self.size + b, b * self.size + a] {
+            if let Some(slot) = list.get_mut(at) {
+                *slot = true;
+            }
+        }
+    }
+}
+
+/// The state of one pair of clusters.
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    sum: i64,
+    count: i64,
+    apart: bool,
+    contradiction: bool,
+}
+
+impl Link {
+    fn join(self, other: Self) -> Self {
+        Self {
+            sum: self.sum + other.sum,
+            count: self.count + other.count,
+            apart: self.apart || other.apart,
+            contradiction: self.contradiction || other.contradiction,
+        }
+    }
+
+    /// The mean score, if the two may merge by score.
+    fn mean(self) -> Option<i64> {
+        (self.count > 0 && !self.apart && !self.contradiction).then(|| self.sum.div_euclid(self.count))
+    }
+}
+
+struct Clusters {
+    size: usize,
+    links: Vec<Link>,
+    /// The cluster of each member: its smallest member.
+    label: Vec<usize>,
+    alive: Vec<bool>,
+}
+
+impl Clusters {
+    fn link(&self, a: usize, b: usize) -> Link {
+        self.links.get(a * self.size + b).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, a: usize, b: usize, link: Link) {
+        for at in [a * self.size + b, b * self.size + a] {
+            if let Some(slot) = self.links.get_mut(at) {
+                *slot = link;
+            }
+        }
+    }
+
+    /// Merges `b` into `a`, where `a < b`.
+    fn merge(&mut self, a: usize, b: usize) {
+        for other in 0..self.size {
+            if other != a && other != b && self.is_alive(other) {
+                let joined = self.link(a, other).join(self.link(b, other));
+                self.set(a, other, joined);
+            }
+        }
+        if let Some(slot) = self.alive.get_mut(b) {
+            *slot = false;
+        }
+        self.label.iter_mut().filter(|l| **l == b).for_each(|l| *l = a);
+    }
+
+    fn is_alive(&self, cluster: usize) -> bool {
+        self.alive.get(cluster).copied().unwrap_or(false)
+    }
+
+    fn label(&self, member: usize) -> usize {
+        self.label.get(member).copied().unwrap_or(member)
+    }
+
+    /// The partner with which `a` has the best mean, the first one of equals.
+    fn best_partner(&self, a: usize) -> Option<(i64, usize)> {
+        (0..self.size)
+            .filter(|b| *b != a && self.is_alive(*b))
+            .filter_map(|b| self.link(a, b).mean().map(|mean| (mean, b)))
+            .max_by(|x, y| x.0.cmp(&y.0).then(y.1.cmp(&x.1)))
+    }
+}
+
+/// The cluster of each member, named by its smallest member.
+///
+/// - Units: clusters merge while the mean weight of their pairs reaches `threshold`; each pair counts at most `limit`
+///   either way.
+pub fn cluster_component(input: &ClusterInput, threshold: MatchWeight, limit: MatchWeight) -> Vec<usize> {
+    let mut clusters = start(input, limit);
+    for (a, b) in &input.together {
+        let (a, b) = (clusters.label(*a), clusters.label(*b));
+        if a != b && !clusters.link(a, b).apart {
+            clusters.merge(a.min(b), a.max(b));
+        }
+    }
+    let mut best: Vec<_> = (0..clusters.size)
+        .map(|a| clusters.is_alive(a).then(|| clusters.best_partner(a)).flatten())
+        .collect();
+    loop {
+        let candidates = best
+            .iter()
+            .enumerate()
+            .filter_map(|(a, b)| b.map(|(mean, b)| (mean, a.min(b), a.max(b))));
+        let Some((mean, a, b)) = candidates.max_by(|x, y| x.0.cmp(&y.0).then((y.1, y.2).cmp(&(x.1, x.2))))
+        else {
+            break;
+        };
+        if mean < i64::from(threshold.0) {
+            break;
+        }
+        clusters.merge(a, b);
+        for at in 0..clusters.size {
+            let stale = at == a
+                || best
+                    .get(at)
+                    .copied()
+                    .flatten()
+                    .is_some_and(|(_, p)| p == a || p == b);
+            let fresh = if !clusters.is_alive(at) {
+                None
+            } else if stale {
+                clusters.best_partner(at)
+            } else {
+                better(
+                    best.get(at).copied().flatten(),
+                    clusters.link(at, a).mean().map(|mean| (mean, a)),
+                )
+            };
+            if let Some(slot) = best.get_mut(at) {
+                *slot = fresh;
+            }
+        }
+    }
+    clusters.label
+}
+
+fn better(held: Option<(i64, usize)>, new: Option<(i64, usize)>) -> Option<(i64, usize)> {
+    match (held, new) {
+        (Some(x), Some(y)) if y.0 > x.0 || y.0 == x.0 && y.1 < x.1 => Some(y),
+        (None, new) => new,
+        (held, _) => held,
+    }
+}
+
+fn start(input: &ClusterInput, limit: MatchWeight) -> Clusters {
+    let parts = input.weights.iter().zip(&input.apart).zip(&input.contradiction);
+    let links = parts
+        .map(|((weight, apart), contradiction)| Link {
+            sum: weight.map_or(0, |w| i64::from(w.clamp(-limit.0, limit.0))),
+            count: i64::from(weight.is_some()),
+            apart: *apart,
+            contradiction: *contradiction,
+        })
+        .collect();
+    Clusters {
+        size: input.size,
+        links,
+        label: (0..input.size).collect(),
+        alive: vec![true; input.size],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: MatchWeight = MatchWeight(6_000);
+    const LIMIT: MatchWeight = MatchWeight(15_000);
+
+    fn component(size: usize, pairs: &[(usize, usize, i32)]) -> ClusterInput {
+        let mut input = ClusterInput::new(size);
+        for (a, b, bits) in pairs {
+            input.set_weight(*a, *b, MatchWeight(bits * 1000));
+        }
+        input
+    }
+
+    #[test]
+    fn averages_break_chains() {
+        let check = |pairs: &[(usize, usize, i32)], expected: &[usize]| {
+            assert_eq!(
+                cluster_component(&component(3, pairs), LINK, LIMIT),
+                expected,
+                "{pairs:?}"
+            );
+        };
+        check(&[(0, 1, 12), (1, 2, 9), (0, 2, 8)], &[0, 0, 0]);
+        // 0 and 2 contradict: the stronger pair stays, the chain breaks.
+        check(&[(0, 1, 12), (1, 2, 9), (0, 2, -12)], &[0, 0, 2]);
+        check(&[(0, 1, 9), (1, 2, 12), (0, 2, -12)], &[0, 1, 1]);
+        check(&[(0, 1, 5), (1, 2, 5), (0, 2, 5)], &[0, 1, 2]);
+        // Equal evidence: the first pair in key order.
+        check(&[(0, 1, 9), (1, 2, 9), (0, 2, -12)], &[0, 0, 2]);
+    }
+
+    #[test]
+    fn statements_outrank_scores() {
+        let check = |kind: &[(usize, usize, ConstraintKind)], bits: i32, expected: &[usize]| {
+            let mut input = component(3, &[(0, 1, bits), (1, 2, bits), (0, 2, bits)]);
+            for (a, b, kind) in kind {
+                input.constrain(*a, *b, *kind);
+            }
+            assert_eq!(cluster_component(&input, LINK, LIMIT), expected, "{kind:?}");
+        };
+        check(&[(0, 2, ConstraintKind::Apart)], 12, &[0, 0, 2]);
+        check(&[(0, 2, ConstraintKind::Together)], -12, &[0, 1, 0]);
+        check(
+            &[
+                (0, 1, ConstraintKind::Together),
+                (0, 1, ConstraintKind::Contradiction),
+            ],
+            -12,
+            &[0, 0, 2],
+        );
+        check(
+            &[
+                (0, 1, ConstraintKind::Together),
+                (1, 2, ConstraintKind::Together),
+                (0, 2, ConstraintKind::Apart),
+            ],
+            0,
+            &[0, 0, 2],
+        );
+    }
+}

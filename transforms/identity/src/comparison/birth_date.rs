@@ -1,0 +1,97 @@
+//! Birth dates: exact, mistyped, day and month exchanged, in part.
+
+use super::{Compared, Comparison, LevelSpec, level, plain};
+use panorama_model::PartialDate;
+use panorama_standardize::{BirthDate, StandardPerson};
+
+/// The comparison.
+pub(super) static BIRTH_DATE: Comparison = Comparison {
+    name: "birth_date",
+    words: "birth date",
+    levels: LEVELS,
+    compare,
+};
+
+const LEVELS: &[LevelSpec] = &[
+    level("exact", "the same birth date", 0.88, 0.000_05, 0.03),
+    level("weak", "the same January 1st", 0.02, 0.000_1, 0.003),
+    level(
+        "one_digit",
+        "one digit or two neighbours mistyped",
+        0.05,
+        0.001_2,
+        0.012,
+    ),
+    level("swapped", "day and month exchanged", 0.008, 0.000_05, 0.000_5),
+    level("partial", "what is known of the date fits", 0.015, 0.003, 0.01),
+    level("year_month", "the same year and month", 0.006, 0.001, 0.005),
+    level("birthday", "the same day of another year", 0.006, 0.002, 0.003),
+    level(
+        "unreliable",
+        "a January 1st against another day",
+        0.015,
+        0.002,
+        0.002,
+    ),
+    level("different", "different birth dates", 0.02, 0.99, 0.93),
+];
+
+fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
+    let (a, b): (BirthDate, BirthDate) = (a.birth_date?, b.birth_date?);
+    let weak = a.weak || b.weak;
+    let (x, y) = (a.date, b.date);
+    if x == y {
+        return plain(match (weak, x.day) {
+            (_, 0) => 4,
+            (true, _) => 1,
+            (false, _) => 0,
+        });
+    }
+    if x.day == 0 || y.day == 0 {
+        let month_fits = x.month == y.month || x.month == 0 || y.month == 0;
+        return plain(if x.year == y.year && month_fits { 4 } else { 8 });
+    }
+    if weak && x.year == y.year {
+        return plain(7);
+    }
+    if one_digit_apart(x, y) {
+        return plain(2);
+    }
+    if x.year == y.year && x.month == y.day && x.day == y.month {
+        return plain(3);
+    }
+    if (x.year, x.month) == (y.year, y.month) {
+        return plain(5);
+    }
+    plain(if (x.month, x.day) == (y.month, y.day) {
+        6
+    } else {
+        8
+    })
+}
+
+/// True where one of the eight digits differs, or two neighbours are swapped within year, month or day.
+fn one_digit_apart(x: PartialDate, y: PartialDate) -> bool {
+    let digits = |d: PartialDate| {
+        let year = d.year.unsigned_abs();
+        let pair = |n: u16| [n / 10 % 10, n % 10];
+        let [century, decade] = [pair(year / 100), pair(year)];
+        let ([a, b], [c, d]) = (pair(u16::from(d.month)), pair(u16::from(d.day)));
+        let ([e, f], [g, h]) = (century, decade);
+        [e, f, g, h, a, b, c, d]
+    };
+    let (x, y) = (digits(x), digits(y));
+    let mut differing = x
+        .iter()
+        .zip(&y)
+        .enumerate()
+        .filter(|(_, (p, q))| p != q)
+        .map(|(at, _)| at);
+    match (differing.next(), differing.next(), differing.next()) {
+        (Some(_), None, _) => true,
+        (Some(first), Some(second), None) => {
+            second == first + 1 && x.get(first) == y.get(second) && x.get(second) == y.get(first)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,54 @@
+//! Family names: exact, misspelt, one of a double or previous name, in the wrong field.
+
+use super::given_name::is_swapped;
+use super::strings::{jaro_winkler, one_edit_apart};
+use super::{Compared, Comparison, LevelSpec, TermKind, level, on_term, plain};
+use panorama_standardize::StandardPerson;
+
+/// The comparison.
+pub(super) static FAMILY_NAME: Comparison = Comparison {
+    name: "family_name",
+    words: "family name",
+    levels: LEVELS,
+    compare,
+};
+
+const LEVELS: &[LevelSpec] = &[
+    level("exact", "the same family name", 0.84, 0.001, 0.82),
+    level("part", "one of the other's family names", 0.02, 0.000_5, 0.02),
+    level("near", "almost the same family name", 0.07, 0.002, 0.03),
+    level("similar", "similar family names", 0.01, 0.015, 0.01),
+    level(
+        "swapped",
+        "given and family name exchanged",
+        0.01,
+        0.000_1,
+        0.000_2,
+    ),
+    level("different", "different family names", 0.05, 0.98, 0.12),
+];
+
+fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
+    if a.family.is_empty() || b.family.is_empty() {
+        return None;
+    }
+    if a.family == b.family {
+        return on_term(0, TermKind::Family, &a.family);
+    }
+    let shares = |x: &'a StandardPerson, y: &'a StandardPerson| {
+        x.families()
+            .find(|family| y.families().any(|other| other == *family))
+    };
+    // The same term whichever side is asked: the lesser of the two answers.
+    if let Some(term) = shares(a, b).min(shares(b, a)) {
+        return on_term(1, TermKind::Family, term);
+    }
+    if is_swapped(a, b) {
+        return plain(4);
+    }
+    let similarity = jaro_winkler(&a.family, &b.family);
+    if similarity >= 0.92 || a.family.len().min(b.family.len()) >= 4 && one_edit_apart(&a.family, &b.family) {
+        return plain(2);
+    }
+    plain(if similarity >= 0.82 { 3 } else { 5 })
+}

@@ -1,0 +1,32 @@
+//! Middle names, of which an initial is often all there is.
+
+use super::{Compared, Comparison, LevelSpec, TermKind, level, on_term, plain};
+use panorama_standardize::StandardPerson;
+
+/// The comparison.
+pub(super) static MIDDLE_NAME: Comparison = Comparison {
+    name: "middle_name",
+    words: "middle name",
+    levels: LEVELS,
+    compare,
+};
+
+const LEVELS: &[LevelSpec] = &[
+    level("exact", "the same middle name", 0.45, 0.005, 0.03),
+    level("initial", "an initial that fits", 0.40, 0.07, 0.09),
+    level("different", "different middle names", 0.15, 0.925, 0.88),
+];
+
+fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
+    let (first_a, first_b) = (a.middle.as_bytes().first()?, b.middle.as_bytes().first()?);
+    if a.middle == b.middle && a.middle.len() > 1 {
+        return on_term(0, TermKind::Given, &a.middle);
+    }
+    let initial = a.middle.len() == 1 || b.middle.len() == 1;
+    let misspelt = || super::strings::jaro_winkler(&a.middle, &b.middle) >= 0.92;
+    plain(if first_a == first_b && (initial || misspelt()) {
+        1
+    } else {
+        2
+    })
+}

@@ -1,0 +1,129 @@
+//! What is compared between two persons. One file per comparison, one line in [`ALL`].
+//!
+//! A comparison sorts a pair into one of its levels, or says nothing where either side is missing. Each level knows how
+//! likely it is where both are one person (m), two strangers (u), or two members of one household (h). Household members
+//! share family name, address, phone and e-mail: under h those agree almost for free, so only what is a person's own
+//! (given name, birth date, numbers) can tell housemates apart. That is how shared contact data counts once, not thrice.
+
+mod address;
+mod birth_date;
+mod email;
+mod family_name;
+mod given_name;
+mod identifiers;
+mod middle_name;
+mod phone;
+mod sex;
+mod social_security;
+mod strings;
+
+use crate::model::{ComparisonModel, Level};
+use panorama_standardize::StandardPerson;
+
+pub(crate) use identifiers::is_findable as is_findable_identifier;
+pub(crate) use strings::one_edit_apart;
+
+/// All comparisons, in the order of scores and explanations.
+pub const ALL: &[&Comparison] = &[
+    &given_name::GIVEN_NAME,
+    &middle_name::MIDDLE_NAME,
+    &family_name::FAMILY_NAME,
+    &birth_date::BIRTH_DATE,
+    &sex::SEX,
+    &social_security::SOCIAL_SECURITY,
+    &identifiers::IDENTIFIERS,
+    &phone::PHONE,
+    &email::EMAIL,
+    &address::ADDRESS,
+];
+
+/// Which frequency table adjusts a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TermKind {
+    /// Given names.
+    Given,
+    /// Family names.
+    Family,
+}
+
+/// One level of a comparison with its default probabilities.
+#[derive(Clone, Copy, Debug)]
+pub struct LevelSpec {
+    /// Stable name.
+    pub name: &'static str,
+    /// What it means, in words for a steward.
+    pub words: &'static str,
+    /// Probability where both are one person.
+    pub m: f32,
+    /// Probability where they are strangers.
+    pub u: f32,
+    /// Probability where they share a household.
+    pub h: f32,
+}
+
+/// A level with its probabilities; keeps the tables of levels one line each.
+const fn level(name: &'static str, words: &'static str, m: f32, u: f32, h: f32) -> LevelSpec {
+    LevelSpec { name, words, m, u, h }
+}
+
+/// Where a pair falls: the level, and the term both agree on where the level is adjusted by its frequency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared<'a> {
+    /// Index into the comparison's levels.
+    pub level: usize,
+    /// The term agreed on.
+    pub term: Option<(TermKind, &'a str)>,
+}
+
+/// A pair that falls into `level`, not adjusted by frequency.
+const fn plain<'a>(level: usize) -> Option<Compared<'a>> {
+    Some(Compared { level, term: None })
+}
+
+/// A pair that agrees on `term`.
+const fn on_term(level: usize, kind: TermKind, term: &str) -> Option<Compared<'_>> {
+    Some(Compared {
+        level,
+        term: Some((kind, term)),
+    })
+}
+
+/// Sorts a pair into a level; `None` where either side is missing. Symmetric.
+pub type Compare = for<'a> fn(&'a StandardPerson, &'a StandardPerson) -> Option<Compared<'a>>;
+
+/// One comparison.
+pub struct Comparison {
+    /// Stable name.
+    pub name: &'static str,
+    /// Its name in words.
+    pub words: &'static str,
+    /// Its levels with default probabilities.
+    pub levels: &'static [LevelSpec],
+    /// Sorts a pair into a level.
+    pub compare: Compare,
+}
+
+impl std::fmt::Debug for Comparison {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Comparison {
+    /// The comparison's part of the default model.
+    pub fn default_model(&self) -> ComparisonModel {
+        let level = |spec: &LevelSpec| Level {
+            name: spec.name.to_owned(),
+            m_probability: spec.m,
+            u_probability: spec.u,
+            household_probability: spec.h,
+        };
+        ComparisonModel {
+            name: self.name.to_owned(),
+            levels: self.levels.iter().map(level).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

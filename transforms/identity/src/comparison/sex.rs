@@ -1,0 +1,21 @@
+//! Administrative sex.
+
+use super::{Compared, Comparison, LevelSpec, level, plain};
+use panorama_standardize::StandardPerson;
+
+/// The comparison.
+pub(super) static SEX: Comparison = Comparison {
+    name: "sex",
+    words: "sex",
+    levels: LEVELS,
+    compare,
+};
+
+const LEVELS: &[LevelSpec] = &[
+    level("same", "the same sex", 0.985, 0.5, 0.45),
+    level("different", "different sex", 0.015, 0.5, 0.55),
+];
+
+fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
+    plain(usize::from(a.sex? != b.sex?))
+}

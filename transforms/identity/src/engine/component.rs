@@ -1,0 +1,229 @@
+//! Connected components: found from the records an operation touched, clustered from scratch.
+
+use super::session::Session;
+use crate::cluster::{ClusterInput, ConstraintKind, cluster_component};
+use crate::decision::{Statement, Verdict};
+use crate::score::MatchWeight;
+use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
+use panorama_model::PersonId;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// One member of a component.
+struct Member {
+    number: RecordNumber,
+    held: Membership,
+    /// Its content, where it takes part in scores.
+    entry: Option<Arc<RecordEntry>>,
+    /// Seen and not deleted.
+    active: bool,
+    edges: Vec<Edge>,
+    statements: Vec<(RecordNumber, Statement)>,
+}
+
+impl<S: IdentityStore> Session<'_, S> {
+    /// Clusters every component a seed lies in.
+    pub(super) fn recompute_components(&mut self) {
+        let mut seeds = std::mem::take(&mut self.seeds);
+        seeds.sort_unstable();
+        seeds.dedup();
+        let mut done = BTreeSet::new();
+        for seed in seeds {
+            if !done.contains(&seed) {
+                let members = self.component_of(seed);
+                done.extend(members.iter().map(|m| m.number));
+                self.cluster(members);
+            }
+        }
+    }
+
+    /// All records that edges strong enough to link, or statements, connect with this one, in the order of their keys.
+    fn component_of(&mut self, seed: RecordNumber) -> Vec<Member> {
+        let mut members = Vec::new();
+        let mut seen = BTreeSet::from([seed]);
+        let mut todo = vec![seed];
+        while let Some(number) = todo.pop() {
+            let Some(member) = self.member(number) else {
+                continue;
+            };
+            let linked = member
+                .edges
+                .iter()
+                .filter(|e| e.weight >= self.scorer.auto_link_weight());
+            let stated = member
+                .statements
+                .iter()
+                .filter(|(_, s)| s.verdict == Verdict::Match);
+            for other in linked.map(|e| e.other).chain(stated.map(|(other, _)| *other)) {
+                if seen.insert(other) {
+                    todo.push(other);
+                }
+            }
+            members.push(member);
+        }
+        members.sort_unstable_by_key(|m| m.held.key_hash);
+        members
+    }
+
+    fn member(&mut self, number: RecordNumber) -> Option<Member> {
+        let held = self.store.membership(number)?;
+        let entry = self.store.record(number)?;
+        let active = entry.is_active();
+        let mut edges = Vec::new();
+        self.store.edges(number, &mut edges);
+        let statements = self.store.statements(number);
+        Some(Member {
+            number,
+            held,
+            entry: (active && !held.attached).then_some(entry),
+            active,
+            edges,
+            statements: statements
+                .iter()
+                .filter_map(|pair| pair.in_force().map(|statement| (pair.other, statement)))
+                .collect(),
+        })
+    }
+
+    fn cluster(&mut self, members: Vec<Member>) {
+        if let [only] = members.as_slice() {
+            self.assign_cluster(&[only]);
+            return;
+        }
+        let limits = self.scorer.model().limits;
+        let parts = if members.len() > limits.component_records_max {
+            self.counters.components_cut += 1;
+            cut(&members, limits.component_records_max)
+        } else {
+            vec![members.iter().collect()]
+        };
+        for part in parts {
+            let labels = self.labels(&part);
+            let mut clusters: BTreeMap<usize, Vec<&Member>> = BTreeMap::new();
+            for (member, label) in part.iter().zip(labels) {
+                clusters.entry(label).or_default().push(member);
+            }
+            for cluster in clusters.values() {
+                self.assign_cluster(cluster);
+            }
+        }
+    }
+
+    fn labels(&mut self, members: &[&Member]) -> Vec<usize> {
+        let model = self.scorer.model();
+        let limit = MatchWeight::from_bits(model.pair_bits_max);
+        let absent = MatchWeight::from_bits(model.absent_pair_bits);
+        let score_all = members.len() <= model.limits.component_scored_max;
+        let mut input = ClusterInput::new(members.len());
+        for (a, member) in members.iter().enumerate() {
+            for (b, other) in members.iter().enumerate().skip(a + 1) {
+                let (Some(x), Some(y)) = (&member.entry, &other.entry) else {
+                    continue;
+                };
+                let edge = member.edges.binary_search_by_key(&other.number, |e| e.other);
+                let weight = match edge.ok().and_then(|at| member.edges.get(at)) {
+                    Some(edge) => edge.weight,
+                    None if score_all => {
+                        self.counters.pairs_scored += 1;
+                        let score = self.scorer.score(&x.person, &y.person);
+                        if score.veto.is_some() {
+                            input.constrain(a, b, ConstraintKind::Contradiction);
+                        }
+                        score.weight
+                    }
+                    None => absent,
+                };
+                input.set_weight(a, b, weight);
+            }
+        }
+        constrain_by_statements(&mut input, members);
+        cluster_component(&input, self.scorer.auto_link_weight(), limit)
+    }
+
+    /// Gives each active record of a cluster the person of the one seen first; a deleted one its own.
+    fn assign_cluster(&mut self, cluster: &[&Member]) {
+        let own = |member: &Member| PersonId::of_founder_hash(member.held.key_hash);
+        let founder = cluster
+            .iter()
+            .filter(|m| m.active)
+            .min_by_key(|m| (m.held.attached, m.held.first_seen))
+            .map(|m| own(m));
+        for member in cluster {
+            let alone_by_choice = cluster.len() == 1 && member.held.attached && member.active;
+            if alone_by_choice {
+                // A contact point without statements: its anchors decide.
+                self.endpoints.insert(member.number);
+                continue;
+            }
+            let person = founder.filter(|_| member.active).unwrap_or_else(|| own(member));
+            self.assign(member.number, member.held, person);
+        }
+    }
+}
+
+/// What sources and stewards said of pairs within the component; the strongest word first.
+fn constrain_by_statements(input: &mut ClusterInput, members: &[&Member]) {
+    let mut together = Vec::new();
+    for (a, member) in members.iter().enumerate() {
+        for (other, statement) in &member.statements {
+            let Some(b) = members.iter().position(|m| m.number == *other).filter(|b| *b > a) else {
+                continue;
+            };
+            match statement.verdict {
+                Verdict::NoMatch => input.constrain(a, b, ConstraintKind::Apart),
+                Verdict::Match => together.push((Reverse(*statement), a, b)),
+                Verdict::Withdrawn => {}
+            }
+        }
+    }
+    together.sort_unstable_by_key(|(Reverse(s), a, b)| (Reverse((s.kind, s.version)), *a, *b));
+    for (_, a, b) in together {
+        input.constrain(a, b, ConstraintKind::Together);
+    }
+}
+
+/// Cuts an oversized component at its weakest edges: grows parts by descending weight, none past the limit.
+fn cut(members: &[Member], records_max: usize) -> Vec<Vec<&Member>> {
+    let place: BTreeMap<_, _> = members.iter().enumerate().map(|(at, m)| (m.number, at)).collect();
+    let mut links = Vec::new();
+    for (a, member) in members.iter().enumerate() {
+        let stated = member
+            .statements
+            .iter()
+            .filter(|(_, s)| s.verdict == Verdict::Match);
+        let stated = stated.map(|(other, _)| (MatchWeight(i32::MAX), *other));
+        for (weight, other) in member.edges.iter().map(|e| (e.weight, e.other)).chain(stated) {
+            if let Some(b) = place.get(&other).filter(|b| **b > a) {
+                links.push((Reverse(weight), a, *b));
+            }
+        }
+    }
+    links.sort_unstable();
+    let mut part: Vec<usize> = (0..members.len()).collect();
+    let mut size = vec![1; members.len()];
+    for (_, a, b) in links {
+        let (x, y) = (root(&part, a), root(&part, b));
+        let joined = size.get(x).copied().unwrap_or(0) + size.get(y).copied().unwrap_or(0);
+        if x != y && joined <= records_max {
+            if let Some(slot) = part.get_mut(x.max(y)) {
+                *slot = x.min(y);
+            }
+            if let Some(slot) = size.get_mut(x.min(y)) {
+                *slot = joined;
+            }
+        }
+    }
+    let mut parts: BTreeMap<usize, Vec<&Member>> = BTreeMap::new();
+    for (at, member) in members.iter().enumerate() {
+        parts.entry(root(&part, at)).or_default().push(member);
+    }
+    parts.into_values().collect()
+}
+
+fn root(part: &[usize], mut at: usize) -> usize {
+    while let Some(up) = part.get(at).copied().filter(|up| *up != at) {
+        at = up;
+    }
+    at
+}

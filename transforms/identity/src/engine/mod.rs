@@ -1,0 +1,218 @@
+//! The incremental engine: one record in, what changed out. State lives in the caller's [`IdentityStore`].
+
+mod changes;
+mod component;
+mod endpoints;
+mod pairs;
+mod session;
+
+pub use changes::{
+    Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, MatchMethod, Reassignment, Review,
+    ReviewStatus,
+};
+
+use crate::blocking::{AnchorKeys, BlockKeys};
+use crate::decision::{PairStatements, Statement, StatementKind, Verdict};
+use crate::score::Scorer;
+use crate::store::{IdentityStore, RecordEntry, RecordNumber};
+use panorama_model::{IdentityEvent, IdentityEventKind, SourceRecordKey, Version};
+use panorama_standardize::StandardPerson;
+use serde::{Deserialize, Serialize};
+use session::Session;
+use std::sync::Arc;
+
+/// A person ready to be put into the engine: all that can be computed without state, in parallel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PreparedPerson {
+    /// What the record says.
+    pub person: StandardPerson,
+    /// The blocks it lies in.
+    pub blocks: BlockKeys,
+    /// Its contact points and identifiers.
+    pub anchors: AnchorKeys,
+}
+
+/// Keeps which records are one person, record by record.
+///
+/// The partition depends on the records, statements and the model alone: not on the order of calls (INV-6). Only which
+/// record founds a person's id does ([`panorama_model::PersonId::of_founder`] of the one seen first).
+#[derive(Clone, Debug)]
+pub struct IdentityEngine {
+    scorer: Arc<Scorer>,
+}
+
+impl IdentityEngine {
+    /// An engine under a model.
+    pub const fn new(scorer: Arc<Scorer>) -> Self {
+        Self { scorer }
+    }
+
+    /// The model made ready.
+    pub fn scorer(&self) -> &Scorer {
+        &self.scorer
+    }
+
+    /// Computes all that needs no state.
+    pub fn prepare(&self, person: StandardPerson) -> PreparedPerson {
+        PreparedPerson {
+            blocks: self.scorer.blocking_keys(&person),
+            anchors: Scorer::anchors(&person),
+            person,
+        }
+    }
+
+    /// Takes in what a record says now. `version` is the newest statement in it.
+    ///
+    /// - Shape: saying the same again changes nothing; a record deleted after `version` stays deleted.
+    pub fn upsert<S: IdentityStore>(
+        &self,
+        store: &mut S,
+        key: &SourceRecordKey,
+        prepared: PreparedPerson,
+        version: Version,
+    ) -> Changes {
+        let number = store.number_of(key);
+        let old = store.record(number);
+        let new = RecordEntry {
+            key: key.clone(),
+            person: prepared.person,
+            blocks: prepared.blocks,
+            anchors: prepared.anchors,
+            version: Some(version),
+            deleted_at: old.as_ref().and_then(|old| old.deleted_at),
+        };
+        let mut session = Session::new(&self.scorer, store);
+        session.replace(number, old, new);
+        session.finish()
+    }
+
+    /// Takes in what a source says of the identity of its records. Self, circular, repeated and reversed merges are
+    /// harmless; records not seen yet are remembered.
+    pub fn apply_event<S: IdentityStore>(&self, store: &mut S, event: &IdentityEvent) -> Changes {
+        if event.kind == IdentityEventKind::Delete {
+            return self.delete(store, &event.subject, event.version);
+        }
+        let Some((kind, verdict)) = StatementKind::of_event(event.kind) else {
+            return Changes::default();
+        };
+        let statement = Statement {
+            version: event.version,
+            kind,
+            verdict,
+        };
+        self.state(store, &event.subject, &event.other, statement)
+    }
+
+    /// Takes in a steward's decision about two records; it outranks scores and sources until it is withdrawn.
+    pub fn decide<S: IdentityStore>(
+        &self,
+        store: &mut S,
+        a: &SourceRecordKey,
+        b: &SourceRecordKey,
+        verdict: Verdict,
+        version: Version,
+    ) -> Changes {
+        let statement = Statement {
+            version,
+            kind: StatementKind::Steward,
+            verdict,
+        };
+        self.state(store, a, b, statement)
+    }
+
+    /// The strongest evidence that holds a record in its person.
+    pub fn evidence<S: IdentityStore>(&self, store: &mut S, record: RecordNumber) -> Option<Evidence> {
+        Session::new(&self.scorer, store).evidence(record)
+    }
+
+    fn state<S: IdentityStore>(
+        &self,
+        store: &mut S,
+        a: &SourceRecordKey,
+        b: &SourceRecordKey,
+        statement: Statement,
+    ) -> Changes {
+        if a == b {
+            return Changes::default();
+        }
+        let (x, y) = (number_with_entry(store, a), number_with_entry(store, b));
+        let before = in_force(store, x, y);
+        let changed = add_statement(store, x, y, statement);
+        add_statement(store, y, x, statement);
+        if !changed {
+            return Changes::default();
+        }
+        let mut session = Session::new(&self.scorer, store);
+        session.statement_changed(x, y, before);
+        session.finish()
+    }
+
+    fn delete<S: IdentityStore>(&self, store: &mut S, key: &SourceRecordKey, version: Version) -> Changes {
+        let number = number_with_entry(store, key);
+        let Some(old) = store.record(number) else {
+            return Changes::default();
+        };
+        if old.deleted_at.is_some_and(|at| at >= version) {
+            return Changes::default();
+        }
+        let new = RecordEntry {
+            deleted_at: Some(version),
+            ..RecordEntry::clone(&old)
+        };
+        let mut session = Session::new(&self.scorer, store);
+        session.replace(number, Some(old), new);
+        session.finish()
+    }
+}
+
+/// What holds between two records by statement.
+fn in_force<S: IdentityStore>(store: &mut S, a: RecordNumber, b: RecordNumber) -> Option<Statement> {
+    let statements = store.statements(a);
+    statements
+        .iter()
+        .find(|s| s.other == b)
+        .and_then(PairStatements::in_force)
+}
+
+fn add_statement<S: IdentityStore>(
+    store: &mut S,
+    of: RecordNumber,
+    other: RecordNumber,
+    said: Statement,
+) -> bool {
+    let mut statements = store.statements(of);
+    let changed = match statements.iter_mut().find(|s| s.other == other) {
+        Some(pair) => pair.add(said),
+        None => {
+            let mut pair = PairStatements::new(other);
+            pair.add(said);
+            statements.push(pair);
+            true
+        }
+    };
+    if changed {
+        store.put_statements(of, statements);
+    }
+    changed
+}
+
+/// The number of a record that may only have been spoken of so far.
+fn number_with_entry<S: IdentityStore>(store: &mut S, key: &SourceRecordKey) -> RecordNumber {
+    let number = store.number_of(key);
+    if store.record(number).is_none() {
+        let entry = RecordEntry {
+            key: key.clone(),
+            person: StandardPerson::default(),
+            blocks: BlockKeys::new(),
+            anchors: AnchorKeys::new(),
+            version: None,
+            deleted_at: None,
+        };
+        store.put_membership(number, session::fresh_membership(&entry));
+        store.put_record(number, Arc::new(entry));
+    }
+    number
+}
+
+#[cfg(test)]
+mod tests;

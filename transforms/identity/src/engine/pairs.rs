@@ -1,0 +1,202 @@
+//! Blocks and edges: which pairs are scored, and what happens when a block grows past its limit.
+//!
+//! A block that holds too many records tells nobody apart, and is void as a whole: whether a pair is scored through it
+//! must not depend on who came first (INV-6).
+
+use super::session::Session;
+use crate::blocking::BlockKey;
+use crate::score::MatchWeight;
+use crate::store::{Edge, IdentityStore, RecordEntry, RecordNumber};
+use std::sync::Arc;
+
+impl<S: IdentityStore> Session<'_, S> {
+    /// Moves a record from its old blocks to its new ones and scores it anew.
+    pub(super) fn move_blocks(
+        &mut self,
+        number: RecordNumber,
+        old: Option<&RecordEntry>,
+        new: Option<&RecordEntry>,
+    ) {
+        let max = self.scorer.model().limits.block_records_max;
+        let blocks = |entry: Option<&'_ RecordEntry>| entry.map(|e| e.blocks.clone()).unwrap_or_default();
+        let (old_blocks, new_blocks) = (blocks(old), blocks(new));
+        let (mut voided, mut revived) = (Vec::new(), Vec::new());
+        for block in old_blocks.iter().filter(|b| new_blocks.binary_search(b).is_err()) {
+            if self.store.block_remove(*block, number) == max {
+                revived.push(*block);
+            }
+        }
+        let mut candidates = Vec::new();
+        for block in &new_blocks {
+            let added = old_blocks.binary_search(block).is_err();
+            let len = if added {
+                self.store.block_insert(*block, number)
+            } else {
+                self.store.block_len(*block)
+            };
+            if len <= max {
+                if len > 1 {
+                    self.store.block_members(*block, max, &mut candidates);
+                }
+            } else if added && len == max + 1 {
+                voided.push(*block);
+            }
+        }
+        for block in voided {
+            self.void(block, number);
+        }
+        for block in revived {
+            self.revive(block);
+        }
+        candidates.sort_unstable();
+        candidates.dedup();
+        self.score_candidates(number, new, &candidates);
+    }
+
+    /// Scores a record with its candidates and replaces its edges.
+    fn score_candidates(
+        &mut self,
+        number: RecordNumber,
+        entry: Option<&RecordEntry>,
+        candidates: &[RecordNumber],
+    ) {
+        let mut edges = Vec::new();
+        if let Some(entry) = entry {
+            for other in candidates.iter().filter(|other| **other != number) {
+                if let Some(weight) = self
+                    .store
+                    .record(*other)
+                    .and_then(|o| self.edge_weight(entry, &o))
+                {
+                    edges.push(Edge {
+                        other: *other,
+                        weight,
+                    });
+                }
+            }
+        }
+        let mut before = Vec::new();
+        self.store.edges(number, &mut before);
+        for edge in &before {
+            if edges.binary_search_by_key(&edge.other, |e| e.other).is_err() {
+                self.put_edge_side(edge.other, number, None);
+                self.note_edge(number, edge.other, Some(edge.weight));
+                self.seeds.push(edge.other);
+            }
+        }
+        for edge in &edges {
+            let held = before.iter().find(|e| e.other == edge.other).map(|e| e.weight);
+            if held != Some(edge.weight) {
+                self.put_edge_side(edge.other, number, Some(edge.weight));
+                self.note_edge(number, edge.other, held);
+                self.seeds.push(edge.other);
+            }
+        }
+        if before != edges {
+            self.store.put_edges(number, &edges);
+        }
+    }
+
+    /// The weight of a pair, where it reaches the review threshold.
+    fn edge_weight(&mut self, a: &RecordEntry, b: &RecordEntry) -> Option<MatchWeight> {
+        self.counters.pairs_scored += 1;
+        let score = self.scorer.score(&a.person, &b.person);
+        (score.weight >= self.scorer.review_weight()).then_some(score.weight)
+    }
+
+    /// A block passed its limit: pairs that met only in it are no pairs any more.
+    fn void(&mut self, block: BlockKey, newcomer: RecordNumber) {
+        self.counters.blocks_voided += 1;
+        let members = self.members_of(block);
+        for (number, entry) in &members {
+            let mut edges = Vec::new();
+            self.store.edges(*number, &mut edges);
+            for edge in edges
+                .iter()
+                .filter(|edge| edge.other > *number && edge.other != newcomer)
+            {
+                let Ok(at) = members.binary_search_by_key(&edge.other, |(n, _)| *n) else {
+                    continue;
+                };
+                let Some((_, other)) = members.get(at) else {
+                    continue;
+                };
+                if *number != newcomer && !self.share_live_block(entry, other) {
+                    self.set_edge(*number, edge.other, None);
+                }
+            }
+        }
+    }
+
+    /// A block fell back to its limit: its pairs count again.
+    fn revive(&mut self, block: BlockKey) {
+        self.counters.blocks_revived += 1;
+        let members = self.members_of(block);
+        for (at, (number, entry)) in members.iter().enumerate() {
+            let mut edges = Vec::new();
+            self.store.edges(*number, &mut edges);
+            for (other, other_entry) in members.iter().skip(at + 1) {
+                let known = edges.binary_search_by_key(other, |e| e.other).is_ok();
+                if !known && let Some(weight) = self.edge_weight(entry, other_entry) {
+                    self.set_edge(*number, *other, Some(weight));
+                }
+            }
+        }
+    }
+
+    fn members_of(&mut self, block: BlockKey) -> Vec<(RecordNumber, Arc<RecordEntry>)> {
+        let max = self.scorer.model().limits.block_records_max;
+        let mut members = Vec::new();
+        self.store.block_members(block, max + 1, &mut members);
+        members.sort_unstable();
+        members
+            .into_iter()
+            .filter_map(|number| self.store.record(number).map(|entry| (number, entry)))
+            .collect()
+    }
+
+    fn share_live_block(&mut self, a: &RecordEntry, b: &RecordEntry) -> bool {
+        let max = self.scorer.model().limits.block_records_max;
+        let mut shared = a
+            .blocks
+            .iter()
+            .filter(|block| b.blocks.binary_search(block).is_ok());
+        shared.any(|block| self.store.block_len(*block) <= max)
+    }
+
+    fn set_edge(&mut self, a: RecordNumber, b: RecordNumber, weight: Option<MatchWeight>) {
+        let before = self.put_edge_side(a, b, weight);
+        self.put_edge_side(b, a, weight);
+        self.note_edge(a, b, before);
+        self.seeds.extend([a, b]);
+    }
+
+    /// Writes one side of an edge; returns what it was.
+    fn put_edge_side(
+        &mut self,
+        of: RecordNumber,
+        other: RecordNumber,
+        weight: Option<MatchWeight>,
+    ) -> Option<MatchWeight> {
+        let mut edges = Vec::new();
+        self.store.edges(of, &mut edges);
+        let place = edges.binary_search_by_key(&other, |edge| edge.other);
+        let before = place.ok().and_then(|at| edges.get(at)).map(|edge| edge.weight);
+        match (place, weight) {
+            (Ok(at), Some(weight)) => {
+                if let Some(edge) = edges.get_mut(at) {
+                    edge.weight = weight;
+                }
+            }
+            (Ok(at), None) => drop(edges.remove(at)),
+            (Err(at), Some(weight)) => edges.insert(at, Edge { other, weight }),
+            (Err(_), None) => return None,
+        }
+        self.store.put_edges(of, &edges);
+        before
+    }
+
+    fn note_edge(&mut self, a: RecordNumber, b: RecordNumber, before: Option<MatchWeight>) {
+        self.edges_before.entry((a.min(b), a.max(b))).or_insert(before);
+    }
+}

@@ -1,0 +1,315 @@
+//! One operation of the engine: touches records, recomputes what they touch, tells what changed.
+
+use super::changes::{
+    Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, MatchMethod, Reassignment, Review,
+    ReviewStatus,
+};
+use crate::blocking::BlockKey;
+use crate::decision::{Statement, Verdict};
+use crate::score::{MatchWeight, Scorer};
+use crate::store::{IdentityStore, Membership, RecordEntry, RecordNumber};
+use panorama_model::PersonId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A record not seen yet founds nothing before any that was.
+const NEVER_SEEN: u64 = u64::MAX;
+
+/// The membership of a record that was not linked to anything yet.
+pub(super) fn fresh_membership(entry: &RecordEntry) -> Membership {
+    let key_hash = entry.key.hash128();
+    Membership {
+        key_hash,
+        first_seen: NEVER_SEEN,
+        person: PersonId::of_founder_hash(key_hash),
+        attached: entry.person.is_contact_point(),
+    }
+}
+
+/// The working state of one operation.
+pub(super) struct Session<'a, S> {
+    pub(super) scorer: &'a Scorer,
+    pub(super) store: &'a mut S,
+    pub(super) counters: Counters,
+    /// Records whose component must be recomputed.
+    pub(super) seeds: Vec<RecordNumber>,
+    /// Persons before the operation, of each record that moved; `None` where it was new.
+    pub(super) moved: BTreeMap<RecordNumber, Option<PersonId>>,
+    /// Weights before the operation, of each pair whose edge changed.
+    pub(super) edges_before: BTreeMap<(RecordNumber, RecordNumber), Option<MatchWeight>>,
+    /// The statement in force before the operation, of the pair of which something was said.
+    pub(super) statement_before: Option<((RecordNumber, RecordNumber), Option<Statement>)>,
+    /// Contact points and identifiers whose holders changed.
+    pub(super) anchors: BTreeSet<BlockKey>,
+    /// Contact-point records to look at again.
+    pub(super) endpoints: BTreeSet<RecordNumber>,
+}
+
+impl<'a, S: IdentityStore> Session<'a, S> {
+    pub(super) fn new(scorer: &'a Scorer, store: &'a mut S) -> Self {
+        Self {
+            scorer,
+            store,
+            counters: Counters::default(),
+            seeds: Vec::new(),
+            moved: BTreeMap::new(),
+            edges_before: BTreeMap::new(),
+            statement_before: None,
+            anchors: BTreeSet::new(),
+            endpoints: BTreeSet::new(),
+        }
+    }
+
+    /// Puts new content in the place of old, and moves blocks, anchors and edges along.
+    pub(super) fn replace(&mut self, number: RecordNumber, old: Option<Arc<RecordEntry>>, new: RecordEntry) {
+        let was_active = old.as_ref().is_some_and(|entry| entry.is_active());
+        let is_active = new.is_active();
+        let same_content = old.as_ref().is_some_and(|old| {
+            was_active == is_active
+                && old.person == new.person
+                && old.blocks == new.blocks
+                && old.anchors == new.anchors
+        });
+        let membership = self.store.membership(number);
+        let mut fresh = membership.unwrap_or_else(|| fresh_membership(&new));
+        fresh.attached = new.person.is_contact_point();
+        let new = Arc::new(new);
+        self.store.put_record(number, Arc::clone(&new));
+        if same_content {
+            return;
+        }
+        if is_active && fresh.first_seen == NEVER_SEEN {
+            fresh.first_seen = self.store.next_sequence();
+        }
+        if membership.is_none_or(|held| held != fresh) {
+            self.store.put_membership(number, fresh);
+        }
+        if is_active && !was_active {
+            self.moved.insert(number, None);
+        }
+        self.seeds.push(number);
+        let old_active = old.filter(|_| was_active);
+        self.move_anchors(number, old_active.as_deref(), is_active.then_some(&*new));
+        self.move_blocks(number, old_active.as_deref(), is_active.then_some(&*new));
+    }
+
+    /// A statement about a pair changed.
+    pub(super) fn statement_changed(&mut self, a: RecordNumber, b: RecordNumber, before: Option<Statement>) {
+        self.statement_before = Some(((a.min(b), a.max(b)), before));
+        self.seeds.extend([a, b]);
+        for record in [a, b] {
+            if self.store.membership(record).is_some_and(|m| m.attached) {
+                self.endpoints.insert(record);
+            }
+        }
+    }
+
+    /// Recomputes everything touched and tells what changed.
+    pub(super) fn finish(mut self) -> Changes {
+        self.recompute_components();
+        self.recompute_endpoints();
+        let reassigned = self.reassignments();
+        let events = events_of(&reassigned, |record| {
+            self.store.membership(record).map(|m| m.key_hash)
+        });
+        let reviews = self.reviews();
+        Changes {
+            reassigned,
+            events,
+            reviews,
+            counters: self.counters,
+        }
+    }
+
+    /// Moves a record to a person, remembering where it was.
+    pub(super) fn assign(&mut self, record: RecordNumber, held: Membership, person: PersonId) {
+        if held.person == person {
+            return;
+        }
+        self.moved.entry(record).or_insert(Some(held.person));
+        self.store.put_membership(record, Membership { person, ..held });
+    }
+
+    fn reassignments(&mut self) -> Vec<Reassignment> {
+        let moved: Vec<_> = self.moved.iter().map(|(record, old)| (*record, *old)).collect();
+        let mut out = Vec::with_capacity(moved.len());
+        for (record, old) in moved {
+            let Some(new) = self.store.membership(record).map(|m| m.person) else {
+                continue;
+            };
+            if old != Some(new)
+                && let Some(evidence) = self.evidence(record)
+            {
+                out.push(Reassignment {
+                    record,
+                    old,
+                    new,
+                    evidence,
+                });
+            }
+        }
+        out
+    }
+
+    /// The strongest evidence that holds a record in its person: a statement, a score, or being reachable.
+    pub(super) fn evidence(&mut self, record: RecordNumber) -> Option<Evidence> {
+        let held = self.store.membership(record)?;
+        let stated = self.store.statements(record).into_iter().find_map(|pair| {
+            let statement = pair.in_force().filter(|s| s.verdict == Verdict::Match)?;
+            let same = self.store.membership(pair.other)?.person == held.person;
+            same.then_some((pair.other, statement.kind))
+        });
+        if let Some((other, kind)) = stated {
+            return Some(Evidence {
+                method: MatchMethod::Statement(kind),
+                other: Some(other),
+                weight: None,
+            });
+        }
+        let mut edges = Vec::new();
+        self.store.edges(record, &mut edges);
+        let strongest = edges
+            .into_iter()
+            .filter(|edge| {
+                self.store
+                    .membership(edge.other)
+                    .is_some_and(|m| m.person == held.person)
+            })
+            .max_by_key(|edge| (edge.weight, std::cmp::Reverse(edge.other)));
+        if let Some(edge) = strongest {
+            return Some(Evidence {
+                method: MatchMethod::Score,
+                other: Some(edge.other),
+                weight: Some(edge.weight),
+            });
+        }
+        let attached = held.attached && held.person != PersonId::of_founder_hash(held.key_hash);
+        let method = if attached {
+            self.contact_method(record)
+        } else {
+            MatchMethod::Founder
+        };
+        Some(Evidence {
+            method,
+            other: None,
+            weight: None,
+        })
+    }
+
+    /// The doubtful pairs that opened or closed, among pairs of records that moved and pairs whose edge changed.
+    fn reviews(&mut self) -> Vec<Review> {
+        let mut pairs: BTreeMap<(RecordNumber, RecordNumber), Option<MatchWeight>> = BTreeMap::new();
+        let mut edges = Vec::new();
+        let moved: Vec<_> = self.moved.keys().copied().collect();
+        for record in moved {
+            edges.clear();
+            self.store.edges(record, &mut edges);
+            for edge in &edges {
+                pairs.insert(
+                    (record.min(edge.other), record.max(edge.other)),
+                    Some(edge.weight),
+                );
+            }
+        }
+        let stated = self.statement_before.map(|(pair, _)| pair);
+        for pair in self.edges_before.keys().copied().chain(stated) {
+            edges.clear();
+            self.store.edges(pair.0, &mut edges);
+            pairs.insert(
+                pair,
+                edges
+                    .iter()
+                    .find(|edge| edge.other == pair.1)
+                    .map(|edge| edge.weight),
+            );
+        }
+        pairs
+            .into_iter()
+            .filter_map(|(pair, weight)| self.review(pair, weight))
+            .collect()
+    }
+
+    fn review(
+        &mut self,
+        (a, b): (RecordNumber, RecordNumber),
+        weight: Option<MatchWeight>,
+    ) -> Option<Review> {
+        let before = self.edges_before.get(&(a, b)).copied().unwrap_or(weight);
+        let person = |session: &mut Self, record| session.store.membership(record).map(|m| m.person);
+        let (now_a, now_b) = (person(self, a), person(self, b));
+        let was = |session: &Self, record, now: Option<PersonId>| {
+            session.moved.get(&record).map_or(now, |old| *old)
+        };
+        let (was_a, was_b) = (was(self, a, now_a), was(self, b, now_b));
+        let stated = super::in_force(self.store, a, b);
+        let stated_before = match self.statement_before {
+            Some((pair, before)) if pair == (a, b) => before,
+            _ => stated,
+        };
+        let open = weight.is_some() && now_a != now_b && stated.is_none();
+        let was_open = before.is_some()
+            && was_a.is_some()
+            && was_b.is_some()
+            && was_a != was_b
+            && stated_before.is_none();
+        let changed = open != was_open || open && weight != before;
+        changed.then_some(Review {
+            a,
+            b,
+            weight: weight.or(before).unwrap_or_default(),
+            status: if open {
+                ReviewStatus::Open
+            } else {
+                ReviewStatus::Closed
+            },
+        })
+    }
+}
+
+/// The events that tell a list of reassignments as a story of persons.
+fn events_of(
+    reassigned: &[Reassignment],
+    mut key_hash: impl FnMut(RecordNumber) -> Option<u128>,
+) -> Vec<IdentityChange> {
+    // A person ends where its founder leaves it.
+    let ended: BTreeMap<PersonId, Reassignment> = reassigned
+        .iter()
+        .filter_map(|r| {
+            let own = PersonId::of_founder_hash(key_hash(r.record)?);
+            (r.old == Some(own)).then_some((own, *r))
+        })
+        .collect();
+    let mut out: Vec<_> = ended
+        .values()
+        .map(|r| IdentityChange {
+            kind: IdentityChangeKind::Merged,
+            person: r.new,
+            other_person: r.old,
+            record: r.record,
+            evidence: r.evidence,
+        })
+        .collect();
+    for r in reassigned {
+        let follows_founder = r
+            .old
+            .is_some_and(|old| ended.get(&old).is_some_and(|e| e.new == r.new));
+        if follows_founder {
+            continue;
+        }
+        let own = key_hash(r.record).map(PersonId::of_founder_hash);
+        let kind = match r.old {
+            None if own == Some(r.new) => IdentityChangeKind::Created,
+            Some(_) if own == Some(r.new) => IdentityChangeKind::Split,
+            _ => IdentityChangeKind::Linked,
+        };
+        // Those who follow a founder out of a split are told by the founder's own event.
+        out.push(IdentityChange {
+            kind,
+            person: r.new,
+            other_person: r.old,
+            record: r.record,
+            evidence: r.evidence,
+        });
+    }
+    out
+}

@@ -1,0 +1,162 @@
+//! Why a pair scored what it scored: the waterfall from prior to probability (INV-7).
+
+use crate::score::{Compiled, MatchWeight, Scorer, Totals, Veto};
+use panorama_standardize::StandardPerson;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One comparison's part in a score.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExplanationStep {
+    /// The comparison's stable name.
+    pub comparison: String,
+    /// The level's stable name; `missing` where one side has no value.
+    pub level: String,
+    /// What that means, in words.
+    pub words: String,
+    /// Probability of the level for one person.
+    pub m_probability: f32,
+    /// Probability of the level for strangers, adjusted to the term.
+    pub u_probability: f32,
+    /// Probability of the level for members of one household.
+    pub household_probability: f32,
+    /// Bits of `m / u` that come from how common the term is (part of the weight).
+    pub term_frequency_bits: f32,
+    /// What the step adds to the match weight, in bits.
+    pub weight_bits: f32,
+    /// The match weight after this step, in bits.
+    pub running_bits: f32,
+}
+
+/// The whole waterfall of a pair. Holds levels and probabilities, no values of the records (INV-8).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The model that says so.
+    pub model_version: String,
+    /// The weight before anything is compared, in bits.
+    pub prior_bits: f32,
+    /// The comparisons in order.
+    pub steps: Vec<ExplanationStep>,
+    /// The odds against two strangers alone, in bits.
+    pub against_strangers_bits: f32,
+    /// The odds against two members of one household alone, in bits.
+    pub against_household_bits: f32,
+    /// What forbids the match, if anything.
+    pub veto: Option<Veto>,
+    /// The match weight.
+    pub weight: MatchWeight,
+    /// The match probability.
+    pub probability: f64,
+}
+
+impl Scorer {
+    /// Explains the score of a pair, step by step.
+    ///
+    /// - Shape: one step per comparison of the model; the running weight counts the odds against both rival
+    ///   explanations, so a step that only shows a common household adds little.
+    pub fn explain(&self, a: &StandardPerson, b: &StandardPerson) -> Explanation {
+        let score = self.score(a, b);
+        let mut totals = self.prior;
+        let mut running = totals.combined();
+        let prior_bits = running;
+        let steps = self
+            .compiled
+            .iter()
+            .map(|compiled| {
+                let step = self.step(compiled, a, b, &mut totals, running);
+                running = step.running_bits;
+                step
+            })
+            .collect();
+        Explanation {
+            model_version: self.model.version.clone(),
+            prior_bits,
+            steps,
+            against_strangers_bits: totals.strangers,
+            against_household_bits: totals.household,
+            veto: score.veto,
+            weight: score.weight,
+            probability: score.probability(),
+        }
+    }
+
+    fn step(
+        &self,
+        compiled: &Compiled,
+        a: &StandardPerson,
+        b: &StandardPerson,
+        totals: &mut Totals,
+        running: f32,
+    ) -> ExplanationStep {
+        let comparison = compiled.comparison;
+        let compared = (comparison.compare)(a, b);
+        let found =
+            compared.and_then(|c| Some((c, comparison.levels.get(c.level)?, compiled.bits.get(c.level)?)));
+        let Some((compared, level, bits)) = found else {
+            return ExplanationStep {
+                comparison: comparison.name.to_owned(),
+                level: "missing".to_owned(),
+                words: "not known on one side".to_owned(),
+                m_probability: 1.0,
+                u_probability: 1.0,
+                household_probability: 1.0,
+                term_frequency_bits: 0.0,
+                weight_bits: 0.0,
+                running_bits: running,
+            };
+        };
+        let stranger_bits = self.stranger_bits(bits, compared.term);
+        totals.strangers += stranger_bits;
+        totals.household += bits.against_household;
+        let after = totals.combined();
+        ExplanationStep {
+            comparison: comparison.name.to_owned(),
+            level: level.name.to_owned(),
+            words: level.words.to_owned(),
+            m_probability: bits.m.exp2(),
+            u_probability: (bits.m - stranger_bits).exp2(),
+            household_probability: (bits.m - bits.against_household).exp2(),
+            term_frequency_bits: stranger_bits - bits.against_strangers,
+            weight_bits: after - running,
+            running_bits: after,
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    /// A waterfall for terminals: one line per comparison.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<14} {:<42} {:>8} {:>8}",
+            "prior",
+            "before anything is compared",
+            "",
+            bits(self.prior_bits)
+        )?;
+        for step in &self.steps {
+            let (weight, running) = (bits(step.weight_bits), bits(step.running_bits));
+            writeln!(
+                f,
+                "{:<14} {:<42} {weight:>8} {running:>8}",
+                step.comparison, step.words
+            )?;
+        }
+        if let Some(veto) = self.veto {
+            writeln!(f, "{:<14} {veto:?} forbids the match", "veto")?;
+        }
+        write!(
+            f,
+            "match weight {} bits, probability {:.4} (model {}; against strangers {}, against one household {})",
+            bits(self.weight.bits()),
+            self.probability,
+            self.model_version,
+            bits(self.against_strangers_bits),
+            bits(self.against_household_bits),
+        )
+    }
+}
+
+fn bits(bits: f32) -> String {
+    format!("{bits:+.2}")
+}

@@ -1,0 +1,269 @@
+//! The match model: everything the outcome depends on besides the records. Versioned, readable, trainable.
+
+use crate::comparison;
+use crate::error::ModelError;
+use crate::frequency::TermFrequencies;
+use serde::{Deserialize, Serialize};
+
+/// One level of a comparison and how likely it is under each of the three explanations of a pair.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Level {
+    /// The level's stable name.
+    pub name: String,
+    /// Probability of the level where both records are one person.
+    pub m_probability: f32,
+    /// Probability of the level where they are two strangers.
+    pub u_probability: f32,
+    /// Probability of the level where they are two members of one household.
+    pub household_probability: f32,
+}
+
+/// One comparison's levels, in the order of the comparison itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComparisonModel {
+    /// The comparison's stable name.
+    pub name: String,
+    /// Its levels.
+    pub levels: Vec<Level>,
+}
+
+/// How a candidate pair is found: both records give the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockingRule {
+    /// Social security number.
+    SocialSecurity,
+    /// Issued identifier with its authority.
+    Identifier,
+    /// E-mail address.
+    Email,
+    /// Phone number.
+    Phone,
+    /// A family name and the birth date.
+    FamilyBirthDate,
+    /// The given name (formal) and the birth date.
+    GivenBirthDate,
+    /// Both initials, in any order, and the birth date.
+    InitialsBirthDate,
+    /// Birth date and postal code.
+    BirthDatePostalCode,
+    /// Birth date and the last four digits of the social security number.
+    BirthDateLastFour,
+    /// Both names, in any order, and the birth year.
+    NamesBirthYear,
+    /// Both names, in any order, and the month and day of birth.
+    NamesBirthday,
+    /// Both names, in any order, and the postal code.
+    NamesPostalCode,
+    /// Both names, in any order, and the city.
+    NamesCity,
+    /// The sounds of both names and the birth year.
+    SoundsBirthYear,
+    /// House, street and the given name's initial.
+    AddressInitial,
+}
+
+impl BlockingRule {
+    /// All rules, in the order of their bits.
+    pub const ALL: [Self; 15] = [
+        Self::SocialSecurity,
+        Self::Identifier,
+        Self::Email,
+        Self::Phone,
+        Self::FamilyBirthDate,
+        Self::GivenBirthDate,
+        Self::InitialsBirthDate,
+        Self::BirthDatePostalCode,
+        Self::BirthDateLastFour,
+        Self::NamesBirthYear,
+        Self::NamesBirthday,
+        Self::NamesPostalCode,
+        Self::NamesCity,
+        Self::SoundsBirthYear,
+        Self::AddressInitial,
+    ];
+}
+
+/// How likely two records are what, before anything is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prior {
+    /// Probability that two records are one person.
+    pub match_probability: f64,
+    /// Pairs of two members of one household, for each pair of one person.
+    pub household_pairs_per_match: f64,
+}
+
+/// Where scores become decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// From here on records are linked.
+    pub auto_link_probability: f64,
+    /// From here on a steward is asked.
+    pub review_probability: f64,
+}
+
+/// What is bounded, and where (INV-9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Records in one block. A larger block tells nobody apart and is void as a whole; more costs time, fewer loses
+    /// people who share a common name and birth year.
+    pub block_records_max: usize,
+    /// Records in one connected component before its weakest edges are cut.
+    pub component_records_max: usize,
+    /// Records in one component of which every pair is scored; in larger ones pairs without an edge count as
+    /// `absent_pair_bits`.
+    pub component_scored_max: usize,
+    /// Full records that may hold one contact point before it stops attaching contact-point records.
+    pub anchor_records_max: usize,
+}
+
+/// The match model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Names the model in every decision it takes.
+    pub version: String,
+    /// How candidate pairs are found.
+    pub blocking_rules: Vec<BlockingRule>,
+    /// What is compared.
+    pub comparisons: Vec<ComparisonModel>,
+    /// Before anything is compared.
+    pub prior: Prior,
+    /// Where scores become decisions.
+    pub thresholds: Thresholds,
+    /// How common names are.
+    pub frequencies: TermFrequencies,
+    /// What a pair without a score counts in an average, in bits.
+    pub absent_pair_bits: f32,
+    /// The most one pair may count in an average, in bits either way: one pair never outvotes all others.
+    pub pair_bits_max: f32,
+    /// What is bounded.
+    pub limits: Limits,
+}
+
+impl Default for Model {
+    /// The model that ships: general experience with US health data, nothing learned from one data set.
+    fn default() -> Self {
+        Self {
+            version: "default-1".to_owned(),
+            blocking_rules: BlockingRule::ALL.to_vec(),
+            comparisons: comparison::ALL.iter().map(|c| c.default_model()).collect(),
+            prior: Prior {
+                match_probability: 1e-5,
+                household_pairs_per_match: 2.0,
+            },
+            thresholds: Thresholds {
+                auto_link_probability: 0.99,
+                review_probability: 0.80,
+            },
+            frequencies: TermFrequencies::default(),
+            absent_pair_bits: -3.0,
+            pair_bits_max: 20.0,
+            limits: Limits {
+                block_records_max: 100,
+                component_records_max: 1_000,
+                component_scored_max: 64,
+                anchor_records_max: 50,
+            },
+        }
+    }
+}
+
+impl Model {
+    /// Reads a model from JSON and checks it.
+    ///
+    /// - Units: probabilities in (0, 1]; weights follow as log2 Bayes factors.
+    ///
+    /// # Errors
+    /// Any [`ModelError`]: not a model, a level missing, a probability outside (0, 1].
+    pub fn from_json(text: &str) -> Result<Self, ModelError> {
+        let model: Self = serde_json::from_str(text)?;
+        model.check()?;
+        Ok(model)
+    }
+
+    /// The model as JSON, for reading and keeping.
+    ///
+    /// # Errors
+    /// [`ModelError::Unreadable`] where a number cannot be written.
+    pub fn to_json(&self) -> Result<String, ModelError> {
+        Ok(serde_json::to_string_pretty(self)?)
+    }
+
+    /// Checks that the model fits the comparisons of this version.
+    ///
+    /// # Errors
+    /// As [`Model::from_json`].
+    pub fn check(&self) -> Result<(), ModelError> {
+        for model in &self.comparisons {
+            let Some(known) = comparison::ALL.iter().find(|c| c.name == model.name) else {
+                return Err(ModelError::UnknownComparison {
+                    comparison: model.name.clone(),
+                });
+            };
+            let names = known.levels.iter().map(|l| l.name);
+            if !names.clone().eq(model.levels.iter().map(|l| l.name.as_str())) {
+                return Err(ModelError::Levels {
+                    comparison: known.name,
+                    expected: names.collect::<Vec<_>>().join(", "),
+                });
+            }
+            for (level, known_level) in model.levels.iter().zip(known.levels) {
+                let all = [
+                    level.m_probability,
+                    level.u_probability,
+                    level.household_probability,
+                ];
+                if !all.iter().all(|p| *p > 0.0 && *p <= 1.0) {
+                    return Err(ModelError::Probability {
+                        comparison: known.name,
+                        level: known_level.name,
+                    });
+                }
+            }
+        }
+        let Thresholds {
+            auto_link_probability: auto,
+            review_probability: review,
+        } = self.thresholds;
+        if !(review > 0.0 && review <= auto && auto < 1.0) {
+            return Err(ModelError::Thresholds);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_survives_json_and_checks() {
+        let model = Model::default();
+        assert_eq!(Model::from_json(&model.to_json().unwrap()).unwrap(), model);
+    }
+
+    #[test]
+    fn broken_models_are_told() {
+        let check = |change: fn(&mut Model), expected: &str| {
+            let mut model = Model::default();
+            change(&mut model);
+            assert!(
+                model.check().unwrap_err().to_string().contains(expected),
+                "{expected}"
+            );
+        };
+        check(
+            |m| m.comparisons[0].levels[0].u_probability = 0.0,
+            "outside (0, 1]",
+        );
+        check(|m| m.comparisons[0].name = "shoe_size".into(), "shoe_size");
+        check(|m| drop(m.comparisons[0].levels.pop()), "must have the levels");
+        check(|m| m.thresholds.review_probability = 0.999, "thresholds");
+    }
+}

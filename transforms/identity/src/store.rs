@@ -1,0 +1,112 @@
+//! What the engine keeps, and the trait through which it keeps it.
+
+use crate::blocking::{AnchorKeys, BlockKey, BlockKeys};
+use crate::decision::PairStatements;
+use crate::score::MatchWeight;
+use panorama_model::{PersonId, SourceRecordKey, Version};
+use panorama_standardize::StandardPerson;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A short local name of a source record, given at first sight of its key and never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecordNumber(pub u64);
+
+/// What one source record says, and where it is indexed. Written when the record changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordEntry {
+    /// The record's key.
+    pub key: SourceRecordKey,
+    /// What it says.
+    pub person: StandardPerson,
+    /// The blocks it lies in; empty for contact points and while deleted.
+    pub blocks: BlockKeys,
+    /// The contact points and identifiers by which contact-point records find it, or it finds full ones.
+    pub anchors: AnchorKeys,
+    /// The version of what it says; `None` for a record only spoken of in identity events so far.
+    pub version: Option<Version>,
+    /// The newest deletion, if any. The record is gone while this is newer than `version`.
+    pub deleted_at: Option<Version>,
+}
+
+impl RecordEntry {
+    /// True where the record takes part: it was seen, and not deleted since.
+    pub fn is_active(&self) -> bool {
+        self.version
+            .is_some_and(|said| self.deleted_at.is_none_or(|deleted| said > deleted))
+    }
+}
+
+/// Where one record belongs. Small, because it is written whenever a cluster changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// [`SourceRecordKey::hash128`] of the record: founder of a person id, and the order that breaks ties.
+    pub key_hash: u128,
+    /// The order in which records were first seen with content; the smallest of a cluster founds its person id.
+    pub first_seen: u64,
+    /// The person the record belongs to; its own until it is linked.
+    pub person: PersonId,
+    /// True where the record only attaches to a person (a contact point).
+    pub attached: bool,
+}
+
+/// A scored pair, seen from one of its records. Kept where the weight reaches the review threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// The other record.
+    pub other: RecordNumber,
+    /// The pair's match weight.
+    pub weight: MatchWeight,
+}
+
+/// State of the engine by typed keys.
+///
+/// Plain methods without errors: a store over a database loads into a write-back cache, remembers the first failure and
+/// reports it when the batch is committed; until then it may answer with nothing. All writes of one engine operation
+/// belong in one atomic commit (INV-4).
+pub trait IdentityStore {
+    /// The record's number, if its key was seen before.
+    fn find(&mut self, key: &SourceRecordKey) -> Option<RecordNumber>;
+
+    /// The record's number, given now if the key is new. Numbers never come back.
+    fn number_of(&mut self, key: &SourceRecordKey) -> RecordNumber;
+
+    /// The next of a rising sequence.
+    fn next_sequence(&mut self) -> u64;
+
+    /// What the record says.
+    fn record(&mut self, record: RecordNumber) -> Option<Arc<RecordEntry>>;
+
+    /// Keeps what the record says.
+    fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>);
+
+    /// Where the record belongs.
+    fn membership(&mut self, record: RecordNumber) -> Option<Membership>;
+
+    /// Keeps where the record belongs.
+    fn put_membership(&mut self, record: RecordNumber, membership: Membership);
+
+    /// How many records lie in a block.
+    fn block_len(&mut self, block: BlockKey) -> usize;
+
+    /// Appends the records of a block to `members`, in any order, at most `max` of them.
+    fn block_members(&mut self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>);
+
+    /// Puts a record into a block; returns the new size. Putting it twice is harmless.
+    fn block_insert(&mut self, block: BlockKey, record: RecordNumber) -> usize;
+
+    /// Takes a record out of a block; returns the new size.
+    fn block_remove(&mut self, block: BlockKey, record: RecordNumber) -> usize;
+
+    /// Appends the record's edges to `edges`, ascending by the other record.
+    fn edges(&mut self, record: RecordNumber, edges: &mut Vec<Edge>);
+
+    /// Keeps the record's edges, ascending by the other record.
+    fn put_edges(&mut self, record: RecordNumber, edges: &[Edge]);
+
+    /// What was said of this record and others.
+    fn statements(&mut self, record: RecordNumber) -> Vec<PairStatements>;
+
+    /// Keeps what was said of this record and others.
+    fn put_statements(&mut self, record: RecordNumber, statements: Vec<PairStatements>);
+}
