@@ -242,13 +242,13 @@ pub(crate) const ALLERGENS: &[(&str, &str, &str)] = &[
     ("IODC", "Iodinated contrast", "Nausea"),
 ];
 
-/// Payers: plan code, plan, payer code, payer.
+/// Payers: plan code, plan, payer code, payer. The last is for the elderly alone.
 pub(crate) const PAYERS: &[(&str, &str, &str, &str)] = &[
     ("PPO1", "Preferred PPO", "PMH", "Prairie Mutual Health"),
     ("HMO2", "Lakeshore HMO", "LKS", "Lakeshore Health Plan"),
-    ("MCR", "Medicare Part B", "CMS", "Medicare"),
     ("MCD", "Family Assistance", "STM", "State Medicaid"),
     ("HDP3", "High Deductible Saver", "UCM", "Unity Care Mutual"),
+    ("MCR", "Medicare Part B", "CMS", "Medicare"),
 ];
 
 /// Why people call, the queue that answers.

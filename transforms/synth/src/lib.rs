@@ -21,6 +21,7 @@ mod example;
 mod feed;
 mod files;
 mod generate;
+mod households;
 mod names;
 mod people;
 mod places;

@@ -1,6 +1,6 @@
 //! Invented towns and streets; telephone and social security numbers of valid shape, each given once.
 
-use crate::random::{Random, scatter};
+use crate::random::{Random, mix, scatter};
 use std::fmt;
 
 /// An invented town: name, state, first three digits of its ZIP codes, how many people live there.
@@ -192,7 +192,7 @@ impl PhoneNumber {
         const AREAS: &[u64] = &[312, 773, 708, 847, 630, 815, 779, 331, 872, 224, 309, 217];
         // Exchanges 200 to 999 without the eight that end in 11.
         const EXCHANGES: u64 = 792;
-        let scattered = scatter(rank, seed % 1_000_003, AREAS.len() as u64 * EXCHANGES * 10_000);
+        let scattered = scatter(rank, mix(seed), AREAS.len() as u64 * EXCHANGES * 10_000);
         let (rest, line) = (scattered / 10_000, scattered % 10_000);
         let area = AREAS.get((rest / EXCHANGES) as usize).copied().unwrap_or(312);
         let exchange = rest % EXCHANGES;
@@ -229,7 +229,7 @@ impl fmt::Display for PhoneNumber {
 /// The nine digits of a social security number of issued shape; ranks below 658 million never share one.
 pub(crate) fn social_security_number(rank: u64, seed: u64) -> u32 {
     const AREAS: u64 = 665;
-    let scattered = scatter(rank, seed % 999_983, AREAS * 99 * 9_999);
+    let scattered = scatter(rank, mix(seed), AREAS * 99 * 9_999);
     let (rest, serial) = (scattered / 9_999, scattered % 9_999 + 1);
     let (area, group) = (rest / 99 + 1, rest % 99 + 1);
     ((area * 100 + group) * 10_000 + serial) as u32

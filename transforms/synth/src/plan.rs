@@ -260,6 +260,7 @@ impl Planner<'_> {
                 Outcome::Kept => {}
             }
         }
+        let arrived_at = story.slot - self.random.between(240, 1_500);
         match story.stay {
             Stay::Inpatient => {
                 if self.random.chance(0.4) {
@@ -268,18 +269,19 @@ impl Planner<'_> {
                 self.inpatient(Adt::A01, story.slot);
             }
             Stay::Converted => {
-                self.push(story.slot - 900, Kind::Adt(Adt::A04), 0);
+                self.push(arrived_at, Kind::Adt(Adt::A04), 0);
                 self.inpatient(Adt::A06, story.slot + 2 * HOUR);
             }
             Stay::Outpatient | Stay::Emergency => {
-                self.push(story.slot - 900, Kind::Adt(Adt::A04), 0);
+                self.push(arrived_at, Kind::Adt(Adt::A04), 0);
                 if self.random.chance(0.5) {
                     self.push(story.slot + 1_200, Kind::Adt(Adt::A08), 0);
                 }
                 self.push(story.discharged_at, Kind::Adt(Adt::A03), 0);
             }
         }
-        self.results(story.slot + 3 * HOUR);
+        let reported_at = story.slot + self.random.between(2 * HOUR, 9 * HOUR);
+        self.results(reported_at);
     }
 
     fn inpatient(&mut self, admit: Adt, at: i64) {

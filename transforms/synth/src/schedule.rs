@@ -1,5 +1,6 @@
 //! Which episodes happen: first contacts, then as many more as make the wanted number of messages in the wanted mix.
 
+use crate::calendar::{DAY, office_hour};
 use crate::feed::sendgrid::EVENTS_PER_POST;
 use crate::people::known;
 use crate::plan::{Event, Kind, plan};
@@ -185,6 +186,13 @@ impl Scheduler<'_> {
             Feed::Calls => EpisodeKind::Inquiry,
             Feed::Mail => EpisodeKind::Campaign,
             Feed::Web => EpisodeKind::WebSession,
+        };
+        let by_people = kind != EpisodeKind::Campaign && kind != EpisodeKind::WebSession;
+        let start = if by_people && world.pace() == DAY {
+            let quarter = self.random.between(0, 35);
+            (office_hour(start, quarter) + self.random.between(0, 899)).clamp(earliest, latest.max(earliest))
+        } else {
+            start
         };
         self.add(Episode {
             start,

@@ -5,7 +5,7 @@ use crate::catalog::{PEDIATRICS, SERVICES};
 use crate::names::Names;
 use crate::people::{Person, Population, known};
 use crate::places::{Address, PhoneNumber};
-use crate::random::{Purpose, Random, scatter};
+use crate::random::{Purpose, Random, mix, scatter};
 use panorama_model::Text;
 use std::fmt;
 
@@ -127,19 +127,19 @@ impl World {
     /// A medical record number; `second` for the duplicate.
     pub(crate) fn mrn(&self, index: u32, second: bool) -> u64 {
         const SPACE: u64 = 30_000_000;
-        scatter(u64::from(index), self.seed % 10_007, SPACE) + if second { 50_000_000 } else { 10_000_000 }
+        scatter(u64::from(index), mix(self.seed), SPACE) + if second { 50_000_000 } else { 10_000_000 }
     }
 
     /// A FHIR `Patient.id`.
     pub(crate) fn clinic_id(&self, index: u32) -> ClinicId {
-        ClinicId(scatter(u64::from(index), self.seed % 7_919, 90_000_000))
+        ClinicId(scatter(u64::from(index), mix(self.seed), 90_000_000))
     }
 
     /// A CRM contact id; `second` for the duplicate.
     pub(crate) fn contact_id(&self, index: u32, second: bool) -> ContactId {
         ContactId(scatter(
             u64::from(index) * 2 + u64::from(second),
-            self.seed % 6_007,
+            mix(self.seed),
             90_000_000,
         ))
     }
@@ -151,7 +151,7 @@ impl World {
 
     /// The user id of the web site.
     pub(crate) fn user_id(&self, index: u32) -> UserId {
-        UserId(scatter(u64::from(index), self.seed % 5_003, 90_000_000))
+        UserId(scatter(u64::from(index), mix(self.seed), 90_000_000))
     }
 }
 
@@ -203,7 +203,7 @@ fn providers(count: usize, seed: u64) -> Vec<Provider> {
             let organization = index >= 3 * SERVICES.len() && random.chance(0.04);
             let service = index % SERVICES.len();
             Provider {
-                npi: npi(scatter(index as u64, seed % 99_991, 900_000_000) % 900_000_000 + 100_000_000),
+                npi: npi(scatter(index as u64, mix(seed), 900_000_000) % 900_000_000 + 100_000_000),
                 given: if organization {
                     ""
                 } else {

@@ -9,6 +9,7 @@ use crate::plan::Kind;
 use crate::random::Random;
 use crate::recorded::{Recorded, Recorder};
 use crate::text::{Day, Page};
+use std::fmt;
 
 const ACCOUNT: &str = "000000000360";
 const INSTANCE: &str = "arn:aws:connect:us-east-2:000000000360:instance/5e4a11c0-0000-4000-8000-000000000360";
@@ -58,10 +59,7 @@ pub(crate) fn write(out: &mut Page, scene: &Scene<'_>) -> u8 {
         "ContactId",
         format_args!("{}", scene.uuid(0x400 + u64::from(scene.event.detail))),
     );
-    out.key_object("CustomerEndpoint");
-    out.formatted("Address", format_args!("{number:#}"));
-    out.string("Type", "TELEPHONE_NUMBER");
-    out.close();
+    endpoint(out, "CustomerEndpoint", format_args!("{number:#}"));
     out.string(
         "DisconnectReason",
         if outbound {
@@ -83,28 +81,28 @@ pub(crate) fn write(out: &mut Page, scene: &Scene<'_>) -> u8 {
             clock.after_work + 60
         },
     );
-    out.key_array("MediaStreams");
-    out.object();
-    out.string("Type", "AUDIO");
-    out.close();
-    out.close_array();
+    out.text(",\"MediaStreams\":[{\"Type\":\"AUDIO\"}]");
     out.plain("NextContactId", "null");
     out.plain("PreviousContactId", "null");
     if outbound {
-        out.plain("Queue", "null")
+        out.plain("Queue", "null");
     } else {
-        queue_part(out, &clock, queue)
+        queue_part(out, &clock, queue);
     }
     out.plain("Recording", "null");
-    out.key_object("SystemEndpoint");
-    out.string("Address", MAIN_LINE);
-    out.string("Type", "TELEPHONE_NUMBER");
-    out.close();
+    endpoint(out, "SystemEndpoint", format_args!("{MAIN_LINE}"));
     out.plain("TransferCompletedTimestamp", "null");
     out.plain("TransferredToEndpoint", "null");
     out.close();
     out.text("\n");
     mark
+}
+
+fn endpoint(out: &mut Page, key: &str, number: fmt::Arguments<'_>) {
+    out.key_object(key);
+    out.formatted("Address", number);
+    out.string("Type", "TELEPHONE_NUMBER");
+    out.close();
 }
 
 /// Most call from their own telephone, some from the one at home.

@@ -1,6 +1,10 @@
 //! The clinic: FHIR R4 resources, one a line, and transaction bundles of one visit.
 
 use super::Scene;
+use super::fhir_parts::{
+    ENCOUNTER, Links, PATIENT, coding, encounter_link, identifier, name_of, open, patient_link, practitioner,
+    status_code, topic,
+};
 use super::hl7_segments::{Decimal, flag, reading};
 use crate::catalog::{ALLERGENS, Analyte, PANELS, VACCINES};
 use crate::plan::{Kind, Resource};
@@ -14,19 +18,6 @@ const LOINC: &str = "http://loinc.org";
 const ICD10: &str = "http://hl7.org/fhir/sid/icd-10-cm";
 const RXNORM: &str = "http://www.nlm.nih.gov/research/umls/rxnorm";
 const CVX: &str = "http://hl7.org/fhir/sid/cvx";
-
-/// How resources point at each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Links {
-    /// `Patient/pat-1`
-    Relative,
-    /// `urn:uuid:...`, within a bundle.
-    Urn,
-}
-
-/// Things of an episode that have ids, with the prefix of their ids.
-const PATIENT: (u64, &str) = (1, "Patient");
-const ENCOUNTER: (u64, &str) = (2, "Encounter");
 
 /// Writes one resource as a line.
 pub(crate) fn write_line(out: &mut Page, scene: &Scene<'_>) {
@@ -99,100 +90,6 @@ pub(crate) fn write_bundle(out: &mut Page, scene: &Scene<'_>) {
     out.text("\n");
 }
 
-const fn topic(resource: Resource, detail: u64) -> u64 {
-    100 + resource as u64 * 10 + detail
-}
-
-const fn name_of(resource: Resource) -> &'static str {
-    match resource {
-        Resource::Patient => "Patient",
-        Resource::Appointment | Resource::AppointmentClosed => "Appointment",
-        Resource::Encounter => "Encounter",
-        Resource::Condition => "Condition",
-        Resource::Observation => "Observation",
-        Resource::MedicationRequest => "MedicationRequest",
-        Resource::Immunization => "Immunization",
-        Resource::AllergyIntolerance => "AllergyIntolerance",
-    }
-}
-
-/// Opens a resource: type, id, meta.
-fn open(out: &mut Page, scene: &Scene<'_>, resource: Resource, topic: u64) {
-    out.object();
-    out.string("resourceType", name_of(resource));
-    out.formatted("id", format_args!("{}", scene.uuid(topic)));
-    out.key_object("meta");
-    out.instant("lastUpdated", scene.event.at);
-    out.close();
-}
-
-fn patient_link(out: &mut Page, scene: &Scene<'_>, key: &str, links: Links) {
-    out.key_object(key);
-    match links {
-        Links::Relative => {
-            out.formatted(
-                "reference",
-                format_args!("Patient/{}", scene.world.clinic_id(scene.index)),
-            );
-        }
-        Links::Urn => out.formatted("reference", format_args!("urn:uuid:{}", scene.uuid(PATIENT.0))),
-    }
-    out.close();
-}
-
-fn encounter_link(out: &mut Page, scene: &Scene<'_>, links: Links) {
-    out.key_object("encounter");
-    match links {
-        Links::Relative => out.formatted("reference", format_args!("Encounter/{}", scene.uuid(ENCOUNTER.0))),
-        Links::Urn => out.formatted("reference", format_args!("urn:uuid:{}", scene.uuid(ENCOUNTER.0))),
-    }
-    out.close();
-}
-
-fn coding(out: &mut Page, key: &str, system: &str, (code, display): (&str, &str)) {
-    out.key_object(key);
-    out.key_array("coding");
-    out.object();
-    out.string("system", system);
-    out.string("code", code);
-    out.string("display", display);
-    out.close();
-    out.close_array();
-    out.string("text", display);
-    out.close();
-}
-
-/// A code of one of HL7's own systems.
-fn status_code(out: &mut Page, key: &str, system: &str, code: &str) {
-    out.key_object(key);
-    out.key_array("coding");
-    out.object();
-    out.formatted(
-        "system",
-        format_args!("http://terminology.hl7.org/CodeSystem/{system}"),
-    );
-    out.string("code", code);
-    out.close();
-    out.close_array();
-    out.close();
-}
-
-fn practitioner(out: &mut Page, scene: &Scene<'_>, key: &str) {
-    let Some(provider) = scene.story.attending else {
-        return;
-    };
-    out.key_object(key);
-    out.key_object("identifier");
-    out.string("system", "http://hl7.org/fhir/sid/us-npi");
-    out.formatted("value", format_args!("{}", provider.npi));
-    out.close();
-    out.formatted(
-        "display",
-        format_args!("{} {}, {}", provider.given, provider.family, provider.credential),
-    );
-    out.close();
-}
-
 fn patient(out: &mut Page, scene: &Scene<'_>) {
     let Scene {
         world, index, person, ..
@@ -239,14 +136,6 @@ fn patient(out: &mut Page, scene: &Scene<'_>) {
         out.close();
         out.close_array();
     }
-    out.close();
-}
-
-fn identifier(out: &mut Page, system: &str, code: &str, value: std::fmt::Arguments<'_>) {
-    out.object();
-    status_code(out, "type", "v2-0203", code);
-    out.string("system", system);
-    out.formatted("value", value);
     out.close();
 }
 

@@ -1,6 +1,7 @@
 //! The segments of the hospital's messages (HL7 v2.5.1 chapters 2, 3, 6, 7, 10).
 
 use super::Scene;
+use crate::calendar::DAY;
 use crate::catalog::{ALLERGENS, PAYERS, Panel};
 use crate::random::Random;
 use crate::recorded::Recorded;
@@ -126,7 +127,7 @@ pub(crate) fn pv1(out: &mut Page, scene: &Scene<'_>, class: &str, bed: u16, disc
     put!(
         out,
         "PV1|1|{class}|{department}^{room}^{}^HOSP|R||",
-        if room % 2 == 0 { "A" } else { "B" }
+        if room.is_multiple_of(2) { "A" } else { "B" }
     );
     if bed > 0 {
         put!(
@@ -181,8 +182,20 @@ pub(crate) fn al1(out: &mut Page, scene: &Scene<'_>) {
 }
 
 pub(crate) fn in1(out: &mut Page, scene: &Scene<'_>, recorded: &Recorded) {
-    let payer = crate::random::mix(u64::from(scene.person.household)) % PAYERS.len() as u64;
-    let Some((plan, plan_name, company, company_name)) = PAYERS.get(payer as usize) else {
+    let scattered = crate::random::mix(u64::from(scene.person.household));
+    let elderly = scene.event.at.div_euclid(DAY) - i64::from(scene.person.birth) > 65 * 365;
+    let payers = if elderly {
+        PAYERS
+    } else {
+        PAYERS.split_last().map_or(PAYERS, |(_, others)| others)
+    };
+    let chosen = if elderly && scattered.is_multiple_of(2) {
+        payers.last()
+    } else {
+        None
+    };
+    let any = payers.get((scattered >> 8) as usize % payers.len().max(1));
+    let Some((plan, plan_name, company, company_name)) = chosen.or(any) else {
         return;
     };
     put!(

@@ -3,6 +3,7 @@
 pub(crate) mod calls;
 pub(crate) mod crm;
 pub(crate) mod fhir;
+mod fhir_parts;
 pub(crate) mod hl7;
 mod hl7_segments;
 pub(crate) mod nppes;

@@ -123,7 +123,7 @@ fn event(out: &mut Page, scene: &Scene<'_>) {
         out.string("marketing_campaign_name", story.service.campaign);
     }
     // One sender in two passes the contact's number along.
-    if scene.person.known & known::CRM != 0 && scene.index % 2 == 0 {
+    if scene.person.known & known::CRM != 0 && scene.index.is_multiple_of(2) {
         out.formatted(
             "contact_id",
             format_args!("{}", scene.world.contact_id(scene.index, false)),
