@@ -19,6 +19,8 @@ mod tuning;
 mod writer;
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
 mod tests;
 
 pub use error::LogError;

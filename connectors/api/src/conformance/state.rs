@@ -3,7 +3,6 @@
 use super::{OpenState, Outcome, Rule, Violation};
 use crate::{Space, StateBatch, StateRead, StateStore};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const LEFT: Space = Space("conformance-left");
@@ -85,25 +84,21 @@ fn batch_order(open: OpenState<'_>) -> Outcome {
         batch.delete(LEFT, "order.c");
         batch.put(LEFT, "order.c", "3");
     })?;
-    for reopened in [false, true] {
-        let store = if reopened {
-            rule.ok(open())?
-        } else {
-            Arc::clone(&store)
-        };
-        rule.equal("put, delete", text(rule, &*store, LEFT, "order.a")?, None)?;
-        rule.equal(
-            "put, put",
-            text(rule, &*store, LEFT, "order.b")?,
-            Some("2".into()),
-        )?;
-        rule.equal(
-            "delete, put",
-            text(rule, &*store, LEFT, "order.c")?,
-            Some("3".into()),
-        )?;
-    }
-    Ok(())
+    ordered(rule, &*store)?;
+    drop(store);
+    ordered(rule, &*rule.ok(open())?)
+}
+
+fn ordered(rule: Rule, store: &dyn StateStore) -> Outcome {
+    rule.equal("put, delete", text(rule, store, LEFT, "order.a")?, None)?;
+    rule.equal("put, put", text(rule, store, LEFT, "order.b")?, Some("2".into()))?;
+    let other = text(rule, store, RIGHT, "order.b")?;
+    rule.equal("the same key in another space", other, Some("other".into()))?;
+    rule.equal(
+        "delete, put",
+        text(rule, store, LEFT, "order.c")?,
+        Some("3".into()),
+    )
 }
 
 fn unknown_space(open: OpenState<'_>) -> Outcome {
