@@ -80,6 +80,9 @@ const WITHHELD: &[&str] = &[
     "+86282452253",
 ];
 
+/// Attributes in which flows keep what a contact is about; the more specific first.
+const TOPICS: &[&str] = &["service_line", "topic", "call_reason", "reason"];
+
 struct Contact<'a> {
     id: Text,
     envelope: Node<'a>,
@@ -169,22 +172,10 @@ impl<'a> Contact<'a> {
     }
 
     fn fill_row(&self, row: &mut Row, times: &Times, event_type: Option<&str>) {
-        let (contact, agent, queue) = (
-            self.contact,
-            self.contact.any(&["Agent", "AgentInfo"]),
-            self.contact.any(&["Queue", "QueueInfo"]),
-        );
+        let contact = self.contact;
         let method = contact.get("InitiationMethod").str().unwrap_or_default();
         let channel = channel(contact);
         let outbound = is_outbound(method, channel);
-
-        row.set_some(
-            column::EVENT_TIME,
-            times.initiated.or(times.connected).or(times.enqueued),
-        );
-        row.set_some(column::ENDED_AT, times.disconnected);
-        row.set_some(column::CHANNEL, channel);
-        row.set_some(column::DIRECTION, direction(method, outbound));
         let machine = contact
             .get("AnsweringMachineDetectionStatus")
             .str()
@@ -197,23 +188,32 @@ impl<'a> Contact<'a> {
             continued: contact.get("NextContactId").exists(),
             snapshot: event_type.is_none(),
         };
+        let began = times.initiated.or(times.connected).or(times.enqueued);
+        row.set_some(column::EVENT_TIME, began);
+        row.set_some(column::ENDED_AT, times.disconnected);
+        row.set_some(column::DURATION_S, times.duration_s());
+        row.set_some(column::CHANNEL, channel);
+        row.set_some(column::DIRECTION, direction(method, outbound));
         row.set_some(column::EVENT_TYPE, progress.event_type());
         row.set_some(column::OUTCOME, machine);
-        row.set_some(column::DISPOSITION, contact.get("DisconnectReason").text());
-        row.set_some(
-            column::AGENT_ID,
-            agent
-                .get("Username")
-                .text()
-                .or_else(|| resource_id(agent, &["ARN", "AgentArn"])),
-        );
-        row.set_some(
-            column::QUEUE,
-            queue
-                .get("Name")
-                .text()
-                .or_else(|| resource_id(queue, &["ARN", "QueueArn"])),
-        );
+        self.fill_handling(row);
+        self.fill_subject(row);
+    }
+
+    /// Who handled the contact, and how long each part took.
+    fn fill_handling(&self, row: &mut Row) {
+        let agent = self.contact.any(&["Agent", "AgentInfo"]);
+        let queue = self.contact.any(&["Queue", "QueueInfo"]);
+        let agent_id = agent
+            .get("Username")
+            .text()
+            .or_else(|| resource_id(agent, &["ARN", "AgentArn"]));
+        let queue_name = queue
+            .get("Name")
+            .text()
+            .or_else(|| resource_id(queue, &["ARN", "QueueArn"]));
+        row.set_some(column::AGENT_ID, agent_id);
+        row.set_some(column::QUEUE, queue_name);
         row.set_some(column::QUEUE_WAIT_S, queue.get("Duration").number());
         row.set_some(column::TALK_S, agent.get("AgentInteractionDuration").number());
         row.set_some(column::HOLD_S, agent.get("CustomerHoldDuration").number());
@@ -221,18 +221,27 @@ impl<'a> Contact<'a> {
             column::AFTER_WORK_S,
             agent.get("AfterContactWorkDuration").number(),
         );
-        row.set_some(column::DURATION_S, times.duration_s());
+    }
+
+    /// What the contact was about, and what it belongs to.
+    fn fill_subject(&self, row: &mut Row) {
+        let contact = self.contact;
+        let attributes = contact.get("Attributes");
+        let disposition = attributes
+            .get("disposition")
+            .text()
+            .or_else(|| contact.get("DisconnectReason").text());
+        row.set_some(column::DISPOSITION, disposition);
+        row.set_some(column::TOPIC, attributes.any(TOPICS).text());
         row.set_some(
             column::CAMPAIGN_ID,
             contact.get("Campaign").get("CampaignId").text(),
         );
-        row.set_some(
-            column::RELATED_ID,
-            ["PreviousContactId", "InitialContactId", "RelatedContactId"]
-                .iter()
-                .filter_map(|name| contact.get(name).text())
-                .find(|related| *related != self.id),
-        );
+        let related = ["PreviousContactId", "InitialContactId", "RelatedContactId"]
+            .iter()
+            .filter_map(|name| contact.get(name).text())
+            .find(|related| *related != self.id);
+        row.set_some(column::RELATED_ID, related);
     }
 }
 

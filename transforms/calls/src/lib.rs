@@ -2,7 +2,9 @@
 //!
 //! A format is one module with one function, and one line in [`FORMATS`].
 
-pub mod amazon_connect;
+mod amazon_connect;
+
+pub use amazon_connect::decode as amazon_connect;
 
 use panorama_model::{DecodeContext, Reading};
 
@@ -10,4 +12,4 @@ use panorama_model::{DecodeContext, Reading};
 pub type DecodeFn = fn(&[u8], &DecodeContext<'_>) -> Reading;
 
 /// Every call format by its configured name.
-pub const FORMATS: &[(&str, DecodeFn)] = &[("amazon-connect", amazon_connect::decode)];
+pub const FORMATS: &[(&str, DecodeFn)] = &[("amazon-connect", amazon_connect)];

@@ -6,7 +6,7 @@
     clippy::disallowed_methods
 )]
 
-use panorama_crm::{CsvDecoder, JsonDecoder, PersonMapping};
+use panorama_crm::{CsvDecoder, NdjsonDecoder, PersonMapping};
 use panorama_model::{Decode, DecodeContext, Headers, Reading, Timestamp};
 use std::hint::black_box;
 use std::time::Instant;
@@ -61,7 +61,7 @@ fn main() {
         })
         .collect();
     let csv = CsvDecoder::new(mapping()).unwrap();
-    let ndjson = JsonDecoder::new(mapping()).unwrap();
+    let ndjson = NdjsonDecoder::new(mapping()).unwrap();
     measure("csv, plain", &csv, &plain, &context);
     measure("csv, quoted", &csv, &quoted, &context);
     measure("ndjson", &ndjson, &objects, &context);

@@ -14,7 +14,7 @@ mod plan;
 
 pub use csv::CsvDecoder;
 pub use mapping::{Columns, MappingError, PersonMapping, RecordShape};
-pub use ndjson::JsonDecoder;
+pub use ndjson::NdjsonDecoder;
 
 use panorama_model::Decode;
 
@@ -24,5 +24,5 @@ pub type MakeDecoder = fn(PersonMapping) -> Result<Box<dyn Decode>, MappingError
 /// Every mapped format by its configured name.
 pub const FORMATS: &[(&str, MakeDecoder)] = &[
     ("csv", |mapping| Ok(Box::new(CsvDecoder::new(mapping)?))),
-    ("ndjson", |mapping| Ok(Box::new(JsonDecoder::new(mapping)?))),
+    ("ndjson", |mapping| Ok(Box::new(NdjsonDecoder::new(mapping)?))),
 ];

@@ -56,6 +56,8 @@ pub struct PersonMapping {
     pub multiple: Vec<String>,
     /// Canonical field to the value it has where its column is empty or not mapped.
     pub constants: BTreeMap<String, String>,
+    /// The column that says when the record last changed; the same as `columns.updated_at`.
+    pub updated_at: Option<String>,
     /// How birth dates are written, as strftime (`%Y%m%d`); ISO 8601 and `YYYYMMDD` where not said.
     pub birth_date_format: Option<String>,
     /// How times are written, as strftime; ISO 8601 or seconds or milliseconds since the epoch where not said.
@@ -134,7 +136,12 @@ const MULTIPLE: &[&str] = &["phone", "email", "address_line"];
 const PERSON_KEYS: &[&str] = &["source_record_id", "mrn", "member_id", "phone", "email"];
 
 impl PersonMapping {
-    pub(crate) fn check(self) -> Result<Checked, MappingError> {
+    pub(crate) fn check(mut self) -> Result<Checked, MappingError> {
+        if let Some(column) = self.updated_at.take() {
+            self.columns
+                .entry("updated_at".to_owned())
+                .or_insert(Columns::One(column));
+        }
         let known = self.known_fields();
         for field in self.columns.keys().chain(self.constants.keys()) {
             if !known.contains(&field.as_str()) {

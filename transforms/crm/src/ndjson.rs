@@ -12,13 +12,13 @@ use std::borrow::Cow;
 /// - Shape: a column is a dotted path (`address.city`, `phones.0`); of an array the first item counts.
 /// - Nulls: a path that leads nowhere, null and blank text are not spoken of.
 #[derive(Debug)]
-pub struct JsonDecoder {
+pub struct NdjsonDecoder {
     checked: Checked,
     plan: Plan,
     paths: Vec<String>,
 }
 
-impl JsonDecoder {
+impl NdjsonDecoder {
     /// Checks the mapping.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ fn cell(node: Node<'_>) -> Cow<'_, str> {
     }
 }
 
-impl Decode for JsonDecoder {
+impl Decode for NdjsonDecoder {
     fn decode(&self, payload: &[u8], context: &DecodeContext<'_>) -> Reading {
         let value = match json::parse(payload) {
             Ok(value) => value,

@@ -5,8 +5,11 @@
 
 mod consent;
 mod link;
-pub mod segment;
-pub mod sendgrid;
+mod segment;
+mod sendgrid;
+
+pub use segment::decode as segment;
+pub use sendgrid::decode as sendgrid;
 
 use panorama_model::{DecodeContext, Decoded, Reading};
 
@@ -14,7 +17,7 @@ use panorama_model::{DecodeContext, Decoded, Reading};
 pub type DecodeFn = fn(&[u8], &DecodeContext<'_>) -> Reading;
 
 /// Every marketing format by its configured name.
-pub const FORMATS: &[(&str, DecodeFn)] = &[("segment", segment::decode), ("sendgrid", sendgrid::decode)];
+pub const FORMATS: &[(&str, DecodeFn)] = &[("segment", segment), ("sendgrid", sendgrid)];
 
 /// What was read; or the first reason why, where there were events and none could be read (INV-2).
 fn reading(decoded: Decoded, unread: Option<Reading>) -> Reading {

@@ -260,7 +260,9 @@ fn fill_row(row: &mut Row, call: Node<'_>, event: &Event, happened_at: Timestamp
     );
     row.set(column::DIRECTION, event.direction);
     row.set(column::EVENT_TYPE, event.event_type);
-    row.set_some(column::TOPIC, event.topic.clone());
+    let about = properties.any(&["service_line", "topic", "category"]).text();
+    row.set_some(column::TOPIC, about.or_else(|| event.name.clone()));
+    row.set_some(column::OUTCOME, event.name.clone());
     row.set_some(
         column::CAMPAIGN_ID,
         properties

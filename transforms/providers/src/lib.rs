@@ -5,14 +5,17 @@
 //!
 //! A format is one module with one function, and one line in [`FORMATS`].
 
-pub mod leie;
+mod leie;
 mod npi;
-pub mod nppes;
-pub mod nppes_api;
+mod nppes;
+mod nppes_api;
 mod statement;
 mod table;
 
+pub use leie::decode as leie;
 pub use npi::is_npi;
+pub use nppes::decode as nppes;
+pub use nppes_api::decode as nppes_api;
 
 use panorama_model::{DecodeContext, Reading};
 
@@ -20,8 +23,4 @@ use panorama_model::{DecodeContext, Reading};
 pub type DecodeFn = fn(&[u8], &DecodeContext<'_>) -> Reading;
 
 /// Every provider format by its configured name.
-pub const FORMATS: &[(&str, DecodeFn)] = &[
-    ("leie", leie::decode),
-    ("nppes", nppes::decode),
-    ("nppes-api", nppes_api::decode),
-];
+pub const FORMATS: &[(&str, DecodeFn)] = &[("leie", leie), ("nppes", nppes), ("nppes-api", nppes_api)];

@@ -35,7 +35,7 @@ fn record() -> Value {
         "Agent": {"Username": "agent7", "ConnectedToAgentTimestamp": "2026-03-01T10:01:00Z",
             "AgentInteractionDuration": 230, "CustomerHoldDuration": 15, "AfterContactWorkDuration": 35},
         "DisconnectReason": "CUSTOMER_DISCONNECT", "PreviousContactId": null, "InitialContactId": "c-1",
-        "Attributes": {"patient_mrn": "M-77", "dob": "1980-02-29"}
+        "Attributes": {"patient_mrn": "M-77", "dob": "1980-02-29", "serviceLine": "cardiology", "reason": "new visit"}
     })
 }
 
@@ -80,6 +80,7 @@ fn a_contact_record_becomes_a_caller_and_an_interaction() {
         (column::QUEUE, "Scheduling"),
         (column::AGENT_ID, "agent7"),
         (column::DISPOSITION, "CUSTOMER_DISCONNECT"),
+        (column::TOPIC, "cardiology"),
     ] {
         assert_eq!(fact.row.text(column), Some(text), "{}", column.name);
     }

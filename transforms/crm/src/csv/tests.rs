@@ -263,6 +263,13 @@ fn delimiters_and_encodings() {
     );
     check(json!({}), b"id,last", b"1,Mu\xf1oz", "Mu\u{fffd}oz", 1);
     check(json!({"record": "patient"}), b"id,last", b"1,Moss", "Moss", 0);
+    check(
+        json!({"updated_at": "changed"}),
+        b"id,last,changed",
+        b"1,Moss,never",
+        "Moss",
+        1,
+    );
 }
 
 #[test]

@@ -5,8 +5,8 @@ use panorama_model::{RecordKind, Timestamp};
 use proptest::prelude::*;
 use serde_json::json;
 
-fn decoder() -> JsonDecoder {
-    JsonDecoder::new(
+fn decoder() -> NdjsonDecoder {
+    NdjsonDecoder::new(
         serde_json::from_value(json!({"columns": {"source_record_id": "id", "given_name": "name.given",
             "family_name": "name.family", "phone": ["phones.0", "phones.1"], "email": "emails", "birth_date": "born",
             "address_line": ["address.no", "address.street"]}, "multiple": ["phone"]}))

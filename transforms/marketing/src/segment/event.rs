@@ -12,7 +12,7 @@ pub(super) struct Event {
     /// The event gives or takes permission for e-mail marketing.
     pub(super) permission: Option<bool>,
     /// The name of the event, page or screen.
-    pub(super) topic: Option<Text>,
+    pub(super) name: Option<Text>,
 }
 
 struct Named {
@@ -75,19 +75,19 @@ const NAMED: &[Named] = &[
 impl Event {
     /// The meaning of a call of this kind.
     pub(super) fn of(kind: &str, call: Node<'_>) -> Self {
-        let topic = match kind {
+        let name = match kind {
             "track" => call.get("event").text(),
             "page" | "screen" => call.get("name").text().or_else(|| call.get("category").text()),
             _ => None,
         };
-        let named = topic.as_deref().filter(|_| kind == "track").and_then(named);
+        let named = name.as_deref().filter(|_| kind == "track").and_then(named);
         if let Some(named) = named {
             return Self {
                 event_type: named.event_type,
                 direction: named.direction,
                 channel: named.channel,
                 permission: named.permission,
-                topic,
+                name,
             };
         }
         let event_type = match kind {
@@ -95,14 +95,14 @@ impl Event {
             "page" => "page_view",
             "screen" => "screen_view",
             "group" => "grouped",
-            _ => topic.as_deref().map_or("track", by_words),
+            _ => name.as_deref().map_or("track", by_words),
         };
         Self {
             event_type,
             direction: "in",
             channel: None,
             permission: None,
-            topic,
+            name,
         }
     }
 }

@@ -109,7 +109,7 @@ fn a_page_is_a_touch_of_an_anonymous_visitor() {
 fn an_unsubscribe_revokes_permission() {
     let decoded = read_value(&call(
         "track",
-        json!({"userId": "u-1", "event": "Unsubscribed", "properties": {"campaign_id": "c1", "campaign_name": "Recall", "list_id": "L9"},
+        json!({"userId": "u-1", "event": "Unsubscribed", "properties": {"campaign_id": "c1", "campaign_name": "Recall", "list_id": "L9", "category": "cardiology"},
             "context": {"traits": {"email": "ada@example.org"}}}),
     ));
     let [interaction, consent] = decoded.records[0].facts.as_slice() else {
@@ -117,6 +117,13 @@ fn an_unsubscribe_revokes_permission() {
     };
     assert_eq!(interaction.row.text(column::CHANNEL), Some("email"));
     assert_eq!(interaction.row.text(column::CAMPAIGN_ID), Some("c1"));
+    assert_eq!(
+        (
+            interaction.row.text(column::TOPIC),
+            interaction.row.text(column::OUTCOME)
+        ),
+        (Some("cardiology"), Some("Unsubscribed"))
+    );
     assert_eq!(
         (consent.table, consent.row.text(consent_column::STATUS)),
         (FactTable::Consent, Some("revoked"))
