@@ -3,6 +3,7 @@
 use panorama_model::{
     Decoded, Fact, IdentityEvent, Issue, Person, RecordKind, SourceRecord, SourceRecordKey, Text, Version,
 };
+use serde::Serialize;
 use std::collections::HashMap;
 
 /// Whose record a fact hangs on.
@@ -21,6 +22,8 @@ pub(crate) struct Output {
     related: HashMap<Text, usize>,
     providers: HashMap<Text, usize>,
     latest: usize,
+    /// Memory to use again.
+    bytes: Vec<u8>,
     pub(crate) identity_events: Vec<IdentityEvent>,
     pub(crate) issues: Vec<Issue>,
 }
@@ -45,15 +48,36 @@ impl Output {
         SourceRecordKey::new(self.source.clone(), owner.kind, owner.id)
     }
 
+    /// The version of a statement that says this.
+    ///
+    /// What is said depends on the resource and on those it refers to, if the payload holds them. Two statements of one
+    /// instant must differ in their versions if they differ in anything, or their order of arrival would decide (INV-6);
+    /// and one that differs in its narrative only is the same.
+    fn version_of(&mut self, version: Version, content: &impl Serialize) -> Version {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        match postcard::to_extend(content, bytes) {
+            Ok(bytes) => {
+                let version = Version::new(version.at, version.sequence, &bytes);
+                self.bytes = bytes;
+                version
+            }
+            // The version by the resource's own bytes is the next best.
+            Err(_) => version,
+        }
+    }
+
     /// Adds what is said of a person.
     pub(crate) fn person(&mut self, owner: Owner<'_>, version: Version, person: Person) {
+        let version = self.version_of(version, &person);
         if let Some(group) = self.group(owner) {
             group.persons.push((version, person));
         }
     }
 
     /// Adds a fact.
-    pub(crate) fn fact(&mut self, owner: Owner<'_>, fact: Fact) {
+    pub(crate) fn fact(&mut self, owner: Owner<'_>, mut fact: Fact) {
+        fact.version = self.version_of(fact.version, &(fact.deleted, &fact.row));
         if let Some(group) = self.group(owner) {
             group.facts.push(fact);
         }

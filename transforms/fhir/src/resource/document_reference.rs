@@ -54,6 +54,15 @@ pub(super) fn set_attachment(row: &mut Row, attachment: Node<'_>) {
 
 /// How many bytes a base64 text stands for, as it lies in the JSON text (`\/`, `\n`).
 fn base64_bytes(text: &str) -> i64 {
+    let digits = if text.contains(['\\', ' ']) {
+        base64_digits(text)
+    } else {
+        text.trim_end_matches('=').len()
+    };
+    i64::try_from(digits / 4 * 3 + (digits % 4).saturating_sub(1)).unwrap_or(i64::MAX)
+}
+
+fn base64_digits(text: &str) -> usize {
     let (mut digits, mut is_escaped) = (0usize, false);
     for byte in text.bytes() {
         let is_digit = match byte {
@@ -64,7 +73,7 @@ fn base64_bytes(text: &str) -> i64 {
         is_escaped = byte == b'\\';
         digits += usize::from(is_digit);
     }
-    i64::try_from(digits / 4 * 3 + (digits % 4).saturating_sub(1)).unwrap_or(i64::MAX)
+    digits
 }
 
 #[cfg(test)]

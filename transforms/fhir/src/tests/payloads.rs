@@ -1,7 +1,7 @@
 //! Whole payloads: what cannot be read, leniency, versions, deletions.
 
 use super::{check, read, show};
-use panorama_model::{Reading, Timestamp};
+use panorama_model::{Reading, RecordKind, Timestamp};
 
 #[test]
 fn unreadable_payloads_say_where_and_nothing_else() {
@@ -205,4 +205,28 @@ fn data_that_is_no_text_is_an_issue() {
         "patient/p documents d
          error type_invalid DocumentReference.content[0].attachment.data",
     );
+}
+
+#[test]
+fn versions_differ_just_where_statements_do() {
+    let version = |entries: &str| match read(&format!(r#"{{"resourceType":"Bundle","entry":[{entries}]}}"#)) {
+        Reading::Read(decoded) => {
+            let patient = decoded.records.iter().find(|r| r.key.kind == RecordKind::Patient);
+            patient.unwrap().facts[0].version
+        }
+        Reading::Unreadable(_) => panic!("unreadable"),
+    };
+    let encounter = |narrative: &str| {
+        format!(
+            r#"{{"resource":{{"resourceType":"Encounter","id":"e",{narrative}"subject":{{"reference":"Patient/p"}},
+            "participant":[{{"individual":{{"reference":"Practitioner/d"}}}}],"period":{{"start":"2026-01-01"}}}}}}"#
+        )
+    };
+    let practitioner = r#"{"resource":{"resourceType":"Practitioner","id":"d","identifier":[
+        {"system":"http://hl7.org/fhir/sid/us-npi","value":"9000000001"}]}}"#;
+    let alone = version(&encounter(""));
+    assert_eq!(alone, version(&encounter(r#""text":{"div":"<div/>"},"#)));
+    let together = version(&format!("{},{practitioner}", encounter("")));
+    assert_eq!(alone.at, together.at);
+    assert_ne!(alone, together, "the attending is another");
 }
