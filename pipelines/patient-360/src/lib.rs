@@ -1,1 +1,41 @@
-//! panorama-patient-360
+//! The patient-360 topology: decode, standardize, dedupe, identify, unify, publish, wired into epochs.
+//!
+//! | step | where |
+//! |---|---|
+//! | which formats there are | `formats` |
+//! | decode, standardize (pure, parallel) | `decode` |
+//! | apply in order: records, identity, facts | `apply` |
+//! | one atomic commit per epoch (INV-4) | `apply`, `meta`, `spaces` |
+//! | unify: rows of persons from their members | `project` |
+//! | publish: state to tables (INV-5) | `publish`, `render`, `current` |
+//! | the threads that carry it | `pipeline`, `reader` |
+
+mod admin;
+mod apply;
+mod current;
+mod decode;
+mod facts;
+mod formats;
+mod identity_rows;
+mod identity_store;
+mod meta;
+mod people;
+mod pipeline;
+mod project;
+mod publish;
+mod quarantined;
+mod reader;
+mod records;
+mod render;
+mod rows;
+mod spaces;
+mod table_number;
+mod topic;
+
+pub use admin::{Admin, AdminError};
+pub use decode::SourceDecoder;
+pub use formats::{FORMATS, Format, FormatError};
+pub use pipeline::{Finish, Options, Outcome, Pipeline};
+pub use spaces::ALL as STATE_SPACES;
+pub use table_number::table_names;
+pub use topic::{source_of, topic_of};

@@ -153,7 +153,7 @@ const COMMON: &[TableColumn] = &[
         false,
     ),
     common(
-        "topic",
+        "message_topic",
         ColumnType::Text,
         "Topic of the newest contributing message",
         false,

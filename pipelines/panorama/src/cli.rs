@@ -1,0 +1,264 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// One 360-degree record per person, from every feed of a health system.
+#[derive(Debug, Parser)]
+#[command(name = "panorama", version, max_term_width = 100, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// How to speak.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// More words in the log; twice for debugging
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    /// Only errors in the log, no progress
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// The log's form
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub log_format: LogFormat,
+
+    /// Answer in JSON, for scripts
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a synthetic health system, run the whole pipeline on it, show what it found
+    #[command(after_help = "Examples:\n  panorama demo\n  panorama demo --persons 20000 --seed 7 --dir /tmp/demo")]
+    Demo(Demo),
+    /// Run the pipeline of a configuration
+    #[command(after_help = "Examples:\n  panorama run --config panorama.yaml\n  panorama run --config panorama.yaml --until-caught-up\n  panorama run --config panorama.yaml --set tables.commit_interval=5s")]
+    Run(Run),
+    /// Check a configuration: its shape, its meaning, its environment
+    #[command(after_help = "Example:\n  panorama validate --config panorama.yaml --no-environment\n\nExits 78 if anything is wrong.")]
+    Validate(Validate),
+    /// Show sources, lag, epochs, tables, quarantine
+    Status(ConfigFile),
+    /// Messages that could not be read
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// Who is who, and why
+    #[command(subcommand)]
+    Identity(Identity),
+    /// The tables
+    #[command(subcommand)]
+    Tables(Tables),
+    /// Make only the synthetic feeds and their truth
+    #[command(after_help = "Example:\n  panorama synth --persons 5000 --seed 1 --out feeds")]
+    Synth(Synth),
+    /// Help with configurations
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where to put feeds, data and tables [default: ./panorama-demo, or the first free name after it]
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// Persons in the health system
+    #[arg(long, default_value_t = 2000)]
+    pub persons: usize,
+    /// Seed: the same seed makes the same feeds
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// Configuration file
+    #[arg(long, short, env = "PANORAMA_CONFIG", default_value = "panorama.yaml")]
+    pub config: PathBuf,
+    /// Change one option: `--set tables.commit_interval=5s`
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Stop, with exit code 0, once every finite source is read and every table holds it
+    #[arg(long)]
+    pub until_caught_up: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Leave out what needs the machine: paths, ports, credentials
+    #[arg(long)]
+    pub no_environment: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// List what could not be read, and why
+    List {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Most entries to show
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Show one entry with its exact bytes
+    Show {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// The entry's id
+        id: String,
+    },
+    /// Put messages back into their topic, to be read again after a fix
+    Replay {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// All entries that are still open
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        /// The entries' ids
+        #[arg(required_unless_present = "all")]
+        ids: Vec<String>,
+    },
+    /// Write the exact bytes of every open entry into a directory
+    Export {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Where to write
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Identity {
+    /// The weight of every comparison between two source records
+    #[command(after_help = "A record is named source/id, source/authority/id or source/kind/id:\n  panorama identity explain hospital/MRN000123 crm/C-77")]
+    Explain {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// One record
+        a: String,
+        /// The other record
+        b: String,
+    },
+    /// A person, or the person of a record: members, links, history
+    Show {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// A person id, or a record as source/id
+        of: String,
+    },
+    /// Compare the links with a known truth: `source_record_id,entity_id` and optionally `source`
+    Evaluate {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// The truth
+        #[arg(long)]
+        truth: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TablesAt {
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Where the tables are, instead of the configuration's `tables.location`
+    #[arg(long, value_name = "DIR")]
+    pub location: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tables {
+    /// List the tables
+    List {
+        #[command(flatten)]
+        at: TablesAt,
+    },
+    /// A table's columns and what they mean
+    Describe {
+        #[command(flatten)]
+        at: TablesAt,
+        name: String,
+    },
+    /// Rows of a table
+    #[command(after_help = "Examples:\n  panorama tables show patient_360 --limit 3\n  panorama tables show journey --person 6f0c... --json")]
+    Show {
+        #[command(flatten)]
+        at: TablesAt,
+        name: String,
+        /// Only this person
+        #[arg(long)]
+        person: Option<String>,
+        /// Most rows
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        /// Only these columns
+        #[arg(long, value_delimiter = ',')]
+        columns: Vec<String>,
+        /// Answer in CSV
+        #[arg(long)]
+        csv: bool,
+    },
+    /// A table's commits
+    History {
+        #[command(flatten)]
+        at: TablesAt,
+        name: String,
+        /// Most commits
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Ask in SQL (builds with the feature `sql`)
+    Query {
+        #[command(flatten)]
+        at: TablesAt,
+        /// The question
+        sql: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Synth {
+    /// Persons
+    #[arg(long)]
+    pub persons: usize,
+    /// Seed: the same seed makes the same feeds
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Where to write
+    #[arg(long)]
+    pub out: PathBuf,
+    /// About how many messages in all [default: as many as the persons cause]
+    #[arg(long)]
+    pub messages: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// A commented start
+    Example,
+    /// The JSON Schema, for editors
+    Schema,
+    /// Every option, documented
+    Reference,
+}

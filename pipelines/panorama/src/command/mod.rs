@@ -1,0 +1,11 @@
+//! The commands, one file each.
+
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod identity;
+pub(crate) mod quarantine;
+pub(crate) mod run;
+pub(crate) mod status;
+pub(crate) mod synth;
+pub(crate) mod tables;
+pub(crate) mod validate;

@@ -1,0 +1,175 @@
+//! Current tables: which partitions of which tables have changed since they were last published.
+//!
+//! A partition whose only change is new rows is appended to; any other change replaces it. What is dirty survives a
+//! crash in the outbox, by partition: after a restart a dirty partition is always replaced, which is right either way.
+
+use crate::spaces;
+use hashbrown::{HashMap, HashSet};
+use panorama_api::{Result, StateBatch, StateRead};
+use panorama_runtime::StateKey;
+use std::ops::ControlFlow;
+
+/// A row's place: table number, partition, and 128 bits of its key.
+pub(crate) type RowKey = (u8, (i32, u128));
+
+/// The partition of rows that have no date.
+pub(crate) const PARTITION_UNKNOWN: i32 = i32::MIN;
+
+/// How a partition has changed since it was last published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Only new rows: these.
+    Appended(HashSet<u128>),
+    /// Anything else.
+    Changed,
+}
+
+/// The partitions to publish.
+#[derive(Debug, Default)]
+pub(crate) struct Dirty {
+    partitions: HashMap<(u8, i32), Change>,
+    /// Partitions touched in this epoch, to be noted in the outbox.
+    touched: HashSet<(u8, i32)>,
+    rows: usize,
+}
+
+impl Dirty {
+    /// What a crash left unpublished.
+    pub(crate) fn recover(state: &dyn StateRead) -> Result<Self> {
+        let mut dirty = Self::default();
+        state.scan(spaces::OUTBOX, &[], None, &mut |key, _| {
+            if let Some((table, partition)) = read_outbox_key(key) {
+                dirty.partitions.insert((table, partition), Change::Changed);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(dirty)
+    }
+
+    /// A row was added that was never published.
+    pub(crate) fn appended(&mut self, (table, (partition, row)): RowKey) {
+        self.touched.insert((table, partition));
+        let change = self
+            .partitions
+            .entry((table, partition))
+            .or_insert_with(|| Change::Appended(HashSet::new()));
+        if let Change::Appended(rows) = change {
+            rows.insert(row);
+            self.rows += 1;
+        }
+    }
+
+    /// A row was changed. If it has not been published yet, it is still an append.
+    pub(crate) fn changed(&mut self, (table, (partition, row)): RowKey) {
+        self.touched.insert((table, partition));
+        match self.partitions.get_mut(&(table, partition)) {
+            Some(Change::Appended(rows)) if rows.contains(&row) => {}
+            _ => {
+                self.partitions.insert((table, partition), Change::Changed);
+            }
+        }
+    }
+
+    /// A row left its partition. If it was not published yet, nothing needs to be taken out.
+    pub(crate) fn removed(&mut self, (table, (partition, row)): RowKey) {
+        self.touched.insert((table, partition));
+        if let Some(Change::Appended(rows)) = self.partitions.get_mut(&(table, partition)) {
+            if rows.remove(&row) {
+                return;
+            }
+        }
+        self.partitions.insert((table, partition), Change::Changed);
+    }
+
+    /// Rows waiting to be appended: they cost memory, so they bound how long publishing may wait (INV-9).
+    pub(crate) const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// True where there is nothing to publish.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+
+    /// Notes in the epoch's batch which partitions this epoch touched.
+    pub(crate) fn note(&mut self, epoch: u64, batch: &mut StateBatch) {
+        for (table, partition) in self.touched.drain() {
+            batch.put(spaces::OUTBOX, outbox_key(table, partition), epoch.to_be_bytes());
+        }
+    }
+
+    /// Takes everything there is to publish, by table, partitions ascending.
+    pub(crate) fn take(&mut self) -> Vec<(u8, Vec<(i32, Change)>)> {
+        self.rows = 0;
+        let mut tables: Vec<(u8, Vec<(i32, Change)>)> = Vec::new();
+        let mut all: Vec<_> = self.partitions.drain().collect();
+        all.sort_by_key(|(place, _)| *place);
+        for ((table, partition), change) in all {
+            match tables.last_mut().filter(|(last, _)| *last == table) {
+                Some((_, partitions)) => partitions.push((partition, change)),
+                None => tables.push((table, vec![(partition, change)])),
+            }
+        }
+        tables
+    }
+}
+
+/// Removes from the outbox what is published up to `epoch`, unless a later epoch has touched it again.
+pub(crate) fn forget_published(
+    state: &dyn StateRead,
+    published: &[(u8, i32)],
+    epoch: u64,
+    batch: &mut StateBatch,
+) -> Result<()> {
+    for (table, partition) in published {
+        let key = outbox_key(*table, *partition);
+        let touched = state
+            .get(spaces::OUTBOX, &key)?
+            .and_then(|v| v.try_into().ok())
+            .map(u64::from_be_bytes);
+        if touched.is_some_and(|touched| touched <= epoch) {
+            batch.delete(spaces::OUTBOX, key);
+        }
+    }
+    Ok(())
+}
+
+/// The key under which a partition is kept in the outbox; also the prefix of its rows.
+pub(crate) fn outbox_key(table: u8, partition: i32) -> Vec<u8> {
+    let mut key = Vec::with_capacity(5);
+    table.bytes(&mut key);
+    partition.bytes(&mut key);
+    key
+}
+
+fn read_outbox_key(key: &[u8]) -> Option<(u8, i32)> {
+    let (table, partition) = key.split_first()?;
+    let bits = u32::from_be_bytes(partition.try_into().ok()?) ^ 0x8000_0000;
+    Some((*table, bits.cast_signed()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_was_never_published_stays_an_append_whatever_happens_to_it() {
+        let mut dirty = Dirty::default();
+        dirty.appended((1, (7, 100)));
+        dirty.changed((1, (7, 100)));
+        dirty.appended((1, (7, 101)));
+        dirty.removed((1, (7, 101)));
+        assert_eq!(dirty.take(), vec![(1, vec![(7, Change::Appended([100].into()))])]);
+        dirty.appended((1, (7, 102)));
+        dirty.changed((1, (7, 100)));
+        assert_eq!(dirty.take(), vec![(1, vec![(7, Change::Changed)])]);
+    }
+
+    #[test]
+    fn outbox_keys_read_back_and_sort_by_partition() {
+        for partition in [i32::MIN, -1, 0, 5, i32::MAX] {
+            assert_eq!(read_outbox_key(&outbox_key(3, partition)), Some((3, partition)));
+        }
+        assert!(outbox_key(3, -1) < outbox_key(3, 0));
+    }
+}

@@ -1,0 +1,112 @@
+//! The decode step: raw messages in, records and issues out. Pure per message, so it runs on every core at once.
+
+use crate::facts::Position;
+use crate::reader::Prepare;
+use panorama_api::LogRecord;
+use panorama_identity::PreparedPerson;
+use panorama_model::{Decode, DecodeContext, Decoded, Reading, Text, Zone};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use xxhash_rust::xxh3::Xxh3;
+
+/// How the messages of one source are read.
+pub struct SourceDecoder {
+    /// The configured source id.
+    pub source: Text,
+    /// The name of its format.
+    pub format: Text,
+    /// The site's zone.
+    pub zone: Option<Zone>,
+    /// Reads one message.
+    pub decoder: Box<dyn Decode>,
+}
+
+/// A raw message and what came of reading it.
+pub(crate) struct DecodedMessage {
+    /// Which source's.
+    pub source: Arc<SourceDecoder>,
+    /// Where it lies.
+    pub position: Position,
+    /// The message itself.
+    pub raw: LogRecord,
+    /// What it says.
+    pub reading: Reading,
+    /// The person of each record that speaks of one, standardized, in the order of the records.
+    pub prepared: Vec<Option<Prepared>>,
+}
+
+/// A record's person, standardized and indexed, with a hash that tells whether that is new.
+pub(crate) struct Prepared {
+    pub person: PreparedPerson,
+    pub hash: u64,
+}
+
+impl Prepared {
+    pub(crate) fn new(person: PreparedPerson) -> Self {
+        let mut hasher = Xxh3::new();
+        person.person.hash(&mut hasher);
+        Self {
+            hash: hasher.finish(),
+            person,
+        }
+    }
+}
+
+/// Reads messages on `threads` threads, keeping their order.
+pub(crate) fn decode(
+    messages: Vec<(Arc<SourceDecoder>, u32, LogRecord)>,
+    prepare: &Prepare,
+    threads: usize,
+) -> Vec<DecodedMessage> {
+    let share = messages.len().div_ceil(threads.max(1)).max(1);
+    let mut shares: Vec<Vec<_>> = Vec::new();
+    let mut messages = messages.into_iter();
+    loop {
+        let part: Vec<_> = messages.by_ref().take(share).collect();
+        if part.is_empty() {
+            break;
+        }
+        shares.push(part);
+    }
+    let read_all = |part: Vec<_>| part.into_iter().map(|m| read(m, prepare)).collect::<Vec<_>>();
+    let mut rest = shares.split_off(shares.len().min(1));
+    let first = shares.pop().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = rest
+            .drain(..)
+            .map(|part| scope.spawn(|| read_all(part)))
+            .collect();
+        let mut all = read_all(first);
+        for other in others {
+            match other.join() {
+                Ok(part) => all.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    })
+}
+
+fn read((source, partition, raw): (Arc<SourceDecoder>, u32, LogRecord), prepare: &Prepare) -> DecodedMessage {
+    let context = DecodeContext {
+        source: &source.source,
+        received_at: raw.received_at,
+        zone: source.zone.as_ref(),
+        headers: &raw.headers,
+    };
+    let reading = source.decoder.decode(&raw.payload, &context);
+    let prepared = match &reading {
+        Reading::Read(Decoded { records, .. }) => records.iter().map(|record| prepare(record)).collect(),
+        Reading::Unreadable(_) => Vec::new(),
+    };
+    DecodedMessage {
+        position: Position {
+            partition,
+            offset: raw.offset,
+        },
+        source,
+        raw,
+        reading,
+        prepared,
+    }
+}

@@ -1,0 +1,362 @@
+//! Source records and the persons behind them: what a message says is laid over what is known, identity is asked where
+//! that changes anything, and what identity decides becomes rows and evidence (INV-7).
+
+use crate::current::Dirty;
+use crate::decode::Prepared;
+use crate::facts::{Facts, Position};
+use crate::identity_store::PipelineIdentityStore;
+use crate::meta::Meta;
+use crate::reader::Prepare;
+use crate::records::{PersonEntry, RecordState};
+use crate::rows::{Rows, bucket};
+use crate::{identity_rows, spaces};
+use hashbrown::HashSet;
+use panorama_api::{Result, StateBatch, StateRead};
+use panorama_identity::{
+    Changes, Evidence, IdentityChange, IdentityEngine, IdentityStore, Membership, RecordNumber, Review,
+    Scorer,
+};
+use panorama_model::{
+    IdentityEvent, IdentityEventKind, Layer, Layers, PersonId, SourceRecord, SourceRecordKey, Timestamp,
+};
+use panorama_runtime::{Metrics, StateKey, TypedSpace};
+use panorama_standardize::standardize;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// All source records and persons.
+pub(crate) struct People {
+    engine: IdentityEngine,
+    store: PipelineIdentityStore,
+    records: TypedSpace<u64, RecordState>,
+    persons: TypedSpace<u128, PersonEntry>,
+    metrics: Arc<Metrics>,
+    person_count: u64,
+    /// Persons whose rows have to be made again.
+    touched: HashSet<PersonId>,
+    /// Changes of that set, for the epoch's batch.
+    marks: Vec<(PersonId, bool)>,
+    /// Records of which this epoch's messages spoke.
+    spoken_of: HashSet<u64>,
+    /// Where records went in this epoch: from, to, why.
+    moved: BTreeMap<u64, (Option<PersonId>, PersonId, Evidence)>,
+    events: Vec<IdentityChange>,
+    reviews: BTreeMap<(u64, u64), Review>,
+    /// Records that a source deleted in this epoch.
+    deleted: Vec<u64>,
+}
+
+impl People {
+    pub(crate) fn new(
+        state: &Arc<dyn StateRead>,
+        scorer: &Arc<Scorer>,
+        metrics: &Arc<Metrics>,
+        meta: &Meta,
+        entries_max: usize,
+    ) -> Result<Self> {
+        let mut touched = HashSet::new();
+        state.scan(spaces::DIRTY_PERSONS, &[], None, &mut |key, _| {
+            touched.extend(
+                key.try_into()
+                    .ok()
+                    .map(|bytes| PersonId(u128::from_be_bytes(bytes))),
+            );
+            ControlFlow::Continue(())
+        })?;
+        Ok(Self {
+            engine: IdentityEngine::new(Arc::clone(scorer)),
+            store: PipelineIdentityStore::new(state, meta.next_record, meta.identity_sequence, entries_max),
+            records: TypedSpace::new(spaces::RECORDS, Arc::clone(state), entries_max),
+            persons: TypedSpace::new(spaces::PERSONS, Arc::clone(state), entries_max),
+            metrics: Arc::clone(metrics),
+            person_count: meta.persons,
+            touched,
+            marks: Vec::new(),
+            spoken_of: HashSet::new(),
+            moved: BTreeMap::new(),
+            events: Vec::new(),
+            reviews: BTreeMap::new(),
+            deleted: Vec::new(),
+        })
+    }
+
+    /// What can be done for a record without state, on any core.
+    pub(crate) fn prepare(&self) -> Prepare {
+        let engine = self.engine.clone();
+        Arc::new(move |record: &SourceRecord| {
+            record
+                .person
+                .as_ref()
+                .map(|person| Prepared::new(engine.prepare(standardize(person))))
+        })
+    }
+
+    /// Lays what a message says over what is known of a record; returns the record's number.
+    pub(crate) fn tell(
+        &mut self,
+        record: SourceRecord,
+        prepared: Option<Prepared>,
+        position: Position,
+        received_at: Timestamp,
+    ) -> Result<u64> {
+        let number = self.store.number_of(&record.key).0;
+        self.spoken_of.insert(number);
+        let fresh = || RecordState {
+            key: record.key.clone(),
+            first_seen_at: received_at,
+            position,
+            standard_hash: None,
+            link_probability: 1.0,
+            layers: Layers::default(),
+        };
+        let state = match &record.person {
+            Some(_) => self.records.get_or_insert_with(number, fresh)?,
+            None if self.records.get(number)?.is_some() => return Ok(number),
+            None => self.records.get_or_insert_with(number, fresh)?,
+        };
+        state.first_seen_at = state.first_seen_at.min(received_at);
+        let said = match record.person {
+            Some(person) => {
+                let layer = Layer {
+                    version: record.version,
+                    complete: record.complete,
+                    content: person,
+                };
+                if !state.layers.add(layer) && state.standard_hash.is_some() {
+                    return Ok(number);
+                }
+                state.position = state.position.max(position);
+                let alone = state.layers.layers().len() == 1;
+                prepared
+                    .filter(|_| alone)
+                    .unwrap_or_else(|| resolve(&self.engine, &state.layers))
+            }
+            None => resolve(&self.engine, &state.layers),
+        };
+        if state.standard_hash != Some(said.hash) {
+            state.standard_hash = Some(said.hash);
+            let version = state.layers.version().unwrap_or_default();
+            let changes = self
+                .engine
+                .upsert(&mut self.store, &record.key, said.person, version);
+            self.take(changes);
+        }
+        Ok(number)
+    }
+
+    /// Takes in what a source says of the identity of its records.
+    pub(crate) fn event(&mut self, event: &IdentityEvent) -> Result<()> {
+        if event.kind == IdentityEventKind::Delete {
+            self.renew(&event.subject)?;
+        }
+        let changes = self.engine.apply_event(&mut self.store, event);
+        self.take(changes);
+        if event.kind == IdentityEventKind::Delete {
+            if let Some(number) = self.store.find(&event.subject) {
+                self.deleted.push(number.0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells identity how new a record's last word is, which a repetition of the same did not. A deletion is weighed
+    /// against it, and whatever is said next must reach identity again.
+    fn renew(&mut self, key: &SourceRecordKey) -> Result<()> {
+        let Some(number) = self.store.find(key) else {
+            return Ok(());
+        };
+        let Some(state) = self.records.get_mut(number.0)? else {
+            return Ok(());
+        };
+        state.standard_hash = None;
+        let said = resolve(&self.engine, &state.layers);
+        let version = state.layers.version().unwrap_or_default();
+        let changes = self.engine.upsert(&mut self.store, key, said.person, version);
+        self.take(changes);
+        Ok(())
+    }
+
+    fn take(&mut self, changes: Changes) {
+        for moved in changes.reassigned {
+            let entry = self
+                .moved
+                .entry(moved.record.0)
+                .or_insert((moved.old, moved.new, moved.evidence));
+            entry.1 = moved.new;
+            entry.2 = moved.evidence;
+        }
+        for event in &changes.events {
+            self.metrics
+                .decisions
+                .get_or_create(&Metrics::label("decision", event.kind.name()))
+                .inc();
+        }
+        self.events.extend(changes.events);
+        for review in changes.reviews {
+            self.reviews.insert((review.a.0, review.b.0), review);
+        }
+        let voided = i64::try_from(changes.counters.blocks_voided).unwrap_or(0);
+        let revived = i64::try_from(changes.counters.blocks_revived).unwrap_or(0);
+        self.metrics.oversize_blocks.inc_by(voided - revived);
+    }
+
+    /// Makes what identity decided in this epoch hold everywhere: members of persons, facts filed before, rows.
+    pub(crate) fn settle(
+        &mut self,
+        at: Timestamp,
+        facts: &mut Facts,
+        rows: &mut Rows,
+        dirty: &mut Dirty,
+    ) -> Result<()> {
+        for (number, (old, new, evidence)) in std::mem::take(&mut self.moved) {
+            if let Some(old) = old.filter(|old| *old != new) {
+                self.leave(old, number)?;
+                facts.reassign(number, new, at, dirty)?;
+            }
+            self.join(new, number)?;
+            if let Some(state) = self.records.get_mut(number)? {
+                state.link_probability = evidence.weight.map_or(1.0, |weight| weight.probability());
+                let other = match evidence.other {
+                    Some(other) => self.store.record(other).map(|entry| entry.key.clone()),
+                    None => None,
+                };
+                let model = &self.engine.scorer().model().version;
+                let row = identity_rows::crosswalk(&state.key, new, &evidence, other.as_ref(), model, at);
+                let hash = state.key.hash128();
+                rows.put(
+                    identity_rows::crosswalk_place(hash, bucket(hash)),
+                    vec![row],
+                    dirty,
+                )?;
+            }
+        }
+        for number in std::mem::take(&mut self.deleted) {
+            let active = self
+                .store
+                .record(RecordNumber(number))
+                .is_some_and(|entry| entry.is_active());
+            if let Some(membership) = self.store.membership(RecordNumber(number)) {
+                let place = identity_rows::crosswalk_place(membership.key_hash, bucket(membership.key_hash));
+                rows.edit(place, dirty, |row| identity_rows::set_active(row, active))?;
+            }
+        }
+        self.tell_events(at, rows, dirty)?;
+        self.tell_reviews(at, rows, dirty)?;
+        for number in std::mem::take(&mut self.spoken_of) {
+            if let Some(person) = self.person_of(number) {
+                self.touch(person);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_events(&mut self, at: Timestamp, rows: &mut Rows, dirty: &mut Dirty) -> Result<()> {
+        for event in std::mem::take(&mut self.events) {
+            let sequence = self.store.next_sequence();
+            let key = self.store.record(event.record).map(|entry| entry.key.clone());
+            let other = event
+                .evidence
+                .other
+                .and_then(|other| self.store.record(other))
+                .map(|entry| entry.key.clone());
+            let model = &self.engine.scorer().model().version;
+            let (place, row) =
+                identity_rows::event(&event, sequence, key.as_ref(), other.as_ref(), model, at);
+            rows.put(place, vec![row], dirty)?;
+        }
+        Ok(())
+    }
+
+    fn tell_reviews(&mut self, at: Timestamp, rows: &mut Rows, dirty: &mut Dirty) -> Result<()> {
+        for (_, review) in std::mem::take(&mut self.reviews) {
+            let (Some(a), Some(b)) = (self.store.record(review.a), self.store.record(review.b)) else {
+                continue;
+            };
+            let persons = [self.person_of(review.a.0), self.person_of(review.b.0)];
+            let explanation = self.engine.scorer().explain(&a.person, &b.person);
+            let (place, row) = identity_rows::review(&review, [&a.key, &b.key], persons, &explanation, at);
+            rows.put(place, vec![row], dirty)?;
+            self.metrics
+                .decisions
+                .get_or_create(&Metrics::label("decision", "review"))
+                .inc();
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, person: PersonId, record: u64) -> Result<()> {
+        if let Some(entry) = self.persons.get_mut(person.0)? {
+            let was_empty = entry.members.is_empty();
+            entry.remove(record);
+            if entry.members.is_empty() && !was_empty {
+                self.person_count = self.person_count.saturating_sub(1);
+            }
+        }
+        self.touch(person);
+        Ok(())
+    }
+
+    fn join(&mut self, person: PersonId, record: u64) -> Result<()> {
+        let entry = self.persons.get_or_insert_with(person.0, PersonEntry::default)?;
+        if entry.members.is_empty() {
+            self.person_count += 1;
+        }
+        entry.insert(record);
+        self.touch(person);
+        Ok(())
+    }
+
+    /// The person a record belongs to.
+    pub(crate) fn person_of(&mut self, record: u64) -> Option<PersonId> {
+        self.store
+            .membership(RecordNumber(record))
+            .map(|m: Membership| m.person)
+    }
+
+    /// Says that a person's rows have to be made again.
+    pub(crate) fn touch(&mut self, person: PersonId) {
+        if self.touched.insert(person) {
+            self.marks.push((person, true));
+        }
+    }
+
+    /// True where rows of persons have to be made again.
+    pub(crate) fn has_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// Takes persons whose rows have to be made again, at most `max`.
+    pub(crate) fn take_touched(&mut self, max: usize) -> Vec<PersonId> {
+        let taken: Vec<PersonId> = self.touched.iter().take(max).copied().collect();
+        for person in &taken {
+            self.touched.remove(person);
+            self.marks.push((*person, false));
+        }
+        taken
+    }
+
+    pub(crate) fn flush(&mut self, meta: &mut Meta, batch: &mut StateBatch) -> Result<()> {
+        self.store.flush(batch)?;
+        self.records.flush(batch)?;
+        self.persons.flush(batch)?;
+        for (person, touched) in self.marks.drain(..) {
+            let mut key = Vec::with_capacity(16);
+            person.0.bytes(&mut key);
+            if touched {
+                batch.put(spaces::DIRTY_PERSONS, key, []);
+            } else {
+                batch.delete(spaces::DIRTY_PERSONS, key);
+            }
+        }
+        meta.next_record = self.store.next_record();
+        meta.identity_sequence = self.store.sequence();
+        meta.persons = self.person_count;
+        Ok(())
+    }
+}
+
+/// What all statements in force say together, ready for identity.
+fn resolve(engine: &IdentityEngine, layers: &Layers<panorama_model::Person>) -> Prepared {
+    Prepared::new(engine.prepare(standardize(&layers.resolve().unwrap_or_default())))
+}

@@ -1,0 +1,176 @@
+//! The reader: takes raw messages from the bus, a batch at a time, and decodes them while the batch before is applied.
+
+use crate::decode::{DecodedMessage, Prepared, SourceDecoder, decode};
+use crate::meta::Positions;
+use panorama_api::{Bus, LogRecord, ReadLimits, Result, Shutdown};
+use panorama_model::{SourceRecord, Text};
+use panorama_runtime::{Metrics, now, seconds_between};
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+/// How much one epoch may hold, and how often there is one (INV-9).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EpochLimits {
+    pub messages_max: usize,
+    pub bytes_max: usize,
+    pub interval: Duration,
+    pub decode_threads: usize,
+}
+
+/// What the reader hands on.
+pub(crate) enum Work {
+    /// Messages, decoded, and where each topic goes on after them.
+    Batch {
+        messages: Vec<DecodedMessage>,
+        next: Positions,
+    },
+    /// Nothing to read at the moment.
+    Idle,
+    /// All sources have ended and all they brought is read.
+    CaughtUp,
+}
+
+/// Standardizes and indexes the person of a record. Pure; called on every core.
+pub(crate) type Prepare = Arc<dyn Fn(&SourceRecord) -> Option<Prepared> + Send + Sync>;
+
+pub(crate) struct Reader {
+    pub bus: Arc<dyn Bus>,
+    /// The topics of configured sources, with their decoders.
+    pub topics: Vec<(Text, Arc<SourceDecoder>)>,
+    pub positions: Positions,
+    pub limits: EpochLimits,
+    pub prepare: Prepare,
+    pub metrics: Arc<Metrics>,
+    pub shutdown: Shutdown,
+    /// True once no source will bring anything more; a service's never do that.
+    pub sources_ended: watch::Receiver<bool>,
+    pub runtime: Handle,
+}
+
+impl Reader {
+    /// Reads until it is stopped, has caught up, or nobody takes its work.
+    pub(crate) fn run(mut self, work: &SyncSender<Work>) -> Result<()> {
+        while !self.shutdown.is_requested() {
+            let began = Instant::now();
+            let ended = *self.sources_ended.borrow();
+            let (raw, full) = self.poll()?;
+            if raw.is_empty() {
+                let idle = if ended { Work::CaughtUp } else { Work::Idle };
+                if work.send(idle).is_err() || ended {
+                    return Ok(());
+                }
+                self.wait_for_messages();
+                continue;
+            }
+            let reading = Instant::now();
+            let messages = decode(raw, &self.prepare, self.limits.decode_threads);
+            self.metrics.spent("decode", reading);
+            if work
+                .send(Work::Batch {
+                    messages,
+                    next: self.positions.clone(),
+                })
+                .is_err()
+            {
+                return Ok(());
+            }
+            if !full && !ended {
+                self.gather(began);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next messages of every topic, fairly; true if there may be more at once.
+    fn poll(&mut self) -> Result<(Vec<(Arc<SourceDecoder>, u32, LogRecord)>, bool)> {
+        let began = Instant::now();
+        let mut raw = Vec::new();
+        let (mut bytes, mut full) = (0, false);
+        let share = (self.limits.messages_max / self.topics.len().max(1)).max(1);
+        let bytes_share = (self.limits.bytes_max / self.topics.len().max(1)).max(1);
+        let mut rooms: Vec<usize> = (0..self.topics.len()).collect();
+        // The first round gives every topic its share; what is left goes to those that have more.
+        for records_max in [share, self.limits.messages_max] {
+            let mut with_more = Vec::new();
+            for at in rooms {
+                let Some((topic, decoder)) = self.topics.get(at) else {
+                    continue;
+                };
+                let room = self.limits.messages_max.saturating_sub(raw.len());
+                let bytes_room = self.limits.bytes_max.saturating_sub(bytes);
+                if room == 0 || bytes_room == 0 {
+                    full = true;
+                    break;
+                }
+                let limits = ReadLimits {
+                    records_max: records_max.min(room),
+                    bytes_max: bytes_share.min(bytes_room),
+                };
+                let next = self.positions.entry((topic.clone(), 0)).or_insert(0);
+                let records = self.bus.read(topic, 0, *next, limits)?;
+                let taken = records.len();
+                for record in records {
+                    *next = record.offset + 1;
+                    bytes += record.payload.len();
+                    raw.push((Arc::clone(decoder), 0, record));
+                }
+                if taken > 0 {
+                    with_more.push(at);
+                }
+            }
+            rooms = with_more;
+        }
+        self.report_lag(&raw)?;
+        self.metrics.spent("read", began);
+        Ok((raw, full))
+    }
+
+    fn report_lag(&self, raw: &[(Arc<SourceDecoder>, u32, LogRecord)]) -> Result<()> {
+        for (topic, decoder) in &self.topics {
+            let (_, end) = self.bus.bounds(topic, 0)?;
+            let next = self.positions.get(&(topic.clone(), 0)).copied().unwrap_or(0);
+            let lag = i64::try_from(end.saturating_sub(next)).unwrap_or(i64::MAX);
+            let label = Metrics::labels("topic", topic, "partition", "0");
+            self.metrics.lag_records.get_or_create(&label).set(lag);
+            let oldest = raw
+                .iter()
+                .find(|(of, _, _)| Arc::ptr_eq(of, decoder))
+                .map(|(_, _, r)| r.received_at);
+            let age = oldest.map_or(0.0, |at| seconds_between(at, now()));
+            self.metrics
+                .lag_seconds
+                .get_or_create(&Metrics::label("source", &decoder.source))
+                .set(age);
+        }
+        Ok(())
+    }
+
+    /// Lets messages gather until the epoch's interval is over: each epoch costs one flush of the disk.
+    fn gather(&mut self, began: Instant) {
+        let rest = self.limits.interval.saturating_sub(began.elapsed());
+        let mut stop = self.shutdown.clone();
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = stop.requested() => {}
+            }
+        });
+    }
+
+    fn wait_for_messages(&mut self) {
+        let mut stop = self.shutdown.clone();
+        let ended = &mut self.sources_ended;
+        let bus = &self.bus;
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = bus.appended() => {}
+                () = stop.requested() => {}
+                _ = ended.changed() => {}
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            }
+        });
+    }
+}

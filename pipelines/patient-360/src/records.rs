@@ -1,0 +1,60 @@
+//! Source records in state: what each says, laid over by version, and whose it is.
+
+use crate::facts::Position;
+use crate::spaces;
+use panorama_api::{ConnectorError, Result, StateRead};
+use panorama_model::{Layers, Person, PersonId, SourceRecordKey, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A source record as state keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RecordState {
+    /// Its key.
+    pub key: SourceRecordKey,
+    /// When the first message about it was received.
+    pub first_seen_at: Timestamp,
+    /// The newest message about its demographics.
+    pub position: Position,
+    /// A hash of what it says, standardized: identity is only asked again when it changes. `None`: not asked yet.
+    pub standard_hash: Option<u64>,
+    /// Probability of the link that holds it in its person; 1 while it is alone.
+    pub link_probability: f64,
+    /// What it says.
+    pub layers: Layers<Person>,
+}
+
+/// The source records of one person.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PersonEntry {
+    /// Their numbers, ascending.
+    pub members: Vec<u64>,
+}
+
+impl PersonEntry {
+    pub(crate) fn insert(&mut self, record: u64) {
+        if let Err(at) = self.members.binary_search(&record) {
+            self.members.insert(at, record);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, record: u64) {
+        if let Ok(at) = self.members.binary_search(&record) {
+            self.members.remove(at);
+        }
+    }
+}
+
+/// A record, from committed state.
+pub(crate) fn read_record(state: &dyn StateRead, record: u64) -> Result<Option<RecordState>> {
+    decode(state.get(spaces::RECORDS, &record.to_be_bytes())?, "records")
+}
+
+/// A person's records, from committed state.
+pub(crate) fn read_person(state: &dyn StateRead, person: PersonId) -> Result<Option<PersonEntry>> {
+    decode(state.get(spaces::PERSONS, &person.0.to_be_bytes())?, "persons")
+}
+
+fn decode<T: serde::de::DeserializeOwned>(bytes: Option<Vec<u8>>, space: &'static str) -> Result<Option<T>> {
+    let value = bytes.map(|b| postcard::from_bytes(&b)).transpose();
+    value.map_err(|e| ConnectorError::fatal("read", space, e))
+}

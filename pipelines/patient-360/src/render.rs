@@ -1,0 +1,331 @@
+//! State to record batches: the rows of a partition, made as they are asked for, so that memory stays bounded.
+
+use crate::current::{Change, outbox_key};
+use crate::facts::{FactState, resolved_row};
+use crate::{spaces, table_number};
+use arrow::array::RecordBatch;
+use panorama_api::{
+    Bus, ConnectorError, Offset, PartitionMode, PartitionWrite, ReadLimits, Result, Space, StateRead,
+};
+use panorama_model::{Row, Text, Timestamp, Value};
+use panorama_tables::table::raw_messages;
+use panorama_tables::{Definition, FactRow, Origin, RowBatcher};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Rows per batch: large enough to encode columns well, small enough for the cache.
+const BATCH_ROWS_MAX: usize = 8192;
+/// Bytes per batch: bounds memory where rows are large.
+const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// The write of one partition of a table that is kept in state.
+pub(crate) fn partition_write(
+    snapshot: &Arc<dyn StateRead>,
+    table: u8,
+    definition: &'static Definition,
+    partition: i32,
+    change: &Change,
+) -> PartitionWrite {
+    let (mode, keys) = match change {
+        Change::Changed => (PartitionMode::Replace, None),
+        Change::Appended(rows) => {
+            let mut rows: Vec<u128> = rows.iter().copied().collect();
+            rows.sort_unstable();
+            (PartitionMode::Append, Some(rows.into_iter()))
+        }
+    };
+    let value = (partition != crate::current::PARTITION_UNKNOWN).then_some(partition);
+    let value = value.filter(|_| definition.partition.is_some());
+    let rows = KeptRows {
+        snapshot: Arc::clone(snapshot),
+        space: if table < table_number::PATIENT_360 {
+            spaces::FACTS
+        } else {
+            spaces::ROWS
+        },
+        prefix: outbox_key(table, partition),
+        next: Vec::new(),
+        keys,
+        done: false,
+        batcher: RowBatcher::new(definition),
+        partition: value,
+    };
+    PartitionWrite {
+        partition: value,
+        mode,
+        batches: Box::new(rows),
+    }
+}
+
+struct KeptRows {
+    snapshot: Arc<dyn StateRead>,
+    space: Space,
+    prefix: Vec<u8>,
+    /// Where the scan goes on, after the prefix.
+    next: Vec<u8>,
+    /// The rows to append; all of the partition where there are none.
+    keys: Option<std::vec::IntoIter<u128>>,
+    done: bool,
+    batcher: RowBatcher,
+    partition: Option<i32>,
+}
+
+impl KeptRows {
+    fn fill(&mut self) -> Result<()> {
+        if self.keys.is_some() {
+            self.fill_from_keys()
+        } else {
+            self.fill_from_scan()
+        }
+    }
+
+    fn fill_from_keys(&mut self) -> Result<()> {
+        while self.batcher.rows() < BATCH_ROWS_MAX && self.batcher.bytes() < BATCH_BYTES_MAX {
+            let Some(row) = self.keys.as_mut().and_then(Iterator::next) else {
+                self.done = true;
+                break;
+            };
+            let mut key = self.prefix.clone();
+            key.extend_from_slice(&row.to_be_bytes());
+            if let Some(value) = self.snapshot.get(self.space, &key)? {
+                push(&mut self.batcher, self.space, &value, self.partition)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_from_scan(&mut self) -> Result<()> {
+        let mut from = self.prefix.clone();
+        from.extend_from_slice(&self.next);
+        let prefix = self.prefix.clone();
+        let (batcher, next) = (&mut self.batcher, &mut self.next);
+        let (space, partition) = (self.space, self.partition);
+        let mut failed = Ok(());
+        let mut more = false;
+        self.snapshot.scan(space, &from, None, &mut |key, value| {
+            let Some(rest) = key.strip_prefix(prefix.as_slice()) else {
+                return ControlFlow::Break(());
+            };
+            if batcher.rows() >= BATCH_ROWS_MAX || batcher.bytes() >= BATCH_BYTES_MAX {
+                rest.clone_into(next);
+                more = true;
+                return ControlFlow::Break(());
+            }
+            failed = push(batcher, space, value, partition);
+            if failed.is_err() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        self.done = !more;
+        failed
+    }
+}
+
+impl Iterator for KeptRows {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        if let Err(error) = self.fill() {
+            self.done = true;
+            return Some(Err(error));
+        }
+        finish(&mut self.batcher)
+    }
+}
+
+fn push(batcher: &mut RowBatcher, space: Space, value: &[u8], partition: Option<i32>) -> Result<()> {
+    let broken = |e| ConnectorError::fatal("read", space.0, e);
+    if space == spaces::FACTS {
+        push_fact(batcher, &postcard::from_bytes(value).map_err(broken)?, partition);
+        return Ok(());
+    }
+    let rows: Vec<Row> = postcard::from_bytes(value).map_err(broken)?;
+    for row in &rows {
+        batcher.push_row(row, partition);
+    }
+    Ok(())
+}
+
+fn push_fact(batcher: &mut RowBatcher, fact: &FactState, partition: Option<i32>) {
+    let topic = crate::topic_of(&fact.key.source);
+    let person = fact.person.map(|p| p.to_string());
+    let row = resolved_row(&fact.layers);
+    batcher.push_fact(
+        &FactRow {
+            id: &fact.id,
+            person_id: person.as_deref(),
+            row: &row,
+            origin: Origin {
+                source: &fact.key.source,
+                source_record_id: &fact.key.id,
+                assigning_authority: &fact.key.authority,
+                record_kind: fact.key.kind.name(),
+                topic: &topic,
+                message_partition: i64::from(fact.position.partition),
+                message_offset: i64::try_from(fact.position.offset).unwrap_or(i64::MAX),
+            },
+            source_updated_at: fact.version.at,
+            is_deleted: fact.deleted,
+            updated_at: fact.updated_at,
+        },
+        partition,
+    );
+}
+
+fn finish(batcher: &mut RowBatcher) -> Option<Result<RecordBatch>> {
+    if batcher.rows() == 0 {
+        return None;
+    }
+    Some(
+        batcher
+            .finish()
+            .map_err(|e| ConnectorError::fatal("encode", "rows", e)),
+    )
+}
+
+/// A stretch of one topic to be written to `raw_messages`.
+#[derive(Clone)]
+pub(crate) struct RawRange {
+    pub topic: Text,
+    pub source: Text,
+    pub format: Text,
+    pub partition: u32,
+    pub from: Offset,
+    pub until: Offset,
+}
+
+/// When the messages written were received: what freshness is measured from.
+pub(crate) type ReceivedTimes = Arc<Mutex<Vec<Timestamp>>>;
+
+/// The writes of stretches of topics, one per day of receipt.
+///
+/// A stretch is filed under the days from that of its first message to that of its last; a message whose clock says
+/// otherwise goes with the nearer of the two, so that none is left out.
+pub(crate) fn raw_writes(
+    bus: &Arc<dyn Bus>,
+    definition: &'static Definition,
+    ranges: &[RawRange],
+    received: &ReceivedTimes,
+) -> Result<Vec<PartitionWrite>> {
+    let mut spans = Vec::new();
+    for range in ranges.iter().filter(|r| r.from < r.until) {
+        let day_at = |offset| -> Result<i32> {
+            let one = ReadLimits {
+                records_max: 1,
+                bytes_max: 1,
+            };
+            let found = bus.read(&range.topic, range.partition, offset, one)?;
+            Ok(found.first().map_or(0, |r| r.received_at.date().0))
+        };
+        let (first, last) = (day_at(range.from)?, day_at(range.until - 1)?);
+        spans.push((range.clone(), first, last.max(first)));
+    }
+    let mut days: Vec<i32> = spans.iter().flat_map(|(_, first, last)| *first..=*last).collect();
+    days.sort_unstable();
+    days.dedup();
+    Ok(days
+        .into_iter()
+        .map(|day| {
+            let of_day: Vec<_> = spans
+                .iter()
+                .filter(|(_, first, last)| (*first..=*last).contains(&day))
+                .cloned()
+                .collect();
+            let rows = RawRows {
+                bus: Arc::clone(bus),
+                batcher: RowBatcher::new(definition),
+                received: Arc::clone(received),
+                day,
+                spans: of_day,
+            };
+            PartitionWrite {
+                partition: Some(day),
+                mode: PartitionMode::Append,
+                batches: Box::new(rows),
+            }
+        })
+        .collect())
+}
+
+struct RawRows {
+    bus: Arc<dyn Bus>,
+    batcher: RowBatcher,
+    received: ReceivedTimes,
+    day: i32,
+    spans: Vec<(RawRange, i32, i32)>,
+}
+
+impl RawRows {
+    fn fill(&mut self) -> Result<()> {
+        while self.batcher.rows() < BATCH_ROWS_MAX && self.batcher.bytes() < BATCH_BYTES_MAX {
+            let Some((range, first, last)) = self.spans.last_mut() else {
+                break;
+            };
+            let limits = ReadLimits {
+                records_max: BATCH_ROWS_MAX / 4,
+                bytes_max: BATCH_BYTES_MAX / 4,
+            };
+            let records = self.bus.read(&range.topic, range.partition, range.from, limits)?;
+            let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+            for record in records.iter().filter(|r| r.offset < range.until) {
+                range.from = record.offset + 1;
+                if record.received_at.date().0.clamp(*first, *last) == self.day {
+                    received.push(record.received_at);
+                    push_raw(&mut self.batcher, range, record, self.day);
+                }
+            }
+            if range.from >= range.until || records.is_empty() {
+                self.spans.pop();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for RawRows {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Err(error) = self.fill() {
+            self.spans.clear();
+            return Some(Err(error));
+        }
+        finish(&mut self.batcher)
+    }
+}
+
+fn push_raw(batcher: &mut RowBatcher, range: &RawRange, record: &panorama_api::LogRecord, day: i32) {
+    use panorama_tables::Cell;
+    let headers = headers_value(&record.headers);
+    debug_assert_eq!(
+        raw_messages::HEADERS.index,
+        7,
+        "cells below stand in the order of the columns"
+    );
+    let cells = [
+        Cell::Text(&range.source),
+        Cell::Text(&range.topic),
+        Cell::Int(i64::from(range.partition)),
+        Cell::Int(i64::try_from(record.offset).unwrap_or(i64::MAX)),
+        Cell::Time(record.received_at),
+        Cell::Text(&range.format),
+        Cell::Bytes(&record.payload),
+        Cell::from(&headers),
+    ];
+    batcher.push(cells, Some(day));
+}
+
+/// Headers as a map cell; bytes that are not UTF-8 are shown with replacement characters.
+pub(crate) fn headers_value(headers: &panorama_model::Headers) -> Value {
+    let mut map: Vec<(Text, Text)> = headers
+        .iter()
+        .map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into()))
+        .collect();
+    map.sort();
+    Value::Map(map)
+}

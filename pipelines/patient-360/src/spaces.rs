@@ -1,0 +1,59 @@
+//! The spaces of state. All change together, in one batch per epoch (INV-4).
+
+use panorama_api::Space;
+
+/// Epoch number, next record number, the publication under way: small things, by name.
+pub(crate) const META: Space = Space("meta");
+/// (topic, partition) -> next offset to process.
+pub(crate) const POSITIONS: Space = Space("positions");
+/// Hash of a source record's key -> its number.
+pub(crate) const RECORD_NUMBERS: Space = Space("record_numbers");
+/// Number of a source record -> what it says and whose it is.
+pub(crate) const RECORDS: Space = Space("records");
+/// Person -> numbers of its source records.
+pub(crate) const PERSONS: Space = Space("persons");
+/// (table, hash of a fact) -> the partition it is filed in.
+pub(crate) const FACT_PLACES: Space = Space("fact_places");
+/// (table, partition, hash of a fact) -> the fact, all its statements in force.
+pub(crate) const FACTS: Space = Space("facts");
+/// (record number, hash of a fact) -> the little of it that counts and journeys need.
+pub(crate) const EVIDENCE: Space = Space("evidence");
+/// (table, partition, row) -> the row of a current table.
+pub(crate) const ROWS: Space = Space("rows");
+/// (table, partition) -> the last epoch that changed it and is not yet in the table.
+pub(crate) const OUTBOX: Space = Space("outbox");
+/// Persons whose rows have to be made again.
+pub(crate) const DIRTY_PERSONS: Space = Space("dirty_persons");
+/// Sender's id of a message -> the offset of the first one, where a format's copies are known by it.
+pub(crate) const SEEN: Space = Space("seen");
+/// What identity keeps of a record.
+pub(crate) const IDENTITY_RECORDS: Space = Space("identity_records");
+/// Blocking key -> record numbers.
+pub(crate) const IDENTITY_BLOCKS: Space = Space("identity_blocks");
+/// Record number -> scored pairs.
+pub(crate) const IDENTITY_EDGES: Space = Space("identity_edges");
+/// Record number -> decisions of sources and stewards.
+pub(crate) const IDENTITY_DECISIONS: Space = Space("identity_decisions");
+/// Record number -> the person it belongs to.
+pub(crate) const IDENTITY_MEMBERSHIPS: Space = Space("identity_memberships");
+
+/// All of them, for opening the store.
+pub const ALL: &[Space] = &[
+    META,
+    POSITIONS,
+    RECORD_NUMBERS,
+    RECORDS,
+    PERSONS,
+    FACT_PLACES,
+    FACTS,
+    EVIDENCE,
+    ROWS,
+    OUTBOX,
+    DIRTY_PERSONS,
+    SEEN,
+    IDENTITY_RECORDS,
+    IDENTITY_BLOCKS,
+    IDENTITY_EDGES,
+    IDENTITY_DECISIONS,
+    IDENTITY_MEMBERSHIPS,
+];
