@@ -43,6 +43,7 @@ sources:
       postal_code: zip
       phone: [home_phone, cell_phone]
       email: email
+      updated_at: updated_at
     multiple: [phone]
     birth_date_format: "%m/%d/%Y"
   - id: email

@@ -299,12 +299,7 @@ fn membership(adult: bool, random: &mut Random) -> u8 {
         (20..60, _) | (74.., false) => known = known::HOSPITAL,
         (60..74, _) => known = known::CLINIC,
         (74..90, true) => {
-            known = known::CRM;
-            let mut add = |feed, probability| {
-                if random.chance(probability) {
-                    known |= feed;
-                }
-            };
+            add(known::CRM, 1.0);
             add(known::MAIL, 0.8);
             add(known::WEB, 0.3);
             add(known::CALLS, 0.2);

@@ -83,7 +83,7 @@ impl World {
         self.population.people.get(index as usize)
     }
 
-    /// A person's clinic or office day is this long: whole days where the feeds span a year, less where they are short.
+    /// How long a day of an episode lasts: a whole day where the feeds span most of a year, less where they are short.
     pub(crate) fn pace(&self) -> i64 {
         ((self.end - self.start) / 300).clamp(60, DAY)
     }
