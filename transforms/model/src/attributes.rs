@@ -1,6 +1,6 @@
 //! Free attributes - call flow attributes, custom arguments, traits - read as demographics and identifiers.
 //!
-//! Who fills such attributes chooses their names. The names people choose are few; they stand in [`NAMES`] once, for every
+//! Who fills such attributes chooses their names. The names people choose are few; they stand in one table here, for every
 //! format that has attributes.
 
 use crate::json::{Node, squeeze};
