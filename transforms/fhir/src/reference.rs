@@ -1,6 +1,6 @@
 //! What a reference means: another entry, a literal type and id, a contained resource, a business identifier.
 //!
-//! - Spec: FHIR R4 References 2.3.0 (literal, logical, contained), Bundle 2.36.4 (resolving references in bundles).
+//! - Spec: FHIR R4 references (literal, logical, contained), bundle (resolving references in bundles).
 
 use crate::bundle::{Bundle, profile_of};
 use crate::datatype::{Concept, is_npi_system};
@@ -86,17 +86,8 @@ impl<'a> Bundle<'a> {
         if let Some(found) = self.by_url(text).and_then(|entry| self.literal(entry)) {
             return found;
         }
-        if let Some((type_name, query)) = text.split_once("?identifier=") {
-            let token = query.split('&').next().unwrap_or(query);
-            let token = unescaped_bar(token);
-            let (system, value) = match &token {
-                Cow::Borrowed(t) => split_token(t),
-                Cow::Owned(t) => {
-                    let (system, value) = t.split_once('|').unwrap_or(("", t));
-                    (Cow::Owned(system.to_owned()), Cow::Owned(value.to_owned()))
-                }
-            };
-            return self.logical(r4_type::known(type_name), system, value);
+        if let Some((type_name, query)) = text.split_once('?') {
+            return self.resolve_conditional(type_name, query);
         }
         let literal = parse_literal(text).or_else(|| {
             // A bare id with the type beside it, as some servers write it.
@@ -111,6 +102,25 @@ impl<'a> Bundle<'a> {
             },
             None => Resolution::Unresolved,
         }
+    }
+
+    /// - Spec: FHIR R4 http, transaction rules, conditional references; only those by identifier.
+    fn resolve_conditional<'t>(&'t self, type_name: &str, query: &'t str) -> Resolution<'t> {
+        let token = query.split('&').find_map(|term| term.strip_prefix("identifier="));
+        let Some(token) = token else {
+            return Resolution::Unresolved;
+        };
+        let (system, value) = match percent_decoded(token) {
+            Cow::Borrowed(token) => {
+                let (system, value) = token.split_once('|').unwrap_or(("", token));
+                (Cow::Borrowed(system), Cow::Borrowed(value))
+            }
+            Cow::Owned(token) => {
+                let (system, value) = token.split_once('|').unwrap_or(("", &token));
+                (Cow::Owned(system.to_owned()), Cow::Owned(value.to_owned()))
+            }
+        };
+        self.logical(r4_type::known(type_name), system, value)
     }
 
     fn literal(&self, entry: u32) -> Option<Resolution<'_>> {
@@ -204,22 +214,37 @@ impl<'a> Bundle<'a> {
 /// Type and id of `Patient/123`, `https://host/base/Patient/123/_history/4`.
 pub(crate) fn parse_literal(text: &str) -> Option<(&str, &str)> {
     let path = text.split(['?', '#', '|']).next()?;
-    let path = path.split("/_history").next()?;
-    let (head, id) = path.rsplit_once('/')?;
+    let (mut head, mut id) = path.rsplit_once('/')?;
+    if let Some(versioned) = head.strip_suffix("/_history") {
+        (head, id) = versioned.rsplit_once('/')?;
+    }
     let type_name = head.rsplit('/').next()?;
     r4_type::known(type_name)?;
     (!id.is_empty()).then_some((type_name, id))
 }
 
-fn unescaped_bar(token: &str) -> Cow<'_, str> {
-    if token.contains('%') {
-        Cow::Owned(token.replace("%7C", "|").replace("%7c", "|"))
-    } else {
-        Cow::Borrowed(token)
+/// Undoes `%7C`; what is no escape, or makes no UTF-8, stays as it is.
+fn percent_decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
     }
-}
-
-fn split_token<'t>(token: &'t str) -> (Cow<'t, str>, Cow<'t, str>) {
-    let (system, value) = token.split_once('|').unwrap_or(("", token));
-    (Cow::Borrowed(system), Cow::Borrowed(value))
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digits = tail.get(..2).filter(|_| *first == b'%');
+        let byte = digits
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match byte {
+            Some(byte) => {
+                decoded.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                decoded.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(decoded).map_or(Cow::Borrowed(text), Cow::Owned)
 }

@@ -1,7 +1,7 @@
 //! FHIR `date`, `dateTime`, `instant`, `Period`.
 //!
 //! - Units: UTC. A date without time is midnight UTC of its (first) day, in every zone alike.
-//! - Spec: FHIR R4 2.24.0.1 (date, dateTime, instant).
+//! - Spec: FHIR R4 datatypes (date, dateTime, instant).
 
 use crate::node::Node;
 use panorama_model::{PartialDate, Severity, TimeError, Timestamp, Zone};

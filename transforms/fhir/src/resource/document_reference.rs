@@ -54,7 +54,7 @@ pub(super) fn set_attachment(row: &mut Row, attachment: Node<'_>) {
 
 /// How many bytes a base64 text stands for, as it lies in the JSON text (`\/`, `\n`).
 fn base64_bytes(text: &str) -> i64 {
-    let digits = if text.contains(['\\', ' ']) {
+    let digits = if text.contains('\\') || text.contains(' ') {
         base64_digits(text)
     } else {
         text.trim_end_matches('=').len()

@@ -39,6 +39,10 @@ fn every_way_to_name_a_patient() {
         r#"{"reference":"Patient?identifier=http://m%7C1"}"#,
         "patient/bbbb conditions c",
     );
+    subject(
+        r#"{"reference":"Patient?identifier=http%3A%2F%2Fm%7c1&_x=%é"}"#,
+        "patient/bbbb conditions c",
+    );
 }
 
 #[test]
