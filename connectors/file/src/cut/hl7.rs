@@ -80,6 +80,10 @@ const fn is_blank(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n' | b' ' | b'\t' | 0 | FS | 0x1a)
 }
 
+fn is_all_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| is_blank(*b) || *b == VT)
+}
+
 impl Hl7 {
     /// Looks at one line. True where the bytes before it are to be taken first.
     fn meet(&mut self, line: Line) -> bool {
@@ -117,9 +121,9 @@ impl Hl7 {
         self.is_met = false;
         let piece = bytes.get(..taken).unwrap_or(bytes);
         let (start, end) = match kind {
-            Kind::Blank => return Step::Skip { taken },
+            Kind::Blank if is_all_blank(piece) => return Step::Skip { taken },
             Kind::Message | Kind::Header => trim(piece),
-            Kind::Text => (0, piece.len()),
+            Kind::Blank | Kind::Text => (0, piece.len()),
         };
         Step::Message {
             start,
@@ -159,7 +163,12 @@ impl Cut for Hl7 {
                 }
                 self.is_met = true;
             }
-            match memchr2(b'\r', b'\n', rest) {
+            let line_end = memchr2(b'\r', b'\n', rest);
+            let line = rest.get(..line_end.unwrap_or(rest.len())).unwrap_or(rest);
+            if self.kind == Kind::Blank && !is_all_blank(line) {
+                self.kind = Kind::Text; // it only began with blanks
+            }
+            match line_end {
                 Some(at) => {
                     self.scanned += at + 1;
                     self.is_met = false;
