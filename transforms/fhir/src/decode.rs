@@ -8,6 +8,7 @@ use crate::node::Node;
 use crate::output::{Output, Owner};
 use crate::r4_type;
 use crate::reference::parse_literal;
+use crate::repair::without_lone_surrogates;
 use crate::resource::{self, Resource};
 use panorama_model::{
     DecodeContext, IdentityEvent, IdentityEventKind, Issue, Reading, RecordKind, Timestamp, Version, Zone,
@@ -171,17 +172,28 @@ fn read_resource<'a>(
             return slots;
         }
     };
-    let Some(document) = Document::read(json, entry.place, bundle.zone, slots) else {
-        let issue = Issue::error("resource_unreadable", entry.place.path());
-        output.issues.push(issue);
-        return Vec::new();
+    if let Some(document) = Document::read(json, entry.place, bundle.zone, slots) {
+        let root = Node::root(&document);
+        let resource = Resource::new(root, entry.id.as_deref(), json, bundle, reader, deleted_at);
+        (reader.read)(&resource, output);
+        let (slots, mut issues) = document.into_parts();
+        output.issues.append(&mut issues);
+        return slots;
+    }
+    let read_again = |json: String| {
+        let document = Document::read(&json, entry.place, bundle.zone, Vec::new())?;
+        let root = Node::root(&document);
+        let resource = Resource::new(root, entry.id.as_deref(), &json, bundle, reader, deleted_at);
+        (reader.read)(&resource, output);
+        output.issues.append(&mut document.into_parts().1);
+        Some(())
     };
-    let root = Node::root(&document);
-    let resource = Resource::new(root, entry.id.as_deref(), json, bundle, reader, deleted_at);
-    (reader.read)(&resource, output);
-    let (slots, mut issues) = document.into_parts();
-    output.issues.append(&mut issues);
-    slots
+    let issue = match without_lone_surrogates(json).and_then(read_again) {
+        Some(()) => Issue::warning("text_mended", entry.place.path()),
+        None => Issue::error("resource_unreadable", entry.place.path()),
+    };
+    output.issues.push(issue);
+    Vec::new()
 }
 
 fn unmapped(type_name: &str, place: Place) -> Issue {

@@ -13,6 +13,7 @@ mod node;
 mod output;
 mod r4_type;
 mod reference;
+mod repair;
 mod resource;
 
 pub use decode::decode;

@@ -230,3 +230,12 @@ fn versions_differ_just_where_statements_do() {
     assert_eq!(alone.at, together.at);
     assert_ne!(alone, together, "the attending is another");
 }
+
+#[test]
+fn text_cut_within_a_surrogate_pair_is_mended() {
+    check(
+        r#"{"resourceType":"Patient","id":"p","name":[{"family":"Roe","given":["Jo\ud83d"]}]}"#,
+        "patient/p names=[{family:Roe,given:Jo\u{fffd},usage:Official}]
+         warning text_mended Patient",
+    );
+}
