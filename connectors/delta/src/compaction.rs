@@ -1,0 +1,163 @@
+//! Compaction: many small files of a partition become one, rows and order of files unchanged.
+//!
+//! Files are taken by size class, so that a row is rewritten about once per class it grows through, not once per commit.
+
+use crate::commit::{Change, Put};
+use crate::read::{self, Input};
+use crate::schema;
+use crate::settings::Settings;
+use crate::state::{DataFile, State};
+use crate::table::OpenTable;
+use crate::writer::{Batches, FileWriter};
+use panorama_api::Result;
+use panorama_model::Timestamp;
+use std::sync::Arc;
+
+/// Files below this are of one class: their number is what hurts, not their bytes.
+const SMALL_BYTES: u64 = 1 << 20;
+/// Each class is so many times larger than the one before, as a power of two.
+const CLASS_BITS: u32 = 3;
+
+/// Files of one partition that are to become one.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) partition: Option<i32>,
+    pub(crate) files: Vec<DataFile>,
+}
+
+impl OpenTable {
+    /// Compacts what is due, up to the bytes one call may move; returns how many files are gone.
+    pub(crate) async fn compact_due(&mut self, now: Timestamp) -> Result<usize> {
+        let mut budget = self.settings.compaction_bytes_max;
+        let mut gone = 0;
+        loop {
+            let settings = self.settings;
+            let Some(plan) = plan(self.state().await?, &settings, budget) else {
+                return Ok(gone);
+            };
+            let bytes: u64 = plan.files.iter().map(|file| file.bytes).sum();
+            budget = budget.saturating_sub(bytes.max(1));
+            gone += plan.files.len();
+            if !self.compact(plan, now).await? {
+                return Ok(gone);
+            }
+        }
+    }
+
+    /// Carries a plan out; false where another writer came between, and the plan is void.
+    pub(crate) async fn compact(&mut self, plan: Plan, now: Timestamp) -> Result<bool> {
+        let (location, store) = (self.location.clone(), Arc::clone(&self.store));
+        let metadata = self.state().await?.metadata.clone();
+        let fatal = |cause| location.fatal("compact", cause);
+        // The table's own schema, not the definition's: a column the definition no longer has keeps its values.
+        let table = Arc::new(schema::from_delta(&metadata.schema).map_err(fatal)?);
+        let partition = metadata.partition_column.as_deref();
+        let writer = FileWriter::new(&location, &store, &table, partition, self.settings);
+        let mut inputs = Vec::with_capacity(plan.files.len());
+        for file in &plan.files {
+            inputs.push(Input::open(&location, &store, &file.path).await?);
+        }
+        let shape = read::Shape {
+            table: Arc::clone(&table),
+            partition: writer.partition.clone(),
+            value: plan.partition,
+        };
+        let rows = inputs.into_iter().flat_map({
+            let location = location.clone();
+            move |input| read::batches(&location, input, &shape, None)
+        });
+        let batches: Batches = Box::new(rows);
+        let version = self.state().await?.version;
+        let added = writer
+            .write("compact", version, vec![(plan.partition, batches)])
+            .await?;
+        let rows = |files: &mut dyn Iterator<Item = u64>| files.sum::<u64>();
+        let before = rows(&mut plan.files.iter().map(|file| file.rows));
+        let after = rows(&mut added.iter().map(|new| new.file.rows));
+        if before != after {
+            return Err(location.fatal("compact", "the compacted files hold another number of rows"));
+        }
+        let change = Change {
+            added,
+            removed: plan
+                .files
+                .into_iter()
+                .map(|file| (plan.partition, file))
+                .collect(),
+            data_change: false,
+        };
+        let (version, entry) = self.entry(&change, "OPTIMIZE", "Compact", now, None).await?;
+        match self.put(version, entry).await? {
+            Put::Landed => {
+                let committed_at = self.committed_at;
+                self.landed(version, &change, now, None)?;
+                self.committed_at = committed_at;
+                Ok(true)
+            }
+            Put::Taken { .. } => Ok(false),
+        }
+    }
+}
+
+/// The fullest class of any partition that has enough files, the small ones first.
+pub(crate) fn plan(state: &State, settings: &Settings, budget: u64) -> Option<Plan> {
+    let limit = settings.file_bytes_max as u64;
+    let mut best: Option<Plan> = None;
+    for (partition, files) in &state.files {
+        if files.len() < settings.compaction_files_min {
+            continue;
+        }
+        let small = |file: &&DataFile| file.bytes < limit / 2;
+        let mut classes: std::collections::BTreeMap<u32, Vec<&DataFile>> = std::collections::BTreeMap::new();
+        for file in files.iter().filter(small) {
+            classes.entry(class(file.bytes)).or_default().push(file);
+        }
+        let Some(class) = classes
+            .into_values()
+            .find(|class| class.len() >= settings.compaction_files_min)
+        else {
+            continue;
+        };
+        let mut room = limit.min(budget);
+        let fits = |file: &&DataFile| {
+            let fits = file.bytes <= room;
+            room = room.saturating_sub(file.bytes);
+            fits
+        };
+        let files: Vec<DataFile> = class.into_iter().take_while(fits).cloned().collect();
+        if files.len() >= 2 && best.as_ref().is_none_or(|best| files.len() > best.files.len()) {
+            best = Some(Plan {
+                partition: *partition,
+                files,
+            });
+        }
+    }
+    best
+}
+
+fn class(bytes: u64) -> u32 {
+    let over = bytes / SMALL_BYTES;
+    if over == 0 {
+        0
+    } else {
+        1 + over.ilog2() / CLASS_BITS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_grow_eightfold() {
+        for (bytes, expected) in [
+            (0, 0),
+            (SMALL_BYTES - 1, 0),
+            (SMALL_BYTES, 1),
+            (8 * SMALL_BYTES, 2),
+            (64 * SMALL_BYTES, 3),
+        ] {
+            assert_eq!(class(bytes), expected, "{bytes}");
+        }
+    }
+}
