@@ -1,2 +1,93 @@
-//! How well and how fast the default model links the shared person lists.
-fn main() {}
+//! How well and how fast the default model links the shared person lists, one record after another.
+//!
+//! Prints precision, recall and F1 against the known truth. With `PANORAMA_SHARED` elsewhere, or without the lists, it
+//! prints `skipped`.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a benchmark reads files, measures time and prints"
+)]
+
+#[path = "../tests/lists/mod.rs"]
+mod lists;
+
+use panorama_identity::{IdentityEngine, MemoryStore, Scorer, evaluate};
+use std::sync::Arc;
+use std::time::Instant;
+
+fn main() {
+    let mut models = vec![("default", Arc::new(Scorer::shipped()))];
+    if let Ok(v) = std::env::var("SWEEP") {
+        models.clear();
+        for part in v.split(' ') {
+            let n: Vec<f64> = part.split(',').map(|x| x.parse().unwrap()).collect();
+            let mut m = panorama_identity::Model::default();
+            m.thresholds.auto_link_probability = n[0];
+            m.thresholds.review_probability = n[0].min(0.8);
+            m.mean_bits_min = n[1] as f32;
+            m.prior.match_probability = n[2];
+            m.prior.household_pairs_per_match = n[3];
+            models.push((Box::leak(part.to_owned().into_boxed_str()), Arc::new(Scorer::new(m).unwrap())));
+        }
+    }
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    if wanted.iter().any(|w| w == "train") {
+        models.clear();
+    }
+    for name in ["febrl1", "febrl2", "febrl3", "fake_1000", "us_20k", "us_100k"] {
+        if !wanted.is_empty() && !wanted.iter().any(|w| name.starts_with(w.as_str())) {
+            continue;
+        }
+        let Some(list) = lists::load(name) else {
+            println!("skipped: no ../shared/data/identity/{name}.csv.gz");
+            continue;
+        };
+        for (model, scorer) in &models {
+            run(name, model, scorer, &list);
+        }
+    }
+}
+
+fn run(name: &str, model: &str, scorer: &Arc<Scorer>, list: &lists::List) {
+    let engine = IdentityEngine::new(Arc::clone(scorer));
+    let mut store = MemoryStore::new();
+    let start = Instant::now();
+    let prepared: Vec<_> = list
+        .persons
+        .iter()
+        .map(|person| engine.prepare(panorama_standardize::standardize(person)))
+        .collect();
+    let prepare_seconds = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    let (mut pairs, mut open) = (0, 0i64);
+    for (key, prepared) in list.keys.iter().zip(prepared) {
+        let changes = engine.upsert(&mut store, key, prepared, lists::VERSION);
+        pairs += changes.counters.pairs_scored;
+        for review in &changes.reviews {
+            open += if review.status == panorama_identity::ReviewStatus::Open { 1 } else { -1 };
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let quality = evaluate(store.memberships().map(|(number, _, membership)| {
+        (membership.person, list.truth[usize::try_from(number.0).unwrap()].as_str())
+    }));
+    let records = list.keys.len() as f64;
+    println!(
+        "{name:<10} {model:<8} pairs P {:.4} R {:.4} F1 {:.4} | clusters P {:.4} R {:.4} F1 {:.4} | reviews ~{open} | \
+         {:.1} pairs/record | {:.0} records/s upsert, {:.0}/s prepare",
+        quality.precision(),
+        quality.recall(),
+        quality.f1(),
+        quality.cluster_precision(),
+        quality.cluster_recall(),
+        quality.cluster_f1(),
+        pairs as f64 / records,
+        records / seconds,
+        records / prepare_seconds,
+    );
+    if std::env::var("PANORAMA_PAIRS").is_ok() {
+        lists::dissect(engine.scorer(), list, &store);
+    }
+}

@@ -152,6 +152,19 @@ impl<'a> Fields<'a> {
                     }
                 }
             }
+            BlockingRule::Names => {
+                if let Some([first, second]) = self.names {
+                    add(&[first, second]);
+                }
+            }
+            BlockingRule::SoundsPostalCode => {
+                if self.names.is_some() {
+                    let (x, y) = (soundex(&person.given_canonical), soundex(&person.family));
+                    let codes = person.addresses.iter().map(|a| &a.postal_code);
+                    let codes = codes.filter(|code| !code.is_empty());
+                    codes.for_each(|code| add(&[&x.min(y), &x.max(y), code.as_bytes()]));
+                }
+            }
             _ => self.date_keys_of(rule, &mut add),
         }
     }
@@ -171,7 +184,9 @@ impl<'a> Fields<'a> {
             (BlockingRule::InitialsBirthDate, Some(date), _) => {
                 let initial = |name: &'_ str| name.as_bytes().first().copied();
                 if let (Some(x), Some(y)) = (initial(&person.given), initial(&person.family)) {
-                    add(&[&[x.min(y), x.max(y)], &date]);
+                    // Day and month in any order, as the initials.
+                    let [high, low, month, day] = date;
+                    add(&[&[x.min(y), x.max(y), high, low, month.min(day), month.max(day)]]);
                 }
             }
             (BlockingRule::BirthDatePostalCode, Some(date), _) => {
@@ -197,6 +212,16 @@ impl<'a> Fields<'a> {
                 if let Some(year) = self.year {
                     let (x, y) = (soundex(&person.given_canonical), soundex(&person.family));
                     add(&[&x.min(y), &x.max(y), &year]);
+                }
+            }
+            (BlockingRule::FamilyInitialBirthYear, _, _) => {
+                if let (Some(year), Some(initial)) = (self.year, person.given_canonical.as_bytes().get(..1)) {
+                    person.families().for_each(|family| add(&[family.as_bytes(), &year, initial]));
+                }
+            }
+            (BlockingRule::GivenInitialBirthYear, _, Some(_)) => {
+                if let (Some(year), Some(initial)) = (self.year, person.family.as_bytes().get(..1)) {
+                    add(&[person.given_canonical.as_bytes(), &year, initial]);
                 }
             }
             _ => {}

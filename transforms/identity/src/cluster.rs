@@ -64,12 +64,25 @@ impl ClusterInput {
 }
 
 /// The state of one pair of clusters.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Link {
     sum: i64,
     count: i64,
+    best: i32,
     apart: bool,
     contradiction: bool,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self {
+            sum: 0,
+            count: 0,
+            best: i32::MIN,
+            apart: false,
+            contradiction: false,
+        }
+    }
 }
 
 impl Link {
@@ -77,15 +90,31 @@ impl Link {
         Self {
             sum: self.sum + other.sum,
             count: self.count + other.count,
+            best: self.best.max(other.best),
             apart: self.apart || other.apart,
             contradiction: self.contradiction || other.contradiction,
         }
     }
 
     /// The mean score, if the two may merge by score.
-    fn mean(self) -> Option<i64> {
-        (self.count > 0 && !self.apart && !self.contradiction).then(|| self.sum.div_euclid(self.count))
+    fn mean(self, rule: MergeRule) -> Option<i64> {
+        if self.apart || self.contradiction || self.count == 0 || self.best < rule.best_min.0 {
+            return None;
+        }
+        let mean = self.sum.div_euclid(self.count);
+        (mean >= i64::from(rule.mean_min.0)).then_some(mean)
     }
+}
+
+/// When two clusters are one person by their scores.
+#[derive(Clone, Copy, Debug)]
+pub struct MergeRule {
+    /// What the best of their pairs must reach.
+    pub best_min: MatchWeight,
+    /// What the mean of their pairs must reach: the others need not link by themselves, but must not speak against it.
+    pub mean_min: MatchWeight,
+    /// The most one pair counts in the mean, either way.
+    pub pair_max: MatchWeight,
 }
 
 struct Clusters {
@@ -94,6 +123,7 @@ struct Clusters {
     /// The cluster of each member: its smallest member.
     label: Vec<usize>,
     alive: Vec<bool>,
+    rule: MergeRule,
 }
 
 impl Clusters {
@@ -135,17 +165,16 @@ impl Clusters {
     fn best_partner(&self, a: usize) -> Option<(i64, usize)> {
         (0..self.size)
             .filter(|b| *b != a && self.is_alive(*b))
-            .filter_map(|b| self.link(a, b).mean().map(|mean| (mean, b)))
+            .filter_map(|b| self.link(a, b).mean(self.rule).map(|mean| (mean, b)))
             .max_by(|x, y| x.0.cmp(&y.0).then(y.1.cmp(&x.1)))
     }
 }
 
 /// The cluster of each member, named by its smallest member.
 ///
-/// - Units: clusters merge while the mean weight of their pairs reaches `threshold`; each pair counts at most `limit`
-///   either way.
-pub fn cluster_component(input: &ClusterInput, threshold: MatchWeight, limit: MatchWeight) -> Vec<usize> {
-    let mut clusters = start(input, limit);
+/// - Shape: clusters merge by descending mean while the rule lets them.
+pub fn cluster_component(input: &ClusterInput, rule: MergeRule) -> Vec<usize> {
+    let mut clusters = start(input, rule);
     for (a, b) in &input.together {
         let (a, b) = (clusters.label(*a), clusters.label(*b));
         if a != b && !clusters.link(a, b).apart {
@@ -160,13 +189,10 @@ pub fn cluster_component(input: &ClusterInput, threshold: MatchWeight, limit: Ma
             .iter()
             .enumerate()
             .filter_map(|(a, b)| b.map(|(mean, b)| (mean, a.min(b), a.max(b))));
-        let Some((mean, a, b)) = candidates.max_by(|x, y| x.0.cmp(&y.0).then((y.1, y.2).cmp(&(x.1, x.2))))
+        let Some((_, a, b)) = candidates.max_by(|x, y| x.0.cmp(&y.0).then((y.1, y.2).cmp(&(x.1, x.2))))
         else {
             break;
         };
-        if mean < i64::from(threshold.0) {
-            break;
-        }
         clusters.merge(a, b);
         for at in 0..clusters.size {
             let stale = at == a
@@ -182,7 +208,7 @@ pub fn cluster_component(input: &ClusterInput, threshold: MatchWeight, limit: Ma
             } else {
                 better(
                     best.get(at).copied().flatten(),
-                    clusters.link(at, a).mean().map(|mean| (mean, a)),
+                    clusters.link(at, a).mean(rule).map(|mean| (mean, a)),
                 )
             };
             if let Some(slot) = best.get_mut(at) {
@@ -201,12 +227,13 @@ fn better(held: Option<(i64, usize)>, new: Option<(i64, usize)>) -> Option<(i64,
     }
 }
 
-fn start(input: &ClusterInput, limit: MatchWeight) -> Clusters {
+fn start(input: &ClusterInput, rule: MergeRule) -> Clusters {
     let parts = input.weights.iter().zip(&input.apart).zip(&input.contradiction);
     let links = parts
         .map(|((weight, apart), contradiction)| Link {
-            sum: weight.map_or(0, |w| i64::from(w.clamp(-limit.0, limit.0))),
+            sum: weight.map_or(0, |w| i64::from(w.clamp(-rule.pair_max.0, rule.pair_max.0))),
             count: i64::from(weight.is_some()),
+            best: weight.unwrap_or(i32::MIN),
             apart: *apart,
             contradiction: *contradiction,
         })
@@ -216,6 +243,7 @@ fn start(input: &ClusterInput, limit: MatchWeight) -> Clusters {
         links,
         label: (0..input.size).collect(),
         alive: vec![true; input.size],
+        rule,
     }
 }
 
@@ -223,8 +251,11 @@ fn start(input: &ClusterInput, limit: MatchWeight) -> Clusters {
 mod tests {
     use super::*;
 
-    const LINK: MatchWeight = MatchWeight(6_000);
-    const LIMIT: MatchWeight = MatchWeight(15_000);
+    const RULE: MergeRule = MergeRule {
+        best_min: MatchWeight(6_000),
+        mean_min: MatchWeight(1_000),
+        pair_max: MatchWeight(15_000),
+    };
 
     fn component(size: usize, pairs: &[(usize, usize, i32)]) -> ClusterInput {
         let mut input = ClusterInput::new(size);
@@ -238,7 +269,7 @@ mod tests {
     fn averages_break_chains() {
         let check = |pairs: &[(usize, usize, i32)], expected: &[usize]| {
             assert_eq!(
-                cluster_component(&component(3, pairs), LINK, LIMIT),
+                cluster_component(&component(3, pairs), RULE),
                 expected,
                 "{pairs:?}"
             );
@@ -259,7 +290,7 @@ mod tests {
             for (a, b, kind) in kind {
                 input.constrain(*a, *b, *kind);
             }
-            assert_eq!(cluster_component(&input, LINK, LIMIT), expected, "{kind:?}");
+            assert_eq!(cluster_component(&input, RULE), expected, "{kind:?}");
         };
         check(&[(0, 2, ConstraintKind::Apart)], 12, &[0, 0, 2]);
         check(&[(0, 2, ConstraintKind::Together)], -12, &[0, 1, 0]);

@@ -21,7 +21,7 @@ mod store;
 mod train;
 
 pub use blocking::{AnchorKeys, BlockKey, BlockKeys};
-pub use cluster::{ClusterInput, ConstraintKind, cluster_component};
+pub use cluster::{ClusterInput, ConstraintKind, MergeRule, cluster_component};
 pub use decision::{PairStatements, Statement, StatementKind, Verdict};
 pub use engine::{
     Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, IdentityEngine, MatchMethod,

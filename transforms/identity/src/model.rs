@@ -63,11 +63,19 @@ pub enum BlockingRule {
     SoundsBirthYear,
     /// House, street and the given name's initial.
     AddressInitial,
+    /// Both names, in any order.
+    Names,
+    /// The sounds of both names and the postal code.
+    SoundsPostalCode,
+    /// Family name, birth year and the given name's initial.
+    FamilyInitialBirthYear,
+    /// Given name, birth year and the family name's initial.
+    GivenInitialBirthYear,
 }
 
 impl BlockingRule {
     /// All rules, in the order of their bits.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::SocialSecurity,
         Self::Identifier,
         Self::Email,
@@ -83,6 +91,10 @@ impl BlockingRule {
         Self::NamesCity,
         Self::SoundsBirthYear,
         Self::AddressInitial,
+        Self::Names,
+        Self::SoundsPostalCode,
+        Self::FamilyInitialBirthYear,
+        Self::GivenInitialBirthYear,
     ];
 }
 
@@ -92,7 +104,7 @@ impl BlockingRule {
 pub struct Prior {
     /// Probability that two records are one person.
     pub match_probability: f64,
-    /// Pairs of two members of one household, for each pair of one person.
+    /// Pairs of two members of one household that agree on what a household shares, for each pair of one person.
     pub household_pairs_per_match: f64,
 }
 
@@ -140,6 +152,8 @@ pub struct Model {
     pub frequencies: TermFrequencies,
     /// What a pair without a score counts in an average, in bits.
     pub absent_pair_bits: f32,
+    /// What the average of two clusters' pairs must reach, in bits, for one strong pair to join them.
+    pub mean_bits_min: f32,
     /// The most one pair may count in an average, in bits either way: one pair never outvotes all others.
     pub pair_bits_max: f32,
     /// What is bounded.
@@ -154,8 +168,8 @@ impl Default for Model {
             blocking_rules: BlockingRule::ALL.to_vec(),
             comparisons: comparison::ALL.iter().map(|c| c.default_model()).collect(),
             prior: Prior {
-                match_probability: 1e-5,
-                household_pairs_per_match: 2.0,
+                match_probability: 5e-5,
+                household_pairs_per_match: 0.2,
             },
             thresholds: Thresholds {
                 auto_link_probability: 0.99,
@@ -163,6 +177,7 @@ impl Default for Model {
             },
             frequencies: TermFrequencies::default(),
             absent_pair_bits: -3.0,
+            mean_bits_min: 0.0,
             pair_bits_max: 20.0,
             limits: Limits {
                 block_records_max: 100,

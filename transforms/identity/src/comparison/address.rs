@@ -13,11 +13,11 @@ pub(super) static ADDRESS: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "the same house or flat", 0.55, 0.000_01, 0.75),
+    level("exact", "the same house or flat", 0.55, 0.000_01, 0.58),
     level("near", "almost the same house", 0.08, 0.000_01, 0.06),
-    level("postal_code", "the same postal code", 0.10, 0.004, 0.03),
-    level("city", "the same city", 0.05, 0.008, 0.02),
-    level("different", "different places", 0.22, 0.988, 0.14),
+    level("postal_code", "the same postal code", 0.10, 0.004, 0.08),
+    level("city", "the same city", 0.03, 0.008, 0.02),
+    level("different", "different places", 0.24, 0.988, 0.26),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {

@@ -13,27 +13,24 @@ pub(super) static BIRTH_DATE: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "the same birth date", 0.88, 0.000_05, 0.03),
-    level("weak", "the same January 1st", 0.02, 0.000_1, 0.003),
+    level("exact", "the same birth date", 0.89, 0.000_05, 0.01),
+    level("weak", "the same January 1st", 0.01, 0.000_1, 0.000_7),
     level(
         "one_digit",
         "one digit or two neighbours mistyped",
-        0.05,
-        0.001_2,
-        0.012,
+        0.05, 0.001_2, 0.003,
     ),
-    level("swapped", "day and month exchanged", 0.008, 0.000_05, 0.000_5),
-    level("partial", "what is known of the date fits", 0.015, 0.003, 0.01),
-    level("year_month", "the same year and month", 0.006, 0.001, 0.005),
+    level("swapped", "day and month exchanged", 0.01, 0.000_05, 0.000_3),
+    level("partial", "what is known of the date fits", 0.005, 0.003, 0.004),
+    level("year_month", "birth dates within a month", 0.006, 0.002, 0.002),
     level("birthday", "the same day of another year", 0.006, 0.002, 0.003),
     level(
         "unreliable",
         "a January 1st against another day",
-        0.015,
-        0.002,
-        0.002,
+        0.01, 0.002, 0.001,
     ),
-    level("different", "different birth dates", 0.02, 0.99, 0.93),
+    level("different", "different birth dates", 0.014, 0.24, 0.47),
+    level("generations", "birth dates a generation apart", 0.004, 0.75, 0.50),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
@@ -49,7 +46,7 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
     }
     if x.day == 0 || y.day == 0 {
         let month_fits = x.month == y.month || x.month == 0 || y.month == 0;
-        return plain(if x.year == y.year && month_fits { 4 } else { 8 });
+        return plain(if x.year == y.year && month_fits { 4 } else { apart(x, y) });
     }
     if weak && x.year == y.year {
         return plain(7);
@@ -60,7 +57,7 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
     if x.year == y.year && x.month == y.day && x.day == y.month {
         return plain(3);
     }
-    if (x.year, x.month) == (y.year, y.month) {
+    if within_a_month(x, y) {
         return plain(5);
     }
     plain(if (x.month, x.day) == (y.month, y.day) {
@@ -68,6 +65,16 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
     } else {
         8
     })
+}
+
+fn within_a_month(x: PartialDate, y: PartialDate) -> bool {
+    let days = x.to_date().zip(y.to_date()).map(|(x, y)| x.0.abs_diff(y.0));
+    days.is_some_and(|days| days <= 31)
+}
+
+/// The level of dates that do not fit: namesakes of two generations are told apart by it.
+const fn apart(x: PartialDate, y: PartialDate) -> usize {
+    if x.year.abs_diff(y.year) < 14 { 8 } else { 9 }
 }
 
 /// True where one of the eight digits differs, or two neighbours are swapped within year, month or day.

@@ -1,5 +1,6 @@
 //! E-mail addresses: any of one side with any of the other.
 
+use super::strings::jaro_winkler;
 use super::{Compared, Comparison, LevelSpec, level, one_edit_apart, plain};
 use panorama_standardize::StandardPerson;
 
@@ -12,10 +13,10 @@ pub(super) static EMAIL: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "an e-mail address in common", 0.60, 0.000_01, 0.20),
-    level("near", "almost the same address", 0.05, 0.000_02, 0.003),
-    level("local", "the same name before the @", 0.03, 0.000_2, 0.005),
-    level("different", "no e-mail address in common", 0.32, 0.999_7, 0.79),
+    level("exact", "an e-mail address in common", 0.75, 0.000_01, 0.35),
+    level("near", "almost the same address", 0.06, 0.000_03, 0.006),
+    level("local", "the same name before the @", 0.02, 0.000_1, 0.004),
+    level("different", "no e-mail address in common", 0.18, 0.999_7, 0.64),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
@@ -26,7 +27,7 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
         return plain(0);
     }
     let any = |test: fn(&str, &str) -> bool| a.emails.iter().any(|x| b.emails.iter().any(|y| test(x, y)));
-    if any(one_edit_apart) {
+    if any(|x, y| one_edit_apart(x, y) || jaro_winkler(x, y) >= 0.95) {
         return plain(1);
     }
     plain(if any(|x, y| x.split('@').next() == y.split('@').next()) {

@@ -14,18 +14,16 @@ pub(super) static FAMILY_NAME: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "the same family name", 0.84, 0.001, 0.82),
+    level("exact", "the same family name", 0.76, 0.001, 0.70),
     level("part", "one of the other's family names", 0.02, 0.000_5, 0.02),
-    level("near", "almost the same family name", 0.07, 0.002, 0.03),
-    level("similar", "similar family names", 0.01, 0.015, 0.01),
+    level("near", "almost the same family name", 0.12, 0.002, 0.10),
+    level("similar", "similar family names", 0.015, 0.015, 0.02),
     level(
         "swapped",
         "given and family name exchanged",
-        0.01,
-        0.000_1,
-        0.000_2,
+        0.015, 0.000_1, 0.000_5,
     ),
-    level("different", "different family names", 0.05, 0.98, 0.12),
+    level("different", "different family names", 0.07, 0.98, 0.16),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
@@ -47,7 +45,7 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
         return plain(4);
     }
     let similarity = jaro_winkler(&a.family, &b.family);
-    if similarity >= 0.92 || a.family.len().min(b.family.len()) >= 4 && one_edit_apart(&a.family, &b.family) {
+    if similarity >= 0.92 || a.family.len().max(b.family.len()) >= 4 && one_edit_apart(&a.family, &b.family) {
         return plain(2);
     }
     plain(if similarity >= 0.82 { 3 } else { 5 })

@@ -13,20 +13,18 @@ pub(super) static GIVEN_NAME: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "the same given name", 0.70, 0.004, 0.02),
-    level("nickname", "a nickname of the other", 0.06, 0.002, 0.004),
-    level("near", "almost the same given name", 0.10, 0.003, 0.008),
-    level("similar", "similar given names", 0.025, 0.025, 0.025),
-    level("initial", "an initial that fits", 0.04, 0.004, 0.004),
+    level("exact", "the same given name", 0.65, 0.004, 0.005),
+    level("nickname", "a nickname of the other", 0.05, 0.002, 0.002),
+    level("near", "almost the same given name", 0.13, 0.003, 0.005),
+    level("similar", "similar given names", 0.035, 0.02, 0.02),
+    level("initial", "an initial that fits", 0.05, 0.004, 0.006),
     level(
         "swapped",
         "given and family name exchanged",
-        0.01,
-        0.000_1,
-        0.000_2,
+        0.015, 0.000_1, 0.000_3,
     ),
-    level("middle", "the other's middle name", 0.015, 0.004, 0.02),
-    level("different", "different given names", 0.04, 0.96, 0.93),
+    level("middle", "the other's middle name", 0.01, 0.003, 0.005),
+    level("different", "different given names", 0.06, 0.967, 0.956),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
@@ -52,7 +50,7 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
         return plain(5);
     }
     let similarity = jaro_winkler(&a.given, &b.given);
-    if similarity >= 0.92 || a.given.len().min(b.given.len()) >= 4 && one_edit_apart(&a.given, &b.given) {
+    if similarity >= 0.92 || a.given.len().max(b.given.len()) >= 4 && one_edit_apart(&a.given, &b.given) {
         return plain(2);
     }
     if is_word_of(&a.given, &b.middle) || is_word_of(&b.given, &a.middle) {
@@ -65,12 +63,8 @@ fn is_word_of(name: &str, words: &str) -> bool {
     words.split(' ').any(|word| word == name)
 }
 
-/// True where one side has given and family name exchanged; a misspelling in one of the two is forgiven.
+/// True where one side has given and family name exchanged; misspellings are forgiven.
 pub(super) fn is_swapped(a: &StandardPerson, b: &StandardPerson) -> bool {
-    let cross = |x: &str, y: &str| !x.is_empty() && x == y;
-    let near = |x: &str, y: &str| x == y || x.len().min(y.len()) >= 4 && jaro_winkler(x, y) >= 0.92;
-    a.given != b.given
-        && a.family != b.family
-        && (cross(&a.given, &b.family) && near(&a.family, &b.given)
-            || cross(&a.family, &b.given) && near(&a.given, &b.family))
+    let near = |x: &str, y: &str| !x.is_empty() && (x == y || x.len().min(y.len()) >= 4 && jaro_winkler(x, y) >= 0.9);
+    a.given != b.given && a.family != b.family && near(&a.given, &b.family) && near(&a.family, &b.given)
 }

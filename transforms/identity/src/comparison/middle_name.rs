@@ -12,9 +12,9 @@ pub(super) static MIDDLE_NAME: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "the same middle name", 0.45, 0.005, 0.03),
-    level("initial", "an initial that fits", 0.40, 0.07, 0.09),
-    level("different", "different middle names", 0.15, 0.925, 0.88),
+    level("exact", "the same middle name", 0.40, 0.005, 0.03),
+    level("initial", "an initial that fits", 0.48, 0.07, 0.09),
+    level("different", "different middle names", 0.12, 0.925, 0.88),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {

@@ -12,15 +12,13 @@ pub(super) static PHONE: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "a phone number in common", 0.62, 0.000_02, 0.45),
+    level("exact", "a phone number in common", 0.62, 0.000_02, 0.55),
     level(
         "one_digit",
         "one digit or two neighbours mistyped",
-        0.04,
-        0.000_1,
-        0.01,
+        0.04, 0.000_1, 0.01,
     ),
-    level("different", "no phone number in common", 0.34, 0.999_8, 0.54),
+    level("different", "no phone number in common", 0.34, 0.999_8, 0.44),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {

@@ -16,12 +16,10 @@ const LEVELS: &[LevelSpec] = &[
     level(
         "one_digit",
         "one digit or two neighbours mistyped",
-        0.06,
-        0.000_000_5,
-        0.002,
+        0.06, 0.000_000_5, 0.001,
     ),
-    level("last_four", "the same last four digits", 0.02, 0.000_1, 0.001),
-    level("different", "different numbers", 0.04, 0.999, 0.99),
+    level("last_four", "the same last four digits", 0.01, 0.000_1, 0.001),
+    level("different", "different numbers", 0.05, 0.999, 0.992),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {

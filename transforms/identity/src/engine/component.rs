@@ -1,7 +1,7 @@
 //! Connected components: found from the records an operation touched, clustered from scratch.
 
 use super::session::Session;
-use crate::cluster::{ClusterInput, ConstraintKind, cluster_component};
+use crate::cluster::{ClusterInput, ConstraintKind, MergeRule, cluster_component};
 use crate::decision::{Statement, Verdict};
 use crate::score::MatchWeight;
 use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
@@ -112,7 +112,11 @@ impl<S: IdentityStore> Session<'_, S> {
 
     fn labels(&mut self, members: &[&Member]) -> Vec<usize> {
         let model = self.scorer.model();
-        let limit = MatchWeight::from_bits(model.pair_bits_max);
+        let rule = MergeRule {
+            best_min: self.scorer.auto_link_weight(),
+            mean_min: MatchWeight::from_bits(model.mean_bits_min),
+            pair_max: MatchWeight::from_bits(model.pair_bits_max),
+        };
         let absent = MatchWeight::from_bits(model.absent_pair_bits);
         let score_all = members.len() <= model.limits.component_scored_max;
         let mut input = ClusterInput::new(members.len());
@@ -138,7 +142,7 @@ impl<S: IdentityStore> Session<'_, S> {
             }
         }
         constrain_by_statements(&mut input, members);
-        cluster_component(&input, self.scorer.auto_link_weight(), limit)
+        cluster_component(&input, rule)
     }
 
     /// Gives each active record of a cluster the person of the one seen first; a deleted one its own.
