@@ -138,7 +138,10 @@ async fn main() {
     let dir = tempfile::tempdir().unwrap();
     let log = LocalLog::open(dir.path(), LocalLogOptions::default(), &[STATE]).unwrap();
     log.ensure_topic("bench", 1).await.unwrap();
-    for (appenders, batch) in [
+    // A word on the command line picks the cases whose names hold it: `cargo bench -p panorama-log-local -- 8x1000`.
+    let only = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let cases = [
         (1, 1),
         (8, 1),
         (8, 100),
@@ -146,13 +149,20 @@ async fn main() {
         (64, 1),
         (64, 100),
         (64, 1000),
-    ] {
+    ];
+    for (appenders, batch) in cases.into_iter().filter(|(a, b)| wanted(&format!("{a}x{b}"))) {
         let (rate, latencies) = append(&log, appenders, batch).await;
         report(&format!("append {appenders} x {batch}"), rate, &latencies);
     }
-    read(&log);
-    state(&log);
-    mixed(&log).await;
+    if wanted("read") {
+        read(&log);
+    }
+    if wanted("state") {
+        state(&log);
+    }
+    if wanted("mixed") {
+        mixed(&log).await;
+    }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status
         .lines()

@@ -44,7 +44,7 @@ impl Default for LocalLogOptions {
     fn default() -> Self {
         Self {
             cache_bytes: 128 * MIB,
-            memtable_bytes_max: 16 * MIB,
+            memtable_bytes_max: 32 * MIB,
             memtables_bytes_max: 192 * MIB,
             journal_bytes_max: 256 * MIB,
             worker_threads: 2,

@@ -35,9 +35,12 @@ pub(crate) struct Append {
     pub(crate) reply: oneshot::Sender<Result<Vec<Appended>>>,
 }
 
+/// A change of one key: its new value, or its deletion.
+pub(crate) type Change = (Space, Vec<u8>, Option<Vec<u8>>);
+
 /// One commit of state, each key once.
 pub(crate) struct Commit {
-    pub(crate) changes: Vec<(Space, Vec<u8>, Option<Vec<u8>>)>,
+    pub(crate) changes: Vec<Change>,
     pub(crate) bytes: usize,
     pub(crate) reply: SyncSender<Result<()>>,
 }

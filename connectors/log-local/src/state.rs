@@ -1,7 +1,7 @@
 //! The state spaces: read from many threads, changed by the log's writer in the batch it writes anyway (INV-4).
 
 use crate::log::{Core, LocalLog};
-use crate::queue::{Commit, Request};
+use crate::queue::{Change, Commit, Request};
 use crate::{LogError, keys};
 use fjall::{Iter, Keyspace, Readable, Snapshot};
 use panorama_api::{Result, Space, StateBatch, StateRead, StateStore, Visit};
@@ -113,7 +113,7 @@ fn visit_all(entries: Iter, visit: Visit<'_>) -> std::result::Result<(), LogErro
 }
 
 /// Each key once, with its last change, in order: what a batch may hold and a memtable takes best.
-fn last_words(batch: StateBatch) -> Result<Vec<(Space, Vec<u8>, Option<Vec<u8>>)>> {
+fn last_words(batch: StateBatch) -> Result<Vec<Change>> {
     let mut changes = batch.changes;
     for (_, key, _) in &changes {
         keys::check_key(key).map_err(|error| error.at("commit", "state"))?;

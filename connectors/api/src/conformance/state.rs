@@ -187,6 +187,11 @@ fn scans(open: OpenState<'_>) -> Outcome {
             format!("range {from:?}..{to:?} visited {seen:?}, not {expected:?}")
         })?;
     }
+    let everything = keys(rule, |visit| store.scan_prefix(RIGHT, b"", visit))?;
+    rule.that(all.iter().all(|key| everything.contains(key)), || {
+        "the empty prefix left keys out".into()
+    })?;
+    rule.that(everything.is_sorted(), || "a whole scan is not in order".into())?;
     early_end(rule, &*store)
 }
 
