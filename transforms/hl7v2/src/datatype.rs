@@ -113,8 +113,9 @@ pub(crate) fn telecom(telecom: Repetition<'_>, usage: ContactUse) -> Option<Tele
     if matches!(equipment.raw(), "FX" | "BP" | "MD" | "X.400") || is_internet(equipment, use_code) {
         return None;
     }
-    let number = number.text().or_else(|| composed(country, area, local));
-    let number = number.or_else(|| unformatted.text())?;
+    // The unformatted number took the place of the first component in v2.7.
+    let number = unformatted.text().or_else(|| number.text());
+    let number = number.or_else(|| composed(country, area, local))?;
     let digits = number.bytes().any(|b| b.is_ascii_digit());
     digits.then_some(Telecom::Phone(Phone { number, usage }))
 }

@@ -7,6 +7,8 @@ mod acknowledge;
 mod datatype;
 mod decode;
 mod event;
+mod order;
+mod patient;
 mod reader;
 mod segment;
 mod syntax;

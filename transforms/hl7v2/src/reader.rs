@@ -1,87 +1,21 @@
 //! The state of reading one message's meaning: whose record the segments speak of, under which visit and order.
 
-use crate::datatype::{Coded, Cx, Provider, cx, human_name};
+use crate::datatype::{Cx, cx, human_name};
 use crate::event::{DocumentEffect, VisitEffect};
+use crate::order::Order;
+use crate::patient::Patient;
 use crate::segment::appointment::Appointment;
 use crate::syntax::{Component, Field, Message, Segment};
 use crate::time::{Hl7Time, Precision};
 use panorama_model::{
     DecodeContext, Fact, FactTable, HumanName, IdentityEvent, Issue, Overlay, Presence, RecordKind, Row,
-    SourceRecord, SourceRecordKey, Text, TimeError, Timestamp, Version, Zone, fact,
+    SourceRecord, SourceRecordKey, Text, TimeError, Timestamp, Version, Zone,
 };
 use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Between the parts of a made fact id. Not a default delimiter, so that parts stay told apart.
-const ID_SEPARATOR: char = '/';
-
-/// One patient of the message: its PID group.
-pub(crate) struct Patient {
-    pub(crate) record: SourceRecord,
-    /// PID-18, names a visit where PV1 has no number.
-    pub(crate) account: Option<Text>,
-    /// PID-2, the other id that person-level merges speak of.
-    pub(crate) external: Option<SourceRecordKey>,
-    /// MRG segments.
-    pub(crate) priors: Vec<Prior>,
-    /// A PID segment was read for it.
-    named: bool,
-    /// Where each encounter's facts begin, and its id.
-    encounters: SmallVec<[(usize, Text); 1]>,
-    /// Hashes of the fact ids so far.
-    seen: Vec<u64>,
-}
-
-/// What one MRG segment says of the record before.
-pub(crate) struct Prior {
-    /// MRG-1: the records' keys.
-    pub(crate) keys: SmallVec<[SourceRecordKey; 1]>,
-    /// MRG-4.
-    pub(crate) external: Option<SourceRecordKey>,
-    /// MRG-5, the visit's number before.
-    pub(crate) visit: Option<Text>,
-    /// MRG-7.
-    pub(crate) names: Vec<HumanName>,
-}
-
-/// The order that results, drugs and vaccines are read under: ORC and OBR.
-#[derive(Default)]
-pub(crate) struct Order {
-    /// ORC-1.
-    pub(crate) control: Text,
-    /// ORC-5.
-    pub(crate) status: Text,
-    /// ORC-2.
-    pub(crate) placer: Option<Text>,
-    /// ORC-3.
-    pub(crate) filler: Option<Text>,
-    /// ORC-9.
-    pub(crate) ordered_at: Option<Timestamp>,
-    /// ORC-12.
-    pub(crate) orderer: Provider,
-    /// The last OBR's.
-    pub(crate) panel: Panel,
-}
-
-/// What OBR says of the observations under it.
-#[derive(Default)]
-pub(crate) struct Panel {
-    /// OBR-3, else OBR-2.
-    pub(crate) number: Option<Text>,
-    /// OBR-4.
-    pub(crate) code: Coded,
-    /// OBR-7 as sent: tells panels apart where there is no number.
-    pub(crate) observed: Text,
-    /// OBR-7.
-    pub(crate) observed_at: Option<Timestamp>,
-    /// OBR-22.
-    pub(crate) issued_at: Option<Timestamp>,
-    /// OBR-25.
-    pub(crate) status: Text,
-    /// Of OBR-24.
-    pub(crate) category: Option<&'static str>,
-    /// An OBR was read.
-    pub(crate) present: bool,
-}
+const ID_SEPARATOR: u8 = b'/';
 
 /// What to do with a fact whose id the message used before.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -356,7 +290,7 @@ impl<'m> Reader<'m> {
     pub(crate) fn add(&mut self, mut fact: Fact, again: Again) -> usize {
         let patient = self.patient();
         let facts = &mut patient.record.facts;
-        let mut hash = fact.hash128("") as u64;
+        let mut hash = id_hash(&fact);
         if let Some(at) = patient.seen.iter().position(|seen| *seen == hash) {
             match (again, facts.get_mut(at)) {
                 (Again::Same, Some(earlier)) => {
@@ -369,7 +303,7 @@ impl<'m> Reader<'m> {
                     let mut number = 2;
                     while patient.seen.contains(&hash) {
                         fact.id = Text::from(format!("{base}#{number}"));
-                        hash = fact.hash128("") as u64;
+                        hash = id_hash(&fact);
                         number += 1;
                     }
                 }
@@ -400,47 +334,6 @@ impl<'m> Reader<'m> {
             patient.record
         });
         (records.collect(), self.identity_events, self.issues)
-    }
-}
-
-impl Patient {
-    /// A record that stands for itself: no PID group of the message.
-    pub(crate) fn of_record(record: SourceRecord) -> Self {
-        Self {
-            record,
-            account: None,
-            external: None,
-            priors: Vec::new(),
-            named: true,
-            encounters: SmallVec::new(),
-            seen: Vec::new(),
-        }
-    }
-
-    /// A fact belongs to the last encounter before it, and to the first where it stands before all.
-    fn link_facts_to_encounters(&mut self) {
-        let mut encounters = self.encounters.iter();
-        let Some((_, mut current)) = encounters.next().cloned() else {
-            return;
-        };
-        let mut next = encounters.next();
-        for (at, fact) in self.record.facts.iter_mut().enumerate() {
-            while let Some((begins, id)) = next.filter(|(begins, _)| *begins <= at) {
-                debug_assert!(*begins <= at, "an encounter begins where its fact is");
-                current = id.clone();
-                next = encounters.next();
-            }
-            let column = match fact.table {
-                FactTable::Conditions => fact::conditions::ENCOUNTER_ID,
-                FactTable::Observations => fact::observations::ENCOUNTER_ID,
-                FactTable::Medications => fact::medications::ENCOUNTER_ID,
-                FactTable::Procedures => fact::procedures::ENCOUNTER_ID,
-                FactTable::Immunizations => fact::immunizations::ENCOUNTER_ID,
-                FactTable::Documents => fact::documents::ENCOUNTER_ID,
-                _ => continue,
-            };
-            fact.row.set(column, current.clone());
-        }
     }
 }
 
@@ -476,15 +369,21 @@ pub(crate) fn names(field: Field<'_>) -> impl Iterator<Item = HumanName> {
     field.repetitions().filter_map(human_name)
 }
 
+/// Tells the facts of one record apart.
+fn id_hash(fact: &Fact) -> u64 {
+    xxh3_64_with_seed(fact.id.as_bytes(), fact.table as u64)
+}
+
+/// An id made of parts.
 pub(crate) fn join_id<'t>(parts: impl Iterator<Item = &'t str>) -> Text {
-    let mut id = String::with_capacity(48);
+    let mut id = SmallVec::<[u8; 128]>::new();
     for (at, part) in parts.enumerate() {
         if at > 0 {
             id.push(ID_SEPARATOR);
         }
-        id.push_str(part);
+        id.extend_from_slice(part.as_bytes());
     }
-    Text::from(id)
+    std::str::from_utf8(&id).map(Text::new).unwrap_or_default()
 }
 
 /// The digits a control id ends in, as a number; they order the messages of one instant.

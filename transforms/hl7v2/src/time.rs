@@ -100,9 +100,28 @@ impl Hl7Time {
         }
     }
 
+    /// Days since 1970-01-01, if the calendar has the day.
+    ///
+    /// - Spec: proleptic Gregorian calendar; the arithmetic counts years from March, so that leap days come last.
     fn day(self) -> Option<Date> {
         let (year, month, day) = self.date;
-        Date::from_ymd(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?)
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let length = match month {
+            4 | 6 | 9 | 11 => 30,
+            2 => 28 + u8::from(leap),
+            1..=12 => 31,
+            _ => return None,
+        };
+        if day == 0 || day > length {
+            return None;
+        }
+        let (month, day) = (i32::from(month), i32::from(day));
+        let year = i32::from(year) - i32::from(month <= 2);
+        let era = year.div_euclid(400);
+        let year_of_era = year.rem_euclid(400);
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        Some(Date(era * 146_097 + day_of_era - 719_468))
     }
 
     /// The instant, the first of its span where the time is not exact; `zone` serves where it carries no offset.
@@ -122,7 +141,7 @@ impl Hl7Time {
         let (date, hour) = if hour == 24 {
             (Date(day.0 + 1).to_ymd(), 0)
         } else {
-            (day.to_ymd(), hour as i8)
+            ((self.date.0, self.date.1 as i8, self.date.2 as i8), hour as i8)
         };
         let leap = i64::from(second == 60);
         let clock = (hour, minute as i8, second.min(59) as i8);
@@ -301,6 +320,21 @@ mod tests {
             Hl7Time::parse("202607041230").unwrap().instant(None),
             Err(TimeError::ZoneMissing)
         );
+    }
+
+    #[test]
+    fn days_are_the_calendars() {
+        for year in [
+            1, 4, 100, 400, 1583, 1899, 1900, 1969, 1970, 2000, 2024, 2026, 2100, 9999,
+        ] {
+            for month in 0..=13 {
+                for day in [0, 1, 28, 29, 30, 31, 32] {
+                    let text = format!("{year:04}{month:02}{day:02}");
+                    let ours = Hl7Time::parse(&text).ok().and_then(Hl7Time::day);
+                    assert_eq!(ours, Date::from_ymd(year, month, day), "{text}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -126,9 +126,18 @@ impl Row {
         Self(Vec::new())
     }
 
+    /// An empty row with room for `cells` cells.
+    pub fn with_capacity(cells: usize) -> Self {
+        Self(Vec::with_capacity(cells))
+    }
+
     /// Sets a column; the last word holds.
     pub fn set(&mut self, column: Column, value: impl Into<Value>) {
         let value = value.into();
+        if self.0.last().is_none_or(|(last, _)| *last < column.index) {
+            self.0.push((column.index, value));
+            return;
+        }
         match self.0.binary_search_by_key(&column.index, |(index, _)| *index) {
             Ok(at) => {
                 if let Some(cell) = self.0.get_mut(at) {

@@ -11,7 +11,8 @@
 //! | A35, A41, A44, A49, A51 | an account merges, moves, changes: no person does |
 
 use super::{Family, nothing};
-use crate::reader::{Patient, Reader};
+use crate::patient::Patient;
+use crate::reader::Reader;
 use panorama_model::{
     Fact, FactTable, IdentityEvent, IdentityEventKind, Issue, Person, Presence, SourceRecord, SourceRecordKey,
     Text, fact::encounters,

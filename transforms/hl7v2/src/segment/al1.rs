@@ -21,7 +21,7 @@ pub(super) fn allergy(reader: &mut Reader<'_>, segment: Segment<'_>) -> Option<(
     let code = coded(segment.field(3).first(), "");
     let what = code.code_or_display()?.clone();
     let id = reader.patient_scoped_id(&[&what]);
-    let mut row = Row::new();
+    let mut row = Row::with_capacity(12);
     row.set_some(table::CODE, code.code);
     row.set_some(table::CODE_SYSTEM, code.system);
     row.set_some(table::DISPLAY, code.display);

@@ -1,7 +1,8 @@
 //! MRG: the identifiers before a merge, a move or a change (HL7 v2.5 3.4.9).
 
-use crate::datatype::cx;
-use crate::reader::{Prior, Reader, names};
+use crate::datatype::{Cx, cx};
+use crate::patient::Prior;
+use crate::reader::{Reader, names};
 use crate::syntax::Segment;
 use panorama_model::{Issue, SourceRecordKey};
 use smallvec::SmallVec;
@@ -10,12 +11,27 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, mrg: Segment<'m>) {
     let authority = reader.patient().record.key.authority.clone();
     let mut assumed = false;
     let mut list: SmallVec<[_; 1]> = mrg.field(1).repetitions().filter_map(cx).collect();
-    if list.iter().any(crate::datatype::Cx::is_medical_record) {
+    if list.iter().any(Cx::is_medical_record) {
         list.retain(|identifier| identifier.is_medical_record());
     } else {
         list.truncate(1);
     }
-    let mut key = |mut identifier: crate::datatype::Cx| {
+    let own = reader
+        .patient()
+        .record
+        .person
+        .as_ref()
+        .map(|p| p.identifiers.list())
+        .unwrap_or_default();
+    let is_own = |cx: &Cx| {
+        own.iter()
+            .any(|i| i.value == cx.value && i.authority == cx.authority)
+    };
+    if !list.iter().all(is_own) {
+        // What both lists name is the survivor's own.
+        list.retain(|identifier| !is_own(identifier));
+    }
+    let mut key = |mut identifier: Cx| {
         if identifier.authority.is_empty() && !authority.is_empty() {
             // One authority for both, where only the survivor's is said.
             identifier.authority = authority.clone();

@@ -2,7 +2,8 @@
 //! request of its own.
 
 use crate::datatype::{coded, provider};
-use crate::reader::{Again, Panel, Reader, join_id};
+use crate::order::Panel;
+use crate::reader::{Again, Reader, join_id};
 use crate::syntax::Segment;
 use panorama_model::{Fact, FactTable, Presence, fact::referrals as table};
 

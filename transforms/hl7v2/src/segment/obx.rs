@@ -1,7 +1,8 @@
 //! OBX: one observation (HL7 v2.5 7.4.2), or a piece of a document's content.
 
 use crate::datatype::{Coded, coded, provider};
-use crate::reader::{Again, Panel, Reader, join_id, number};
+use crate::order::Panel;
+use crate::reader::{Again, Reader, join_id, number};
 use crate::syntax::{Field, Segment};
 use panorama_model::{Fact, FactTable, Row, Text, fact::observations as table};
 
@@ -16,6 +17,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, obx: Segment<'m>) {
     let mut fact = Fact::new(FactTable::Observations, id, reader.version);
     let panel = &reader.order.panel;
     fact.deleted = obx.field(11).component(1).raw() == "D";
+    fact.row = Row::with_capacity(20);
     let row = &mut fact.row;
     row.set_some(table::ORDER_ID, panel.number.clone());
     row.set_some(table::CATEGORY, category(panel, &code));

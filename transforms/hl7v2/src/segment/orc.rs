@@ -1,7 +1,8 @@
 //! ORC: the order that follows (HL7 v2.5 4.5.1).
 
 use crate::datatype::provider;
-use crate::reader::{Order, Reader};
+use crate::order::Order;
+use crate::reader::Reader;
 use crate::syntax::Segment;
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, orc: Segment<'m>) {

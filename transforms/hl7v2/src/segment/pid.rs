@@ -191,10 +191,12 @@ fn identifiers(person: &mut Person, pid: Segment<'_>) {
     let mut ssn = said(pid.field(19).component(1));
     for field in [3, 2, 4] {
         for identifier in pid.field(field).repetitions().filter_map(cx) {
-            if identifier.is_ssn() {
-                if ssn.is_absent() {
-                    ssn = Presence::Value(identifier.value);
-                }
+            let is_ssn = identifier.is_ssn();
+            if is_ssn && matches!(&ssn, Presence::Absent | Presence::Null) {
+                ssn = Presence::Value(identifier.value);
+                continue;
+            }
+            if is_ssn && ssn.value() == Some(&identifier.value) {
                 continue;
             }
             let mut identifier = identifier.identifier();

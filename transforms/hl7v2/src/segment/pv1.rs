@@ -17,7 +17,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pv1: Segment<'m>) {
     let start = reader.time_said(pv1, 44);
     let end = reader.time_said(pv1, 45);
     let has_ended = matches!(end, Presence::Value(_));
-    let mut row = Row::new();
+    let mut row = Row::with_capacity(20);
     row.set_some(table::VISIT_NUMBER, visit_number);
     row.set_some(table::CLASS, class(pv1.field(2).component(1).raw()));
     row.set_presence(table::TYPE_CODE, field_said(pv1, 4));

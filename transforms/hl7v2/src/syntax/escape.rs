@@ -78,7 +78,7 @@ fn push(sequence: &str, text: &mut String, hex: &mut Vec<u8>, codec: &Codec) -> 
 
 fn push_hex(digits: &str, hex: &mut Vec<u8>) -> bool {
     let digits = digits.as_bytes();
-    if digits.is_empty() || digits.len() % 2 != 0 || !digits.iter().all(u8::is_ascii_hexdigit) {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
         return false;
     }
     let nibble = |c: u8| (char::from(c).to_digit(16).unwrap_or(0) & 0xf) as u8;
@@ -116,7 +116,7 @@ fn flush(hex: &mut Vec<u8>, text: &mut String, codec: &Codec) {
         return;
     }
     // Two-byte code units with a zero byte are UTF-16, as some senders write `\X00E0\`.
-    let encoding = if hex.len() % 2 == 0 && hex.contains(&0) {
+    let encoding = if hex.len().is_multiple_of(2) && hex.contains(&0) {
         UTF_16BE
     } else {
         codec.charset

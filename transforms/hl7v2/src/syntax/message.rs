@@ -2,11 +2,15 @@
 //! non-blank line is either a segment or on the list of malformed lines (INV-2).
 
 use super::charset::{self, to_text};
-use super::part::{Codec, Field};
+use super::delimiters::Delimiters;
+use super::part::Codec;
+use super::segment::{MSH, Segment, code_of_bytes};
 use super::separators::{Oddity, Separators};
+use memchr::memmem::Finder;
 use panorama_model::{Issue, Text, Unreadable};
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// One message, borrowed from its bytes where they are UTF-8 already.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ struct Span {
     first: u32,
     last: u32,
     line: u32,
+    code: u32,
 }
 
 impl<'a> Message<'a> {
@@ -103,7 +108,7 @@ impl<'a> Message<'a> {
             first: 0,
         };
         self.bounds.push(lines.start as u32);
-        for at in memchr::memchr3_iter(lines.separator, b'\r', b'\n', bytes) {
+        for at in Delimiters::new(lines.separator, bytes) {
             // Separators inside skipped junk cannot be: junk is white space and control characters.
             let byte = bytes.get(at).copied().unwrap_or_default();
             if byte == lines.separator {
@@ -130,8 +135,9 @@ impl<'a> Message<'a> {
 
     fn find_header(&mut self) -> Result<(), Unreadable> {
         let at = self
-            .segments()
-            .position(|s| s.name() == "MSH")
+            .segments
+            .iter()
+            .position(|s| s.code == MSH)
             .ok_or_else(invalid_msh)?;
         self.header = at;
         let msh = self.header_segment();
@@ -166,6 +172,7 @@ impl<'a> Message<'a> {
             first: 0,
             last: 0,
             line: 1,
+            code: 0,
         }))
     }
 
@@ -178,6 +185,7 @@ impl<'a> Message<'a> {
                 .unwrap_or_default(),
             codec: &self.codec,
             line: span.line,
+            code: span.code,
         }
     }
 
@@ -248,6 +256,7 @@ impl Lines<'_> {
         } else if is_name(name.trim_ascii_end(), has_fields) {
             bounds.push(end as u32);
             segments.push(Span {
+                code: code_of_bytes(name.trim_ascii_end()),
                 first: self.first as u32,
                 last: bounds.len() as u32,
                 line: self.line,
@@ -302,9 +311,11 @@ pub(super) fn msh_line(bytes: &[u8]) -> Option<&[u8]> {
     rest.get(..end)
 }
 
+static MSH_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"MSH"));
+
 /// Where the lines that start with `MSH` and a delimiter begin.
 fn msh_starts(bytes: &[u8]) -> impl Iterator<Item = usize> {
-    memchr::memmem::find_iter(bytes, b"MSH").filter(|at| {
+    MSH_FINDER.find_iter(bytes).filter(|at| {
         let before = bytes.get(..*at).unwrap_or_default();
         let blank = before
             .iter()
@@ -365,103 +376,6 @@ fn invalid_msh() -> Unreadable {
         "msh_invalid",
         "the MSH segment has no usable field separator or encoding characters",
     )
-}
-
-/// One segment of a message.
-#[derive(Clone, Copy)]
-pub struct Segment<'m> {
-    text: &'m str,
-    bounds: &'m [u32],
-    codec: &'m Codec,
-    line: u32,
-}
-
-impl<'m> Segment<'m> {
-    fn bound(self, at: usize) -> Option<usize> {
-        self.bounds.get(at).map(|b| *b as usize)
-    }
-
-    /// The name as sent.
-    pub fn name(self) -> &'m str {
-        let end = self.bound(1).unwrap_or_default();
-        self.text
-            .get(self.bound(0).unwrap_or_default()..end)
-            .unwrap_or_default()
-            .trim_end()
-    }
-
-    /// The name's letters in upper case, as a number: for looking up in tables.
-    pub(crate) fn code(self) -> u32 {
-        code_of(self.name())
-    }
-
-    /// True where the segment has this name, in any case of letters.
-    pub fn is(self, name: &str) -> bool {
-        self.name().eq_ignore_ascii_case(name)
-    }
-
-    /// A field by the number the standard gives it: MSH-1 is the field separator, MSH-2 the encoding characters.
-    ///
-    /// - Nulls: an empty field where the sender has none.
-    pub fn field(self, number: usize) -> Field<'m> {
-        if self.is_header() && number == 1 {
-            return Field::new(self.separator_text(), self.codec);
-        }
-        let at = number.wrapping_sub(usize::from(self.is_header()));
-        let raw = match (number, self.bound(at), self.bound(at.wrapping_add(1))) {
-            (1.., Some(start), Some(end)) if at > 0 => self.text.get(start + 1..end).unwrap_or_default(),
-            _ => "",
-        };
-        Field::new(raw, self.codec)
-    }
-
-    fn separator_text(self) -> &'m str {
-        let at = self.bound(1).unwrap_or_default();
-        self.text.get(at..at + 1).unwrap_or_default()
-    }
-
-    /// The number of the last field sent.
-    pub fn last_field(self) -> usize {
-        self.bounds.len().saturating_sub(2) + usize::from(self.is_header())
-    }
-
-    /// The whole segment as sent, without its line end.
-    pub fn raw(self) -> &'m str {
-        let end = self.bounds.last().map_or(0, |b| *b as usize);
-        self.text
-            .get(self.bound(0).unwrap_or_default()..end)
-            .unwrap_or_default()
-    }
-
-    /// Its line in the message, from 1.
-    pub const fn line(self) -> u32 {
-        self.line
-    }
-
-    /// MSH, FHS and BHS count their own separator as field 1.
-    fn is_header(self) -> bool {
-        matches!(self.name().as_bytes(), b"MSH" | b"FHS" | b"BHS")
-    }
-}
-
-impl std::fmt::Debug for Segment<'_> {
-    /// Name and place only (INV-8).
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} at line {}", self.name(), self.line)
-    }
-}
-
-/// A segment name's letters in upper case, as a number.
-pub(crate) const fn code_of(name: &str) -> u32 {
-    match name.as_bytes() {
-        [a, b, c] => u32::from_be_bytes([
-            0,
-            a.to_ascii_uppercase(),
-            b.to_ascii_uppercase(),
-            c.to_ascii_uppercase(),
-        ]),
-        _ => 0,
-    }
 }
 
 #[cfg(test)]

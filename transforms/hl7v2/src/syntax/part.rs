@@ -16,6 +16,15 @@ pub(crate) struct Codec {
     pub(crate) escapes: bool,
 }
 
+/// `str::trim`, but for the many texts that begin and end with a visible ASCII character, which need none.
+#[inline]
+fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => text,
+        _ => text.trim(),
+    }
+}
+
 macro_rules! part {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -51,9 +60,9 @@ macro_rules! part {
             /// The value, trimmed; `None` where there is none or only blanks.
             pub fn value(self) -> Option<Cow<'m, str>> {
                 match self.presence().into_value()? {
-                    Cow::Borrowed(text) => Some(text.trim()).filter(|t| !t.is_empty()).map(Cow::Borrowed),
+                    Cow::Borrowed(text) => Some(trim(text)).filter(|t| !t.is_empty()).map(Cow::Borrowed),
                     Cow::Owned(text) => {
-                        let trimmed = text.trim();
+                        let trimmed = trim(&text);
                         (!trimmed.is_empty()).then(|| Cow::Owned(trimmed.to_owned()))
                     }
                 }

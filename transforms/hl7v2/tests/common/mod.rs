@@ -1,5 +1,5 @@
 //! Finds the shared test data, and cuts files into messages.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::print_stdout, clippy::disallowed_methods)]
 
 use panorama_model::{DecodeContext, Timestamp};
 use std::path::{Path, PathBuf};

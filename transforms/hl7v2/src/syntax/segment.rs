@@ -1,0 +1,110 @@
+//! One segment: its name and its fields, numbered as the standard does.
+
+use super::part::{Codec, Field};
+
+/// One segment of a message.
+#[derive(Clone, Copy)]
+pub struct Segment<'m> {
+    pub(super) text: &'m str,
+    /// Where it begins, where each field separator is, where it ends.
+    pub(super) bounds: &'m [u32],
+    pub(super) codec: &'m Codec,
+    pub(super) line: u32,
+    pub(super) code: u32,
+}
+
+impl<'m> Segment<'m> {
+    fn bound(self, at: usize) -> Option<usize> {
+        self.bounds.get(at).map(|b| *b as usize)
+    }
+
+    /// The name as sent.
+    pub fn name(self) -> &'m str {
+        let end = self.bound(1).unwrap_or_default();
+        self.text
+            .get(self.bound(0).unwrap_or_default()..end)
+            .unwrap_or_default()
+            .trim_end()
+    }
+
+    /// The name's letters in upper case, as a number: for looking up in tables.
+    pub(crate) const fn code(self) -> u32 {
+        self.code
+    }
+
+    /// True where the segment has this name, in any case of letters.
+    pub fn is(self, name: &str) -> bool {
+        self.code == code_of(name)
+    }
+
+    /// A field by the number the standard gives it: MSH-1 is the field separator, MSH-2 the encoding characters.
+    ///
+    /// - Nulls: an empty field where the sender has none.
+    pub fn field(self, number: usize) -> Field<'m> {
+        if self.is_header() && number == 1 {
+            return Field::new(self.separator_text(), self.codec);
+        }
+        let at = number.wrapping_sub(usize::from(self.is_header()));
+        let raw = match (number, self.bound(at), self.bound(at.wrapping_add(1))) {
+            (1.., Some(start), Some(end)) if at > 0 => self.text.get(start + 1..end).unwrap_or_default(),
+            _ => "",
+        };
+        Field::new(raw, self.codec)
+    }
+
+    fn separator_text(self) -> &'m str {
+        let at = self.bound(1).unwrap_or_default();
+        self.text.get(at..at + 1).unwrap_or_default()
+    }
+
+    /// The number of the last field sent.
+    pub fn last_field(self) -> usize {
+        self.bounds.len().saturating_sub(2) + usize::from(self.is_header())
+    }
+
+    /// The whole segment as sent, without its line end.
+    pub fn raw(self) -> &'m str {
+        let end = self.bounds.last().map_or(0, |b| *b as usize);
+        self.text
+            .get(self.bound(0).unwrap_or_default()..end)
+            .unwrap_or_default()
+    }
+
+    /// Its line in the message, from 1.
+    pub const fn line(self) -> u32 {
+        self.line
+    }
+
+    /// MSH, FHS and BHS count their own separator as field 1.
+    const fn is_header(self) -> bool {
+        self.code == MSH || self.code == FHS || self.code == BHS
+    }
+}
+
+impl std::fmt::Debug for Segment<'_> {
+    /// Name and place only (INV-8).
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at line {}", self.name(), self.line)
+    }
+}
+
+pub(super) const MSH: u32 = code_of("MSH");
+const FHS: u32 = code_of("FHS");
+const BHS: u32 = code_of("BHS");
+
+/// A segment name's letters in upper case, as a number.
+pub(crate) const fn code_of(name: &str) -> u32 {
+    code_of_bytes(name.as_bytes())
+}
+
+pub(super) const fn code_of_bytes(name: &[u8]) -> u32 {
+    match name {
+        [a, b, c] => u32::from_be_bytes([
+            0,
+            a.to_ascii_uppercase(),
+            b.to_ascii_uppercase(),
+            c.to_ascii_uppercase(),
+        ]),
+        _ => 0,
+    }
+}
