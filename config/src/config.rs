@@ -1,9 +1,9 @@
 //! What can be configured. The schema, the reference and the defaults are all made from here.
 
-use crate::SourceConfig;
+use crate::{ConfigProblem, SourceConfig};
 use panorama_model::{ByteCount, Period};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -34,6 +34,9 @@ pub struct Config {
     /// How much may be held and done at a time.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// What is no problem yet may surprise.
+    #[serde(skip)]
+    pub warnings: Vec<ConfigProblem>,
 }
 
 /// The log that messages go through.
@@ -58,7 +61,7 @@ pub struct BusConfig {
 }
 
 /// Which log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BusType {
     /// Embedded, in `data_dir`.

@@ -35,7 +35,9 @@ pub(crate) struct Entry {
 
 /// Reads the text.
 pub(crate) fn parse(text: &str) -> Result<Node, ConfigProblem> {
-    let read: Result<Spanned<Content>, _> = serde_saphyr::from_str(text);
+    // `no`, `on` and `y` are texts: only true and false are booleans (YAML 1.2).
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let read: Result<Spanned<Content>, _> = serde_saphyr::from_str_with_options(text, options);
     read.map(Node::from).map_err(|error| {
         let place = error.location().map_or(Place::default(), place_of);
         let message = error.without_snippet().to_string();

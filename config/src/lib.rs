@@ -21,7 +21,7 @@ mod source;
 pub use config::{
     BusConfig, BusType, Config, HttpConfig, IdentityConfig, LimitsConfig, Secrets, TablesConfig,
 };
-pub use load::{Known, KnownFormat, Surroundings, load};
+pub use load::{Known, KnownFormat, Surroundings, TimezoneNeed, load};
 pub use problem::ConfigProblem;
 pub use reference::{Part, example, json_schema, reference};
 pub use source::SourceConfig;

@@ -25,8 +25,19 @@ pub struct Known<'a> {
 pub struct KnownFormat<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its times carry no zone, so that the source has to say one.
-    pub needs_timezone: bool,
+    /// Whether a source has to say its time zone.
+    pub timezone: TimezoneNeed,
+}
+
+/// Whether a source of a format has to say its time zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimezoneNeed {
+    /// Its times are instants.
+    None,
+    /// Its times may lack a zone: those are not read without one. A missing one is a warning.
+    Advised,
+    /// Its times never carry one.
+    Required,
 }
 
 /// What references lead to.
@@ -67,7 +78,7 @@ pub fn load(
         "",
         &mut problems,
     );
-    meaning::check(&root, known, &mut problems);
+    let warnings = meaning::check(&root, known, &mut problems);
     let config = if problems.is_empty() {
         typed::<Config>(&root, "").map_err(|p| problems.push(p)).ok()
     } else {
@@ -78,6 +89,7 @@ pub fn load(
         problems.dedup();
         return Err(problems);
     };
+    config.warnings = warnings;
     for (at, source) in config.sources.iter_mut().enumerate() {
         let path = format!("sources[{at}]");
         source.place = SourcePlace {

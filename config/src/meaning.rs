@@ -1,18 +1,19 @@
 //! What a shape cannot say: names that must differ, exist, or agree. Looks at the tree, so that it can say what it knows
 //! even where the shape is wrong elsewhere.
 
-use crate::Known;
 use crate::document::{Content, Node};
 use crate::problem::{ConfigProblem, child, suggestion};
+use crate::{Known, TimezoneNeed};
 use panorama_model::Zone;
 use std::collections::HashMap;
 
-/// Checks the meaning of a tree.
-pub(crate) fn check(root: &Node, known: &Known<'_>, problems: &mut Vec<ConfigProblem>) {
+/// Checks the meaning of a tree; returns what is no problem yet may surprise.
+pub(crate) fn check(root: &Node, known: &Known<'_>, problems: &mut Vec<ConfigProblem>) -> Vec<ConfigProblem> {
     let mut checker = Checker {
         root,
         known,
         problems,
+        warnings: Vec::new(),
     };
     checker.name();
     checker.bus();
@@ -32,12 +33,14 @@ pub(crate) fn check(root: &Node, known: &Known<'_>, problems: &mut Vec<ConfigPro
         }
     }
     checker.listeners();
+    checker.warnings
 }
 
 struct Checker<'a, 'k> {
     root: &'a Node,
     known: &'a Known<'k>,
     problems: &'a mut Vec<ConfigProblem>,
+    warnings: Vec<ConfigProblem>,
 }
 
 impl<'a> Checker<'a, '_> {
@@ -58,12 +61,10 @@ impl<'a> Checker<'a, '_> {
     }
 
     fn bus(&mut self) {
-        let Some(bus) = self
-            .text("bus.type")
-            .filter(|bus| ["local", "kafka"].contains(bus))
-        else {
-            return;
-        };
+        let bus = self.text("bus.type").unwrap_or("local");
+        if !["local", "kafka"].contains(&bus) {
+            return; // the shape says so
+        }
         if !self.known.bus_types.contains(&bus) {
             let hint = format!("use one of: {}", self.known.bus_types.join(", "));
             self.complain(
@@ -177,15 +178,23 @@ impl<'a> Checker<'a, '_> {
                     suggestion(name, &names),
                 );
             }
-            Some(format) if format.needs_timezone && source.get("timezone").is_none() => {
-                let message = format!("is required: times in {name} carry no zone");
-                let problem = ConfigProblem::new(
-                    &at("timezone"),
-                    source.place,
-                    message,
-                    "add timezone: America/Chicago",
-                );
-                self.problems.push(problem);
+            Some(format) if source.get("timezone").is_none() => {
+                let hint = "add timezone: America/Chicago";
+                let path = at("timezone");
+                match format.timezone {
+                    TimezoneNeed::Required => {
+                        let message = format!("is required: times in {name} carry no zone");
+                        self.problems
+                            .push(ConfigProblem::new(&path, source.place, message, hint));
+                    }
+                    TimezoneNeed::Advised => {
+                        let message =
+                            format!("is missing: times in {name} that carry no zone cannot be read");
+                        self.warnings
+                            .push(ConfigProblem::new(&path, source.place, message, hint));
+                    }
+                    TimezoneNeed::None => {}
+                }
             }
             Some(_) => {}
         }

@@ -186,17 +186,14 @@ impl Checker<'_> {
             .and_then(Value::as_object)
             .unwrap_or(&empty);
         let others = schema.get("additionalProperties");
-        for key in schema
-            .get("required")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let Some(key) = key.as_str().filter(|key| node.get(key).is_none()) else {
+        let required = schema.get("required").and_then(Value::as_array);
+        let required: Vec<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+        for key in &required {
+            if node.get(key).is_some() {
                 continue;
-            };
+            }
             let what = properties
-                .get(key)
+                .get(*key)
                 .and_then(|p| p.get("description"))
                 .and_then(Value::as_str);
             let hint = what.map(|w| w.split(". ").next().unwrap_or(w).trim_end_matches('.').to_owned());
@@ -211,8 +208,8 @@ impl Checker<'_> {
             let entry_path = child(path, &entry.key);
             match (properties.get(&entry.key), others) {
                 (Some(property), _) => {
-                    let is_default =
-                        matches!(entry.node.content, Content::Null) && property.get("default").is_some();
+                    let is_default = matches!(entry.node.content, Content::Null)
+                        && !required.contains(&entry.key.as_str());
                     if is_default && !has_null(resolved(property, self.definitions)) {
                         let hint = "write a value, or leave the key out for its default";
                         let problem = ConfigProblem::new(&entry_path, entry.key_place, "has no value", hint);
