@@ -27,7 +27,12 @@ pub(crate) struct Json {
     scanned: usize,
     depth: usize,
     is_string: bool,
+    /// Something was taken: a byte order mark here is no mark any more.
+    has_taken: bool,
 }
+
+const MARK: &[u8] = b"\xef\xbb\xbf";
+const HAS_TAKEN: u64 = 4;
 
 /// The end of a value, as far as it is known.
 enum Value {
@@ -129,18 +134,27 @@ impl Json {
     }
 
     fn value(&mut self, bytes: &[u8], is_end: bool) -> Step {
-        let start = blank_prefix(bytes);
+        let mark = if !self.has_taken && bytes.starts_with(MARK) {
+            MARK.len()
+        } else {
+            0
+        };
+        let start = mark + blank_prefix(bytes.get(mark..).unwrap_or(&[]));
         match bytes.get(start) {
+            Some(_) if !self.has_taken && !is_end && bytes.len() < MARK.len() && MARK.starts_with(bytes) => {
+                return Step::More;
+            }
             None if start == 0 || !is_end && self.mode == Mode::Unknown => return Step::More,
             None => return Step::Skip { taken: start },
             Some(b'{' | b'[') => {}
+            Some(_) if mark == 0 && start > 0 => return Step::Skip { taken: start },
             // A comma or text between values, a bare number: a message up to the end of its line.
             Some(_) => return self.line(bytes, is_end),
         }
         match self.follow(bytes, start) {
-            Value::Ends(end) => self.ended(bytes, start, end, is_end),
+            Value::Ends(end) => self.ended(bytes, (mark, start), end, is_end),
             Value::Open if !is_end => Step::More,
-            Value::Open => self.take(start, bytes.len(), bytes.len()),
+            Value::Open => self.take(if mark > 0 { 0 } else { start }, bytes.len(), bytes.len()),
             Value::Other => {
                 self.reset();
                 self.line(bytes, is_end)
@@ -149,7 +163,7 @@ impl Json {
     }
 
     /// A value ends; what follows the first one tells what the file is.
-    fn ended(&mut self, bytes: &[u8], start: usize, end: usize, is_end: bool) -> Step {
+    fn ended(&mut self, bytes: &[u8], (mark, start): (usize, usize), end: usize, is_end: bool) -> Step {
         if self.mode == Mode::Unknown {
             let after = bytes.get(end..).unwrap_or(&[]);
             let next = after.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r'));
@@ -164,32 +178,26 @@ impl Json {
                 _ => Mode::Values,
             };
         }
-        self.take(if start_is_mark(bytes) { 0 } else { start }, end, end)
+        self.take(if mark > 0 { 0 } else { start }, end, end)
     }
 }
 
-/// Bytes before the first that is neither blank nor a byte order mark.
+/// Blank bytes at the beginning.
 fn blank_prefix(bytes: &[u8]) -> usize {
-    let mark = if start_is_mark(bytes) { 3 } else { 0 };
-    let rest = bytes.get(mark..).unwrap_or(&[]);
-    mark + rest
-        .iter()
-        .position(|b| !b.is_ascii_whitespace())
-        .unwrap_or(rest.len())
-}
-
-fn start_is_mark(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\xef\xbb\xbf")
+    let first = bytes.iter().position(|b| !b.is_ascii_whitespace());
+    first.unwrap_or(bytes.len())
 }
 
 impl Cut for Json {
     fn step(&mut self, bytes: &[u8], is_end: bool) -> Step {
-        match self.mode {
+        let step = match self.mode {
             Mode::Lines => self.line(bytes, is_end),
             Mode::Rest if is_end && !bytes.is_empty() => whole(bytes),
             Mode::Rest => Step::More,
             Mode::Unknown | Mode::Values => self.value(bytes, is_end),
-        }
+        };
+        self.has_taken |= step != Step::More;
+        step
     }
 
     fn force(&mut self, bytes: &[u8]) -> Step {
@@ -197,15 +205,17 @@ impl Cut for Json {
             self.mode = Mode::Rest;
         }
         self.reset();
+        self.has_taken = true;
         whole(bytes)
     }
 
     fn state(&self) -> u64 {
-        self.mode as u64
+        self.mode as u64 + u64::from(self.has_taken) * HAS_TAKEN
     }
 
     fn resume(&mut self, state: u64) {
-        self.mode = match state {
+        self.has_taken = state & HAS_TAKEN != 0;
+        self.mode = match state & !HAS_TAKEN {
             1 => Mode::Lines,
             2 => Mode::Values,
             3 => Mode::Rest,

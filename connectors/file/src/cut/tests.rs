@@ -18,10 +18,12 @@ fn cut(framing: Framing, name: &str, pieces: &[&[u8]], limit: usize) -> Vec<Stri
             let taken = match step {
                 Step::More => break,
                 Step::Skip { taken } => {
+                    let blank =
+                        |b: &u8| b.is_ascii_whitespace() || b" \0\x1c\x0b\x1a\xef\xbb\xbf".contains(b);
                     assert!(
-                        known[..taken]
-                            .iter()
-                            .all(|b| b.is_ascii_whitespace() || b" \0\x1c\x0b\x1a".contains(b))
+                        known[..taken].iter().all(blank),
+                        "{framing:?} skips {:?}",
+                        &known[..taken]
                     );
                     taken
                 }
