@@ -7,35 +7,21 @@
     clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a benchmark reads files, measures time and prints"
 )]
 
+#[expect(unreachable_pub, reason = "shared with the tests")]
 #[path = "../tests/lists/mod.rs"]
 mod lists;
 
-use panorama_identity::{IdentityEngine, MemoryStore, Scorer, evaluate};
+use panorama_identity::{IdentityEngine, MemoryStore, Model, Scorer, evaluate, train};
 use std::sync::Arc;
 use std::time::Instant;
 
 fn main() {
-    let mut models = vec![("default", Arc::new(Scorer::shipped()))];
-    if let Ok(v) = std::env::var("SWEEP") {
-        models.clear();
-        for part in v.split(' ') {
-            let n: Vec<f64> = part.split(',').map(|x| x.parse().unwrap()).collect();
-            let mut m = panorama_identity::Model::default();
-            m.thresholds.auto_link_probability = n[0];
-            m.thresholds.review_probability = n[0].min(0.8);
-            m.mean_bits_min = n[1] as f32;
-            m.prior.match_probability = n[2];
-            m.prior.household_pairs_per_match = n[3];
-            models.push((Box::leak(part.to_owned().into_boxed_str()), Arc::new(Scorer::new(m).unwrap())));
-        }
-    }
+    let shipped = Arc::new(Scorer::shipped());
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    if wanted.iter().any(|w| w == "train") {
-        models.clear();
-    }
     for name in ["febrl1", "febrl2", "febrl3", "fake_1000", "us_20k", "us_100k"] {
         if !wanted.is_empty() && !wanted.iter().any(|w| name.starts_with(w.as_str())) {
             continue;
@@ -44,9 +30,14 @@ fn main() {
             println!("skipped: no ../shared/data/identity/{name}.csv.gz");
             continue;
         };
-        for (model, scorer) in &models {
-            run(name, model, scorer, &list);
-        }
+        run(name, "default", &shipped, &list);
+        let records: Vec<_> = list
+            .persons
+            .iter()
+            .map(panorama_standardize::standardize)
+            .collect();
+        let trained = train(&records, &Model::default(), 1);
+        run(name, "trained", &Arc::new(Scorer::new(trained).unwrap()), &list);
     }
 }
 
@@ -66,12 +57,19 @@ fn run(name: &str, model: &str, scorer: &Arc<Scorer>, list: &lists::List) {
         let changes = engine.upsert(&mut store, key, prepared, lists::VERSION);
         pairs += changes.counters.pairs_scored;
         for review in &changes.reviews {
-            open += if review.status == panorama_identity::ReviewStatus::Open { 1 } else { -1 };
+            open += if review.status == panorama_identity::ReviewStatus::Open {
+                1
+            } else {
+                -1
+            };
         }
     }
     let seconds = start.elapsed().as_secs_f64();
     let quality = evaluate(store.memberships().map(|(number, _, membership)| {
-        (membership.person, list.truth[usize::try_from(number.0).unwrap()].as_str())
+        (
+            membership.person,
+            list.truth[usize::try_from(number.0).unwrap()].as_str(),
+        )
     }));
     let records = list.keys.len() as f64;
     println!(
@@ -87,7 +85,4 @@ fn run(name: &str, model: &str, scorer: &Arc<Scorer>, list: &lists::List) {
         records / seconds,
         records / prepare_seconds,
     );
-    if std::env::var("PANORAMA_PAIRS").is_ok() {
-        lists::dissect(engine.scorer(), list, &store);
-    }
 }

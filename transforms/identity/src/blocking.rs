@@ -216,7 +216,9 @@ impl<'a> Fields<'a> {
             }
             (BlockingRule::FamilyInitialBirthYear, _, _) => {
                 if let (Some(year), Some(initial)) = (self.year, person.given_canonical.as_bytes().get(..1)) {
-                    person.families().for_each(|family| add(&[family.as_bytes(), &year, initial]));
+                    person
+                        .families()
+                        .for_each(|family| add(&[family.as_bytes(), &year, initial]));
                 }
             }
             (BlockingRule::GivenInitialBirthYear, _, Some(_)) => {

@@ -43,6 +43,8 @@ pub struct Explanation {
     pub against_household_bits: f32,
     /// What forbids the match, if anything.
     pub veto: Option<Veto>,
+    /// True where the weight was held down to review because the pair looks like twins.
+    pub twins_suspected: bool,
     /// The match weight.
     pub weight: MatchWeight,
     /// The match probability.
@@ -75,6 +77,7 @@ impl Scorer {
             against_strangers_bits: totals.strangers,
             against_household_bits: totals.household,
             veto: score.veto,
+            twins_suspected: score.twins_suspected,
             weight: score.weight,
             probability: score.probability(),
         }
@@ -144,6 +147,13 @@ impl fmt::Display for Explanation {
         }
         if let Some(veto) = self.veto {
             writeln!(f, "{:<14} {veto:?} forbids the match", "veto")?;
+        }
+        if self.twins_suspected {
+            writeln!(
+                f,
+                "{:<14} different given names, one birth date: held down to review",
+                "twins guard"
+            )?;
         }
         write!(
             f,

@@ -35,3 +35,4 @@ pub use memory_store::MemoryStore;
 pub use model::{BlockingRule, ComparisonModel, Level, Limits, Model, Prior, Thresholds};
 pub use score::{MatchWeight, PairScore, Scorer, Veto};
 pub use store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
+pub use train::train;

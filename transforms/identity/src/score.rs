@@ -69,6 +69,8 @@ pub struct PairScore {
     pub levels: SmallVec<[u8; 12]>,
     /// Why they cannot be one person, if so.
     pub veto: Option<Veto>,
+    /// True where the weight was held down to review: the pair looks like twins, and only a number could tell.
+    pub twins_suspected: bool,
 }
 
 impl PairScore {
@@ -214,12 +216,32 @@ impl Scorer {
             }
         }
         let veto = veto(a, b, || self.has_identifier_match(&levels));
-        let weight = if veto.is_some() {
-            MatchWeight::VETO
-        } else {
-            MatchWeight::from_bits(totals.combined().clamp(-30.0, 60.0))
+        let mut weight = MatchWeight::from_bits(totals.combined().clamp(-30.0, 60.0));
+        let twins_suspected = weight > self.review && self.looks_like_twins(&levels);
+        if twins_suspected {
+            weight = self.review;
+        }
+        if veto.is_some() {
+            weight = MatchWeight::VETO;
+        }
+        PairScore {
+            weight,
+            levels,
+            veto,
+            twins_suspected,
+        }
+    }
+
+    /// Different given names and the same birth date, with no number in common: twins share all else, and a wrong link
+    /// between them harms two patients. A steward decides.
+    fn looks_like_twins(&self, levels: &[u8]) -> bool {
+        let is = |comparison: &str, name: &str| {
+            self.compiled.iter().zip(levels).any(|(compiled, level)| {
+                let found = compiled.comparison.levels.get(usize::from(*level));
+                compiled.comparison.name == comparison && found.is_some_and(|l| l.name == name)
+            })
         };
-        PairScore { weight, levels, veto }
+        is("given_name", "different") && is("birth_date", "exact") && !self.has_identifier_match(levels)
     }
 
     /// m/u of a level in bits, u being the term's own frequency where the pair agrees on a term.

@@ -47,5 +47,8 @@ fn main() {
         black_box(panorama_standardize::standardize(person));
     }
     let seconds = start.elapsed().as_secs_f64();
-    println!("standardize: {:.0} persons/s on one core", persons.len() as f64 / seconds);
+    println!(
+        "standardize: {:.0} persons/s on one core",
+        persons.len() as f64 / seconds
+    );
 }

@@ -18,7 +18,9 @@ const LEVELS: &[LevelSpec] = &[
     level(
         "one_digit",
         "one digit or two neighbours mistyped",
-        0.05, 0.001_2, 0.003,
+        0.05,
+        0.001_2,
+        0.003,
     ),
     level("swapped", "day and month exchanged", 0.01, 0.000_05, 0.000_3),
     level("partial", "what is known of the date fits", 0.005, 0.003, 0.004),
@@ -27,7 +29,9 @@ const LEVELS: &[LevelSpec] = &[
     level(
         "unreliable",
         "a January 1st against another day",
-        0.01, 0.002, 0.001,
+        0.01,
+        0.002,
+        0.001,
     ),
     level("different", "different birth dates", 0.014, 0.24, 0.47),
     level("generations", "birth dates a generation apart", 0.004, 0.75, 0.50),
@@ -46,7 +50,11 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
     }
     if x.day == 0 || y.day == 0 {
         let month_fits = x.month == y.month || x.month == 0 || y.month == 0;
-        return plain(if x.year == y.year && month_fits { 4 } else { apart(x, y) });
+        return plain(if x.year == y.year && month_fits {
+            4
+        } else {
+            apart(x, y)
+        });
     }
     if weak && x.year == y.year {
         return plain(7);
@@ -60,11 +68,8 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
     if within_a_month(x, y) {
         return plain(5);
     }
-    plain(if (x.month, x.day) == (y.month, y.day) {
-        6
-    } else {
-        8
-    })
+    let birthday = (x.month, x.day) == (y.month, y.day);
+    plain(if birthday { 6 } else { apart(x, y) })
 }
 
 fn within_a_month(x: PartialDate, y: PartialDate) -> bool {

@@ -21,7 +21,9 @@ const LEVELS: &[LevelSpec] = &[
     level(
         "swapped",
         "given and family name exchanged",
-        0.015, 0.000_1, 0.000_5,
+        0.015,
+        0.000_1,
+        0.000_5,
     ),
     level("different", "different family names", 0.07, 0.98, 0.16),
 ];

@@ -21,7 +21,9 @@ const LEVELS: &[LevelSpec] = &[
     level(
         "swapped",
         "given and family name exchanged",
-        0.015, 0.000_1, 0.000_3,
+        0.015,
+        0.000_1,
+        0.000_3,
     ),
     level("middle", "the other's middle name", 0.01, 0.003, 0.005),
     level("different", "different given names", 0.06, 0.967, 0.956),
@@ -65,6 +67,8 @@ fn is_word_of(name: &str, words: &str) -> bool {
 
 /// True where one side has given and family name exchanged; misspellings are forgiven.
 pub(super) fn is_swapped(a: &StandardPerson, b: &StandardPerson) -> bool {
-    let near = |x: &str, y: &str| !x.is_empty() && (x == y || x.len().min(y.len()) >= 4 && jaro_winkler(x, y) >= 0.9);
+    let near = |x: &str, y: &str| {
+        !x.is_empty() && (x == y || x.len().min(y.len()) >= 4 && jaro_winkler(x, y) >= 0.9)
+    };
     a.given != b.given && a.family != b.family && near(&a.given, &b.family) && near(&a.family, &b.given)
 }

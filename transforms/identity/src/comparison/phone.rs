@@ -16,7 +16,9 @@ const LEVELS: &[LevelSpec] = &[
     level(
         "one_digit",
         "one digit or two neighbours mistyped",
-        0.04, 0.000_1, 0.01,
+        0.04,
+        0.000_1,
+        0.01,
     ),
     level("different", "no phone number in common", 0.34, 0.999_8, 0.44),
 ];

@@ -72,7 +72,8 @@ impl Bench {
     }
 
     fn decide(&mut self, a: &str, b: &str, verdict: Verdict, time: i64) -> Changes {
-        self.engine.decide(&mut self.store, &key(a), &key(b), verdict, at(time))
+        self.engine
+            .decide(&mut self.store, &key(a), &key(b), verdict, at(time))
     }
 
     fn person_of(&mut self, id: &str) -> PersonId {
@@ -87,7 +88,10 @@ impl Bench {
     fn partition(&self) -> BTreeSet<BTreeSet<String>> {
         let mut clusters: BTreeMap<PersonId, BTreeSet<String>> = BTreeMap::new();
         for (_, key, membership) in self.store.memberships() {
-            clusters.entry(membership.person).or_default().insert(key.id.to_string());
+            clusters
+                .entry(membership.person)
+                .or_default()
+                .insert(key.id.to_string());
         }
         clusters.into_values().collect()
     }
@@ -103,7 +107,11 @@ fn records_link_and_the_oldest_id_survives() {
     assert_eq!(second.events[0].kind, IdentityChangeKind::Linked);
     assert_eq!(second.reassigned[0].evidence.method, MatchMethod::Score);
     assert_eq!(bench.person_of("b"), PersonId::of_founder(&key("a")));
-    assert_eq!(bench.put("b", &rosa), Changes::default(), "saying the same again changes nothing");
+    assert_eq!(
+        bench.put("b", &rosa),
+        Changes::default(),
+        "saying the same again changes nothing"
+    );
     // A correction takes it out again.
     let corrected = bench.put("b", &person("peter", "smith", 3));
     assert_eq!(corrected.events[0].kind, IdentityChangeKind::Split);
@@ -118,7 +126,10 @@ fn merges_are_harmless_in_every_shape_and_unlink_restores() {
     let before = bench.partition();
     let merged = bench.event(IdentityEventKind::Merge, "a", "b", 2);
     assert_eq!(merged.events[0].kind, IdentityChangeKind::Merged);
-    assert_eq!(merged.events[0].other_person, Some(PersonId::of_founder(&key("b"))));
+    assert_eq!(
+        merged.events[0].other_person,
+        Some(PersonId::of_founder(&key("b")))
+    );
     for (subject, other) in [("a", "b"), ("b", "a"), ("a", "a")] {
         let again = bench.event(IdentityEventKind::Merge, subject, other, 3);
         assert!(again.reassigned.is_empty() && bench.together("a", "b"));
@@ -153,7 +164,11 @@ fn stewards_outrank_scores_until_they_withdraw() {
     bench.event(IdentityEventKind::Link, "a", "b", 3);
     assert!(!bench.together("a", "b"));
     bench.put("c", &rosa);
-    assert_eq!(bench.partition().len(), 2, "c joins one of them and does not bridge");
+    assert_eq!(
+        bench.partition().len(),
+        2,
+        "c joins one of them and does not bridge"
+    );
     bench.decide("a", "b", Verdict::Withdrawn, 4);
     assert!(bench.together("a", "b") && bench.together("b", "c"));
 }
@@ -193,8 +208,14 @@ fn contact_points_attach_to_the_one_holder_and_join_nobody() {
     let mut bench = Bench::new();
     bench.put("call", &caller("+14145550123"));
     bench.put("other call", &caller("+14145550123"));
-    assert!(!bench.together("call", "other call"), "two contact points alone are not a person");
-    bench.put("rosa", &with_phone(person("rosalind", "keller", 29), "+14145550123"));
+    assert!(
+        !bench.together("call", "other call"),
+        "two contact points alone are not a person"
+    );
+    bench.put(
+        "rosa",
+        &with_phone(person("rosalind", "keller", 29), "+14145550123"),
+    );
     assert!(bench.together("call", "rosa") && bench.together("other call", "rosa"));
     assert_eq!(bench.person_of("call"), PersonId::of_founder(&key("rosa")));
     let second = bench.put("peter", &with_phone(person("peter", "keller", 3), "+14145550123"));
@@ -239,7 +260,11 @@ fn crowded_blocks_are_void_and_come_back() {
     assert_eq!(bench.partition().len(), 1);
     let crowded = bench.put("d", &rosa);
     assert!(crowded.counters.blocks_voided > 0);
-    assert_eq!(bench.partition().len(), 4, "no pair of a crowded block counts, whoever came first");
+    assert_eq!(
+        bench.partition().len(),
+        4,
+        "no pair of a crowded block counts, whoever came first"
+    );
     bench.event(IdentityEventKind::Delete, "b", "b", 5);
     assert_eq!(bench.partition().len(), 1);
 }
@@ -250,7 +275,9 @@ fn population(size: usize) -> Vec<(String, StandardPerson)> {
     let families = ["keller", "smith", "ruiz", "kelly", "smyth"];
     let mut state = 7u64;
     let mut draw = move |below: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap() % below
     };
     (0..size)
@@ -259,7 +286,11 @@ fn population(size: usize) -> Vec<(String, StandardPerson)> {
             if draw(8) == 0 {
                 return (format!("r{n}"), caller(&phone));
             }
-            let mut p = person(givens[draw(8)], families[draw(5)], u8::try_from(1 + draw(28)).unwrap());
+            let mut p = person(
+                givens[draw(8)],
+                families[draw(5)],
+                u8::try_from(1 + draw(28)).unwrap(),
+            );
             if draw(2) == 0 {
                 p.phones.push(phone.as_str().into());
             }
@@ -285,9 +316,23 @@ fn the_partition_does_not_depend_on_order() {
     let mut acts: Vec<Act> = (0..people.len()).map(Act::Put).collect();
     for n in 0..20 {
         acts.push(Act::Event(IdentityEventKind::Merge, n * 11, n * 7 + 3, 2));
-        acts.push(Act::Event(IdentityEventKind::Unlink, n * 11, n * 7 + 3, if n % 2 == 0 { 3 } else { 1 }));
+        acts.push(Act::Event(
+            IdentityEventKind::Unlink,
+            n * 11,
+            n * 7 + 3,
+            if n % 2 == 0 { 3 } else { 1 },
+        ));
         acts.push(Act::Event(IdentityEventKind::Delete, n * 12 + 1, n * 12 + 1, 4));
-        acts.push(Act::Decide(n * 5, n * 9 + 2, if n % 3 == 0 { Verdict::Match } else { Verdict::NoMatch }, 2));
+        acts.push(Act::Decide(
+            n * 5,
+            n * 9 + 2,
+            if n % 3 == 0 {
+                Verdict::Match
+            } else {
+                Verdict::NoMatch
+            },
+            2,
+        ));
     }
     let mut model = Model::default();
     // Small limits, so that voiding, reviving and cutting are part of what must not depend on order.
@@ -300,17 +345,24 @@ fn the_partition_does_not_depend_on_order() {
             match *act {
                 Act::Put(n) => drop(bench.put(&people[n].0, &people[n].1)),
                 Act::Event(kind, a, b, time) => drop(bench.event(kind, &people[a].0, &people[b].0, time)),
-                Act::Decide(a, b, verdict, time) => drop(bench.decide(&people[a].0, &people[b].0, verdict, time)),
+                Act::Decide(a, b, verdict, time) => {
+                    drop(bench.decide(&people[a].0, &people[b].0, verdict, time))
+                }
             }
         }
         bench.partition()
     };
     let expected = run(&acts);
-    assert!(expected.iter().any(|cluster| cluster.len() > 2), "the test has something to lose");
+    assert!(
+        expected.iter().any(|cluster| cluster.len() > 2),
+        "the test has something to lose"
+    );
     let mut state = 11u64;
     for shuffle in 0..20 {
         for at in (1..acts.len()).rev() {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             acts.swap(at, usize::try_from(state >> 33).unwrap() % (at + 1));
         }
         // Some records say something else first, and some say everything twice.

@@ -10,7 +10,8 @@
 )]
 
 use panorama_model::{
-    Address, Email, HumanName, PartialDate, Person, Phone, Presence, RecordKind, Sex, SourceRecordKey, Timestamp, Version,
+    Address, Email, HumanName, PartialDate, Person, Phone, Presence, RecordKind, Sex, SourceRecordKey,
+    Timestamp, Version,
 };
 use std::collections::HashMap;
 use std::io::Read;
@@ -40,8 +41,15 @@ pub fn load(name: &str) -> Option<List> {
     let folder = PathBuf::from(shared).join("data/identity");
     let (_, truth) = read(folder.join(format!("{name}_truth.csv.gz")))?;
     let (header, rows) = read(folder.join(format!("{name}.csv.gz")))?;
-    let truth: HashMap<_, _> = truth.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
-    let columns: HashMap<_, _> = header.iter().enumerate().map(|(at, column)| (column.as_str(), at)).collect();
+    let truth: HashMap<_, _> = truth
+        .into_iter()
+        .map(|row| (row[0].clone(), row[1].clone()))
+        .collect();
+    let columns: HashMap<_, _> = header
+        .iter()
+        .enumerate()
+        .map(|(at, column)| (column.as_str(), at))
+        .collect();
     let mut list = List {
         keys: Vec::new(),
         persons: Vec::new(),
@@ -49,20 +57,31 @@ pub fn load(name: &str) -> Option<List> {
     };
     for row in &rows {
         let get = |names: &[&str]| {
-            let found = names.iter().filter_map(|n| columns.get(n)).map(|at| row[*at].trim()).filter(|v| !v.is_empty());
+            let found = names
+                .iter()
+                .filter_map(|n| columns.get(n))
+                .map(|at| row[*at].trim())
+                .filter(|v| !v.is_empty());
             found.collect::<Vec<_>>().join(" ")
         };
         let id = get(&["record_id"]);
         let source = columns.get("source").map_or(name, |at| row[*at].as_str());
         list.truth.push(truth[&id].clone());
-        list.keys.push(SourceRecordKey::new(source, RecordKind::Patient, id.as_str()));
+        list.keys
+            .push(SourceRecordKey::new(source, RecordKind::Patient, id.as_str()));
         list.persons.push(person(&get));
     }
     Some(list)
 }
 
 fn person(get: &impl Fn(&[&str]) -> String) -> Person {
-    let text = |value: String| if value.is_empty() { Presence::Absent } else { Presence::Value(value.into()) };
+    let text = |value: String| {
+        if value.is_empty() {
+            Presence::Absent
+        } else {
+            Presence::Value(value.into())
+        }
+    };
     let name = HumanName {
         given: get(&["first", "first_name", "given_name"]).into(),
         middle: get(&["middle"]).into(),
@@ -112,89 +131,12 @@ fn person(get: &impl Fn(&[&str]) -> String) -> Person {
 
 fn read(path: PathBuf) -> Option<(Vec<String>, Vec<Vec<String>>)> {
     let mut text = String::new();
-    flate2::read::GzDecoder::new(std::fs::File::open(path).ok()?).read_to_string(&mut text).ok()?;
+    flate2::read::GzDecoder::new(std::fs::File::open(path).ok()?)
+        .read_to_string(&mut text)
+        .ok()?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let cells = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
     let header = cells(reader.headers().unwrap());
     let rows = reader.records().map(|record| cells(&record.unwrap())).collect();
     Some((header, rows))
-}
-
-fn brief(p: &panorama_standardize::StandardPerson) -> String {
-    let place = p.addresses.first().map(|a| format!("{} {} {} {} {}", a.number, a.street, a.unit, a.city, a.postal_code));
-    let born = p.birth_date.map(|b| b.date.to_string());
-    format!(
-        "{}|{}|{} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-        p.given, p.middle, p.family, p.generation, born, p.sex, p.ssn, p.phones, p.emails, place
-    )
-}
-
-/// Prints how the levels fall for pairs of one person, and for other pairs of one block: what a model should know.
-pub fn dissect(scorer: &panorama_identity::Scorer, list: &List, store: &panorama_identity::MemoryStore) {
-    let persons: Vec<_> = list.persons.iter().map(panorama_standardize::standardize).collect();
-    let mut blocks: HashMap<panorama_identity::BlockKey, Vec<usize>> = HashMap::new();
-    for (at, person) in persons.iter().enumerate() {
-        for key in scorer.blocking_keys(person) {
-            blocks.entry(key).or_default().push(at);
-        }
-    }
-    let assigned: Vec<_> = store.memberships().map(|(_, _, m)| m.person).collect();
-    let mut members: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (at, truth) in list.truth.iter().enumerate() {
-        members.entry(truth).or_default().push(at);
-    }
-    let mut pairs = std::collections::BTreeSet::new();
-    for block in blocks.values().filter(|b| b.len() <= 100) {
-        for (at, a) in block.iter().enumerate() {
-            pairs.extend(block[at + 1..].iter().map(|b| (*a.min(b), *a.max(b))));
-        }
-    }
-    let met = pairs.len();
-    let mut unmet = 0;
-    for group in members.values() {
-        for (at, a) in group.iter().enumerate() {
-            for b in &group[at + 1..] {
-                if pairs.insert((*a.min(b), *a.max(b))) {
-                    unmet += 1;
-                    if unmet % 100 == 1 {
-                        println!("UNMET {}\n   {}", brief(&persons[*a]), brief(&persons[*b]));
-                    }
-                }
-            }
-        }
-    }
-    println!("pairs met {met}, pairs of one person that never met {unmet}");
-    let mut counts: HashMap<(bool, usize, u8), usize> = HashMap::new();
-    let mut shown = [0, 0];
-    let show: usize = std::env::var("PANORAMA_PAIRS").unwrap().parse().unwrap_or(0);
-    for (a, b) in pairs {
-        let score = scorer.score(&persons[a], &persons[b]);
-        let same = list.truth[a] == list.truth[b];
-        for (comparison, level) in score.levels.iter().enumerate() {
-            *counts.entry((same, comparison, *level)).or_default() += 1;
-        }
-        let together = assigned[a] == assigned[b];
-        let odd_name = same && score.levels[0] == 7 && (a * 31 + b) % 50 == 0;
-        if odd_name {
-            println!("NAMES {} / {}", brief(&persons[a]), brief(&persons[b]));
-        }
-        if together != same && shown[usize::from(same)] < show && (a * 31 + b) % 7 == 0 {
-            shown[usize::from(same)] += 1;
-            println!("{} {:.2}\n  {}\n  {}", if same { "MISSED" } else { "WRONG" }, score.weight.bits(), brief(&persons[a]), brief(&persons[b]));
-            println!("{}", scorer.explain(&persons[a], &persons[b]));
-        }
-    }
-    for (at, comparison) in panorama_identity::comparison::ALL.iter().enumerate() {
-        for same in [true, false] {
-            let of = |level: u8| *counts.get(&(same, at, level)).unwrap_or(&0);
-            let known: usize = (0..20).map(of).sum();
-            let shares: Vec<_> = comparison
-                .levels
-                .iter()
-                .zip(0u8..)
-                .map(|(l, level)| format!("{} {:.4}", l.name, of(level) as f64 / known.max(1) as f64))
-                .collect();
-            println!("{:<12} {} known {known}: {}", comparison.name, if same { "one person " } else { "two persons" }, shares.join(", "));
-        }
-    }
 }
