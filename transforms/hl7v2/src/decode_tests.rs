@@ -644,3 +644,37 @@ fn tests_are_marked_and_twins_and_the_unknown_are_told() {
     );
     assert_eq!(p.identity_unreliable, Presence::Value(true));
 }
+
+#[test]
+fn long_messages_take_no_more_than_their_share() {
+    // Quadratic or worse, each of these would take minutes.
+    let report = "OBX||TX|RPT||line\nNTE|||note\n".repeat(20_000);
+    let decoded = read("ORU^R01", &format!("PID|1||A^^^H^MR\nOBR|1||F|P\n{report}"));
+    let all = facts(&decoded, FactTable::Observations);
+    assert_eq!(all.len(), 20_000);
+    assert_eq!(all[19_999].id, "F/P/RPT//#20000");
+    let notes = format!(
+        "OBX|1|TX|RPT||line\n{}",
+        "NTE|||a note of some length\n".repeat(100_000)
+    );
+    let decoded = read("ORU^R01", &format!("PID|1||A^^^H^MR\nOBR|1||F|P\n{notes}"));
+    assert_eq!(
+        facts(&decoded, FactTable::Observations)[0]
+            .row
+            .text(observations::NOTE)
+            .unwrap()
+            .lines()
+            .count(),
+        100_000
+    );
+    let merges = (0..50_000).map(|n| format!("MRG|{n}\n")).collect::<String>();
+    assert_eq!(
+        read("ADT^A40", &format!("PID|1||A^^^H^MR\n{merges}"))
+            .identity_events
+            .len(),
+        50_000
+    );
+    let identifiers = (0..50_000).map(|n| format!("{n}^^^H^XX~")).collect::<String>();
+    let decoded = read("ADT^A08", &format!("PID|1||A^^^H^MR~{identifiers}"));
+    assert_eq!(codes(&decoded), ["repetitions_over_limit"]);
+}

@@ -1,7 +1,10 @@
 //! One patient of a message, while it is read: the record, and what its PID and MRG segments say of identity.
 
-use panorama_model::{FactTable, HumanName, SourceRecord, SourceRecordKey, Text, fact};
+use panorama_model::{Fact, FactTable, HumanName, Overlay, SourceRecord, SourceRecordKey, Text, fact};
 use smallvec::SmallVec;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// One patient of the message: its PID group.
 pub(crate) struct Patient {
@@ -16,8 +19,8 @@ pub(crate) struct Patient {
     pub(crate) named: bool,
     /// Where each encounter's facts begin, and its id.
     pub(crate) encounters: SmallVec<[(usize, Text); 1]>,
-    /// Hashes of the fact ids so far.
-    pub(crate) seen: Vec<u64>,
+    /// The facts' places by the hash of their ids.
+    pub(crate) seen: HashMap<u64, Seen, BuildHasherDefault<HashOfHash>>,
 }
 
 /// What one MRG segment says of the record before.
@@ -32,6 +35,42 @@ pub(crate) struct Prior {
     pub(crate) names: Vec<HumanName>,
 }
 
+/// What to do with a fact whose id the message used before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It is the same thing: the later word holds, field by field.
+    Same,
+    /// It is another thing: number it.
+    Another,
+}
+
+/// A fact id that was used.
+pub(crate) struct Seen {
+    at: usize,
+    /// How many other things used it too.
+    repeats: usize,
+}
+
+/// The keys are hashes already.
+#[derive(Default)]
+pub(crate) struct HashOfHash(u64);
+
+impl Hasher for HashOfHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
 impl Patient {
     /// A record that stands for itself: no PID group of the message.
     pub(crate) fn of_record(record: SourceRecord) -> Self {
@@ -42,8 +81,35 @@ impl Patient {
             priors: Vec::new(),
             named: true,
             encounters: SmallVec::new(),
-            seen: Vec::new(),
+            seen: HashMap::default(),
         }
+    }
+
+    /// Adds a fact; returns its place.
+    pub(crate) fn add(&mut self, mut fact: Fact, again: Again) -> usize {
+        let at = self.record.facts.len();
+        let hash = id_hash(fact.table, &fact.id);
+        let Some(seen) = self.seen.get_mut(&hash) else {
+            self.seen.insert(hash, Seen { at, repeats: 0 });
+            self.record.facts.push(fact);
+            return at;
+        };
+        if again == Again::Same {
+            let at = seen.at;
+            if let Some(earlier) = self.record.facts.get_mut(at) {
+                fact.row.fill_from(&earlier.row);
+                *earlier = fact;
+            }
+            return at;
+        }
+        seen.repeats += 1;
+        fact.id = Text::from(format!("{}#{}", fact.id, seen.repeats + 1));
+        self.add(fact, Again::Same)
+    }
+
+    /// True where a fact of this id was added.
+    pub(crate) fn knows(&self, table: FactTable, id: &str) -> bool {
+        self.seen.contains_key(&id_hash(table, id))
     }
 
     /// A fact belongs to the last encounter before it, and to the first where it stands before all.
@@ -67,7 +133,14 @@ impl Patient {
                 FactTable::Documents => fact::documents::ENCOUNTER_ID,
                 _ => continue,
             };
-            fact.row.set(column, current.clone());
+            if fact.row.get(column).is_none() {
+                fact.row.set(column, current.clone());
+            }
         }
     }
+}
+
+/// Tells the facts of one record apart.
+fn id_hash(table: FactTable, id: &str) -> u64 {
+    xxh3_64_with_seed(id.as_bytes(), table as u64)
 }

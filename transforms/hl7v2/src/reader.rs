@@ -3,27 +3,28 @@
 use crate::datatype::{Cx, cx, human_name};
 use crate::event::{DocumentEffect, VisitEffect};
 use crate::order::Order;
-use crate::patient::Patient;
+use crate::patient::{Again, Patient};
 use crate::segment::appointment::Appointment;
-use crate::syntax::{Component, Field, Message, Segment};
+use crate::syntax::{Component, Field, Message, Repetition, Segment};
 use crate::time::{Hl7Time, Precision};
 use panorama_model::{
-    DecodeContext, Fact, FactTable, HumanName, IdentityEvent, Issue, Overlay, Presence, RecordKind, Row,
-    SourceRecord, SourceRecordKey, Text, TimeError, Timestamp, Version, Zone,
+    DecodeContext, Fact, FactTable, HumanName, IdentityEvent, Issue, Presence, RecordKind, Row, SourceRecord,
+    SourceRecordKey, Text, TimeError, Timestamp, Version, Zone, fact::observations,
 };
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Between the parts of a made fact id. Not a default delimiter, so that parts stay told apart.
 const ID_SEPARATOR: u8 = b'/';
 
-/// What to do with a fact whose id the message used before.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// It is the same thing: the later word holds, field by field.
-    Same,
-    /// It is another thing: number it.
-    Another,
+/// Most repetitions of a list whose entries are compared with each other: more would let one field cost minutes, and no
+/// person has as many names or numbers.
+const REPETITIONS_MAX: usize = 256;
+
+/// The observation that notes are being read for.
+pub(crate) struct Note {
+    pub(crate) patient: usize,
+    pub(crate) fact: usize,
+    pub(crate) text: String,
 }
 
 /// Reading one message.
@@ -44,8 +45,8 @@ pub(crate) struct Reader<'m> {
     pub(crate) gives_vaccines: bool,
     /// OBR asks for a service.
     pub(crate) requests_services: bool,
-    /// The last fact a note may belong to: patient, fact.
-    pub(crate) noted: Option<(usize, usize)>,
+    /// The last observation, and the notes on it so far.
+    pub(crate) note: Option<Note>,
     /// The fact that the next detail segment speaks of: RXR of a drug, PRD of a referral, OBX of a document.
     pub(crate) detailed: Option<(FactTable, usize)>,
     pub(crate) identity_events: Vec<IdentityEvent>,
@@ -73,7 +74,7 @@ impl<'m> Reader<'m> {
             appointment: None,
             gives_vaccines: false,
             requests_services: false,
-            noted: None,
+            note: None,
             detailed: None,
             identity_events: Vec::new(),
             issues: message.issues().collect(),
@@ -201,7 +202,7 @@ impl<'m> Reader<'m> {
             let patient = self.new_patient(Some(pid));
             self.patients.push(patient);
             self.order = Order::default();
-            self.noted = None;
+            self.end_note();
         }
         let patient = self.patient();
         patient.named = true;
@@ -279,6 +280,11 @@ impl<'m> Reader<'m> {
         self.patient().encounters.push((at, id));
     }
 
+    /// The id of the encounter that segments speak of now.
+    pub(crate) fn encounter_id(&self) -> Option<Text> {
+        self.patients.last()?.encounters.last().map(|(_, id)| id.clone())
+    }
+
     /// The row of the encounter that segments speak of now.
     pub(crate) fn encounter_row(&mut self) -> Option<&mut Row> {
         let patient = self.patients.last_mut()?;
@@ -287,31 +293,31 @@ impl<'m> Reader<'m> {
     }
 
     /// Adds a fact to the current patient's record; returns its place.
-    pub(crate) fn add(&mut self, mut fact: Fact, again: Again) -> usize {
-        let patient = self.patient();
-        let facts = &mut patient.record.facts;
-        let mut hash = id_hash(&fact);
-        if let Some(at) = patient.seen.iter().position(|seen| *seen == hash) {
-            match (again, facts.get_mut(at)) {
-                (Again::Same, Some(earlier)) => {
-                    fact.row.fill_from(&earlier.row);
-                    *earlier = fact;
-                    return at;
-                }
-                _ => {
-                    let base = fact.id.clone();
-                    let mut number = 2;
-                    while patient.seen.contains(&hash) {
-                        fact.id = Text::from(format!("{base}#{number}"));
-                        hash = id_hash(&fact);
-                        number += 1;
-                    }
-                }
+    pub(crate) fn add(&mut self, fact: Fact, again: Again) -> usize {
+        self.patient().add(fact, again)
+    }
+
+    /// Files the note that is being read; what follows is of something else.
+    pub(crate) fn end_note(&mut self) {
+        if let Some(note) = self.note.take().filter(|note| !note.text.is_empty()) {
+            let patient = self.patients.get_mut(note.patient);
+            if let Some(fact) = patient.and_then(|p| p.record.facts.get_mut(note.fact)) {
+                fact.row.set(observations::NOTE, note.text);
             }
         }
-        patient.seen.push(hash);
-        facts.push(fact);
-        facts.len() - 1
+    }
+
+    /// The repetitions of a field that will be compared with each other, up to a limit (INV-9).
+    pub(crate) fn limited(
+        &mut self,
+        segment: Segment<'m>,
+        field: usize,
+    ) -> impl Iterator<Item = Repetition<'m>> {
+        let repetitions = segment.field(field);
+        if repetitions.repetitions().nth(REPETITIONS_MAX).is_some() {
+            self.complain("repetitions_over_limit", segment, field);
+        }
+        repetitions.repetitions().take(REPETITIONS_MAX)
     }
 
     /// A fact of the current patient by its place.
@@ -326,6 +332,7 @@ impl<'m> Reader<'m> {
 
     /// Hands over what was read.
     pub(crate) fn finish(mut self) -> (Vec<SourceRecord>, Vec<IdentityEvent>, Vec<Issue>) {
+        self.end_note();
         if self.zone_missing {
             self.issues.push(Issue::warning("zone_missing", "MSH-7"));
         }
@@ -367,11 +374,6 @@ pub(crate) fn number(text: &str) -> Option<f64> {
 /// The names of a field's repetitions.
 pub(crate) fn names(field: Field<'_>) -> impl Iterator<Item = HumanName> {
     field.repetitions().filter_map(human_name)
-}
-
-/// Tells the facts of one record apart.
-fn id_hash(fact: &Fact) -> u64 {
-    xxh3_64_with_seed(fact.id.as_bytes(), fact.table as u64)
 }
 
 /// An id made of parts.

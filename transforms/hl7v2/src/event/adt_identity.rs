@@ -11,12 +11,13 @@
 //! | A35, A41, A44, A49, A51 | an account merges, moves, changes: no person does |
 
 use super::{Family, nothing};
-use crate::patient::Patient;
+use crate::patient::{Again, Patient};
 use crate::reader::Reader;
 use panorama_model::{
     Fact, FactTable, IdentityEvent, IdentityEventKind, Issue, Person, Presence, SourceRecord, SourceRecordKey,
     Text, fact::encounters,
 };
+use std::collections::HashSet;
 
 pub(super) const FAMILY: Family = Family {
     message_types: &["ADT"],
@@ -70,16 +71,16 @@ fn join(reader: &mut Reader<'_>, kind: IdentityEventKind) {
         reader.issues.push(Issue::error("identity_incomplete", "MRG-1"));
     }
     push(reader, said);
+    let mut known: HashSet<u128> = reader.patients.iter().map(|p| p.record.key.hash128()).collect();
     for (key, names) in former {
-        add_former(reader, key, names);
+        if known.insert(key.hash128()) {
+            add_former(reader, key, names);
+        }
     }
 }
 
 /// The record that was merged away is no longer in use; MRG-7 is its name.
 fn add_former(reader: &mut Reader<'_>, key: SourceRecordKey, names: Vec<panorama_model::HumanName>) {
-    if reader.patients.iter().any(|p| p.record.key == key) {
-        return;
-    }
     let mut record = SourceRecord::new(key, reader.version);
     let mut person = Person {
         inactive: Presence::Value(true),
@@ -147,12 +148,11 @@ fn replace_visit(reader: &mut Reader<'_>) {
     for patient in &mut reader.patients {
         let visits: Vec<Text> = patient.priors.iter().filter_map(|p| p.visit.clone()).collect();
         for visit in visits {
-            let known = patient.record.facts.iter().any(|fact| fact.id == visit);
-            if !known {
+            if !patient.knows(FactTable::Encounters, &visit) {
                 let mut fact = Fact::new(FactTable::Encounters, visit, version);
                 fact.deleted = true;
                 fact.row.set(encounters::STATUS, "cancelled");
-                patient.record.facts.push(fact);
+                patient.add(fact, Again::Same);
             }
         }
     }

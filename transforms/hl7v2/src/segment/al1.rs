@@ -1,7 +1,8 @@
 //! AL1: an allergy of the snapshot kind (HL7 v2.5 3.4.6).
 
 use crate::datatype::{coded, join, non_empty};
-use crate::reader::{Again, Reader};
+use crate::patient::Again;
+use crate::reader::Reader;
 use crate::syntax::{Field, Segment};
 use panorama_model::{Fact, FactTable, Row, Text, fact::allergies as table};
 

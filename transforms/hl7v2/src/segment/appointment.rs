@@ -3,7 +3,8 @@
 use super::pv1::place;
 use crate::datatype::{coded, provider};
 use crate::event::status_of_code;
-use crate::reader::{Again, Reader};
+use crate::patient::Again;
+use crate::reader::Reader;
 use crate::syntax::{Field, Segment};
 use panorama_model::{Fact, FactTable, Text, Timestamp, fact::appointments as table, fact::medications};
 

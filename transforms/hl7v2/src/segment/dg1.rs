@@ -1,7 +1,8 @@
 //! DG1: a diagnosis (HL7 v2.5 6.5.2).
 
 use crate::datatype::{coded, provider};
-use crate::reader::{Again, Reader};
+use crate::patient::Again;
+use crate::reader::Reader;
 use crate::syntax::Segment;
 use panorama_model::{Fact, FactTable, fact::conditions as table, fact::encounters};
 

@@ -1,7 +1,8 @@
 //! IAM: an allergy, added, changed or taken back (HL7 v2.5 3.4.7).
 
 use super::al1::allergy;
-use crate::reader::{Again, Reader};
+use crate::patient::Again;
+use crate::reader::Reader;
 use crate::syntax::Segment;
 use panorama_model::{Fact, FactTable, fact::allergies as table};
 

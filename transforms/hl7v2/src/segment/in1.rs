@@ -1,7 +1,8 @@
 //! IN1: an insurance coverage (HL7 v2.5 6.5.6).
 
 use crate::datatype::{coded, human_name, join, non_empty};
-use crate::reader::{Again, Reader};
+use crate::patient::Again;
+use crate::reader::Reader;
 use crate::syntax::{Field, Segment};
 use panorama_model::{Fact, FactTable, Text, fact::coverage as table, fact::encounters};
 

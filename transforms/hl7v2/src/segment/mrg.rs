@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 pub(super) fn read<'m>(reader: &mut Reader<'m>, mrg: Segment<'m>) {
     let authority = reader.patient().record.key.authority.clone();
     let mut assumed = false;
-    let mut list: SmallVec<[_; 1]> = mrg.field(1).repetitions().filter_map(cx).collect();
+    let mut list: SmallVec<[_; 1]> = reader.limited(mrg, 1).filter_map(cx).collect();
     if list.iter().any(Cx::is_medical_record) {
         list.retain(|identifier| identifier.is_medical_record());
     } else {

@@ -3,7 +3,8 @@
 
 use crate::datatype::{coded, provider};
 use crate::order::Panel;
-use crate::reader::{Again, Reader, join_id};
+use crate::patient::Again;
+use crate::reader::{Reader, join_id};
 use crate::syntax::Segment;
 use panorama_model::{Fact, FactTable, Presence, fact::referrals as table};
 
@@ -26,7 +27,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, obr: Segment<'m>) {
         category: category(obr.field(24).component(1).raw()),
         present: true,
     };
-    reader.noted = None;
+    reader.end_note();
     reader.detailed = None;
     if reader.requests_services {
         request(reader, obr);

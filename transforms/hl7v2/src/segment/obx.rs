@@ -2,7 +2,8 @@
 
 use crate::datatype::{Coded, coded, provider};
 use crate::order::Panel;
-use crate::reader::{Again, Reader, join_id, number};
+use crate::patient::Again;
+use crate::reader::{Note, Reader, join_id, number};
 use crate::syntax::{Field, Segment};
 use panorama_model::{Fact, FactTable, Row, Text, fact::observations as table};
 
@@ -15,29 +16,36 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, obx: Segment<'m>) {
     let effective_at = reader.time(obx, 14).or(reader.order.panel.observed_at);
     let id = id(reader, obx, &code);
     let mut fact = Fact::new(FactTable::Observations, id, reader.version);
+    let encounter = reader.encounter_id();
     let panel = &reader.order.panel;
     fact.deleted = obx.field(11).component(1).raw() == "D";
     fact.row = Row::with_capacity(20);
     let row = &mut fact.row;
+    // In the order of the columns: each cell goes to the end.
+    let category = category(panel, &code);
+    row.set_some(table::ENCOUNTER_ID, encounter);
     row.set_some(table::ORDER_ID, panel.number.clone());
-    row.set_some(table::CATEGORY, category(panel, &code));
     row.set_some(table::CODE, code.code);
     row.set_some(table::CODE_SYSTEM, code.system);
     row.set_some(table::DISPLAY, code.display);
     row.set_some(table::PANEL_CODE, panel.code.code.clone());
     row.set_some(table::PANEL_DISPLAY, panel.code.display.clone());
+    row.set_some(table::CATEGORY, category.map(Text::new_static));
     row.set_some(table::EFFECTIVE_AT, effective_at);
     row.set_some(table::ISSUED_AT, panel.issued_at);
-    row.set_some(
-        table::STATUS,
-        status(obx.field(11).component(1).raw(), &panel.status),
-    );
     value(row, obx, &value_type);
-    row.set_some(table::INTERPRETATION, obx.field(8).component(1).text());
     reference_range(row, obx);
+    row.set_some(table::INTERPRETATION, obx.field(8).component(1).text());
+    let status = status(obx.field(11).component(1).raw(), &panel.status);
+    row.set_some(table::STATUS, status.map(Text::new_static));
     row.set_some(table::PERFORMER, performer(obx));
     let at = reader.add(fact, Again::Another);
-    reader.noted = Some((reader.patients.len(), at));
+    reader.end_note();
+    reader.note = Some(Note {
+        patient: reader.patients.len().saturating_sub(1),
+        fact: at,
+        text: String::new(),
+    });
 }
 
 /// The same result told again - preliminary, final, corrected - has the same id.
@@ -134,7 +142,12 @@ fn numeric(row: &mut Row, field: Field<'_>) {
     if let Some(text) = all_text(field, "; ") {
         let (comparator, rest) = bound(&text);
         row.set_some(table::VALUE_NUM, number(rest));
-        row.set_some(table::COMPARATOR, comparator.filter(|_| number(rest).is_some()));
+        row.set_some(
+            table::COMPARATOR,
+            comparator
+                .filter(|_| number(rest).is_some())
+                .map(Text::new_static),
+        );
         row.set(table::VALUE_TEXT, text);
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, orc: Segment<'m>) {
         orderer: provider(orc.field(12).repetitions()),
         ..Order::default()
     };
-    reader.noted = None;
+    reader.end_note();
     reader.detailed = None;
 }
 

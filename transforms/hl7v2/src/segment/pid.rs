@@ -31,8 +31,8 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pid: Segment<'m>) {
         (Presence::Absent, Presence::Value(_)) => Presence::Value(true),
         (said, _) => said,
     };
-    telecoms(&mut person, pid);
-    identifiers(&mut person, pid);
+    telecoms(reader, &mut person, pid);
+    identifiers(reader, &mut person, pid);
     if reader.is_test {
         person.test = Presence::Value(true);
     }
@@ -153,7 +153,7 @@ fn unreliable(pid: Segment<'_>) -> Presence<bool> {
 }
 
 /// PID-13, 14 and 40: one list each of phones and e-mail addresses.
-fn telecoms(person: &mut Person, pid: Segment<'_>) {
+fn telecoms<'m>(reader: &mut Reader<'m>, person: &mut Person, pid: Segment<'m>) {
     let mut phones: Vec<Phone> = Vec::new();
     let mut emails: Vec<Email> = Vec::new();
     let mut null = false;
@@ -167,7 +167,7 @@ fn telecoms(person: &mut Person, pid: Segment<'_>) {
             continue;
         }
         null |= field.is_null();
-        for found in field.repetitions().filter_map(|r| telecom(r, usage)) {
+        for found in reader.limited(pid, number).filter_map(|r| telecom(r, usage)) {
             match found {
                 Telecom::Phone(phone) if !phones.contains(&phone) => phones.push(phone),
                 Telecom::Email(email) if !emails.contains(&email) => emails.push(email),
@@ -186,11 +186,11 @@ fn telecoms(person: &mut Person, pid: Segment<'_>) {
 }
 
 /// PID-3, 2 and 4 with their authorities, PID-20; PID-19 and what is typed SS is the social security number.
-fn identifiers(person: &mut Person, pid: Segment<'_>) {
+fn identifiers<'m>(reader: &mut Reader<'m>, person: &mut Person, pid: Segment<'m>) {
     let mut list: Vec<Identifier> = Vec::new();
     let mut ssn = said(pid.field(19).component(1));
     for field in [3, 2, 4] {
-        for identifier in pid.field(field).repetitions().filter_map(cx) {
+        for identifier in reader.limited(pid, field).filter_map(cx) {
             let is_ssn = identifier.is_ssn();
             if is_ssn && matches!(&ssn, Presence::Absent | Presence::Null) {
                 ssn = Presence::Value(identifier.value);

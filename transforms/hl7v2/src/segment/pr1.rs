@@ -1,7 +1,8 @@
 //! PR1: a procedure (HL7 v2.5 6.5.4).
 
 use crate::datatype::{coded, provider};
-use crate::reader::{Again, Reader};
+use crate::patient::Again;
+use crate::reader::Reader;
 use crate::syntax::Segment;
 use panorama_model::{Fact, FactTable, fact::procedures as table};
 

@@ -1,7 +1,8 @@
 //! PRB: a problem of the problem list (HL7 v2.5 12.4.2).
 
 use crate::datatype::coded;
-use crate::reader::{Again, Reader};
+use crate::patient::Again;
+use crate::reader::Reader;
 use crate::syntax::Segment;
 use panorama_model::{Fact, FactTable, fact::conditions as table};
 

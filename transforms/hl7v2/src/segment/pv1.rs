@@ -19,10 +19,12 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pv1: Segment<'m>) {
     let has_ended = matches!(end, Presence::Value(_));
     let mut row = Row::with_capacity(20);
     row.set_some(table::VISIT_NUMBER, visit_number);
-    row.set_some(table::CLASS, class(pv1.field(2).component(1).raw()));
+    let class = class(pv1.field(2).component(1).raw());
+    row.set_some(table::CLASS, class.map(Text::new_static));
     row.set_presence(table::TYPE_CODE, field_said(pv1, 4));
     row.set_some(table::TYPE_DISPLAY, pv1.field(4).component(2).text());
-    row.set_some(table::STATUS, effect.status.or(has_ended.then_some("finished")));
+    let status = effect.status.or(has_ended.then_some("finished"));
+    row.set_some(table::STATUS, status.map(Text::new_static));
     row.set_presence(table::START_AT, or_event(start, effect.starts, event_at));
     row.set_presence(
         table::END_AT,

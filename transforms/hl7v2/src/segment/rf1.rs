@@ -2,7 +2,8 @@
 
 use super::obr::priority;
 use crate::datatype::coded;
-use crate::reader::{Again, Reader};
+use crate::patient::Again;
+use crate::reader::Reader;
 use crate::syntax::Segment;
 use panorama_model::{Fact, FactTable, fact::referrals as table};
 

@@ -2,7 +2,8 @@
 
 use super::rxo::drug_id;
 use crate::datatype::{Coded, coded, provider};
-use crate::reader::{Again, Reader, number};
+use crate::patient::Again;
+use crate::reader::{Reader, number};
 use crate::syntax::Segment;
 use panorama_model::{Fact, FactTable, Timestamp, fact::immunizations, fact::medications};
 

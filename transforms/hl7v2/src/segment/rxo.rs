@@ -1,7 +1,8 @@
 //! RXO: the drug as the prescriber ordered it (HL7 v2.5 4.14.1), and what RXO and RXE share.
 
 use crate::datatype::{Coded, coded};
-use crate::reader::{Again, Reader, join_id, number};
+use crate::patient::Again;
+use crate::reader::{Reader, join_id, number};
 use crate::syntax::Segment;
 use panorama_model::{Fact, FactTable, Text, fact::medications as table};
 

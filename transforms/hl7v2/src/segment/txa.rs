@@ -1,7 +1,8 @@
 //! TXA: a document (HL7 v2.5 9.7.1); its OBX hold the content, of which only kind and size are told.
 
 use crate::datatype::{coded, provider};
-use crate::reader::{Again, Reader};
+use crate::patient::Again;
+use crate::reader::Reader;
 use crate::syntax::Segment;
 use panorama_model::{Fact, FactTable, Text, Value, fact::documents as table};
 

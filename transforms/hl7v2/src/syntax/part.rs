@@ -162,7 +162,16 @@ impl<'m> Field<'m> {
 
     /// A component of the first repetition, counted from 1.
     pub fn component(self, number: usize) -> Component<'m> {
-        self.first().component(number)
+        if number != 1 {
+            return self.first().component(number);
+        }
+        let separators = &self.codec.separators;
+        let ends = |b: &u8| *b == separators.component || *b == separators.repetition;
+        let end = self.raw.as_bytes().iter().position(ends);
+        Component {
+            raw: end.map_or(self.raw, |end| self.raw.get(..end).unwrap_or_default()),
+            codec: self.codec,
+        }
     }
 
     /// Said to be none: `""`.
