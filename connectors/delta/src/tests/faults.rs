@@ -93,7 +93,7 @@ async fn every_fault_leaves_each_epoch_once() {
         (Fault::LandsLater, Ok(1)),
         (Fault::OtherInstance, Err(ErrorClass::Fatal)),
     ] {
-        let root = tempfile::tempdir().unwrap();
+        let root = Scratch::new();
         assert_eq!(drive(&faulty(root.path(), fault)).await, expected, "{fault:?}");
         // After a restart the runtime commits what it does not know to be done; nothing is there twice.
         assert_eq!(drive(&tables(root.path())).await, Ok(0), "{fault:?}");
@@ -103,7 +103,7 @@ async fn every_fault_leaves_each_epoch_once() {
 
 #[tokio::test]
 async fn the_checker_sees_a_planted_bug() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let mut careless = tables(root.path());
     careless.has_epoch = |_, _| false;
     drive(&careless).await.unwrap();
@@ -117,7 +117,7 @@ async fn the_checker_sees_a_planted_bug() {
 
 #[tokio::test]
 async fn a_crash_between_files_and_commit_leaves_the_table_right() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let mut table = faulty(root.path(), Fault::Lost).open(definition()).await.unwrap();
     table.commit("app", 1, AT, append(1, &[1])).await.unwrap_err();
     drop(table);
@@ -148,7 +148,7 @@ async fn a_crash_between_files_and_commit_leaves_the_table_right() {
 
 #[tokio::test]
 async fn a_second_instance_stops_the_first() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let mut first = tables(root.path()).open(definition()).await.unwrap();
     let mut second = tables(root.path()).open(definition()).await.unwrap();
     first.commit("app", 1, AT, append(1, &[1])).await.unwrap();
@@ -159,7 +159,7 @@ async fn a_second_instance_stops_the_first() {
 
 #[tokio::test]
 async fn another_applications_commit_is_no_conflict() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let mut first = tables(root.path()).open(definition()).await.unwrap();
     let mut second = tables(root.path()).open(definition()).await.unwrap();
     first.commit("app-1", 1, AT, append(1, &[1])).await.unwrap();

@@ -110,3 +110,26 @@ pub(crate) async fn ids(root: &Path) -> Vec<i64> {
     ids.sort_unstable();
     ids
 }
+
+/// A directory of its own, gone at the end.
+pub(crate) struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        use std::hash::{BuildHasher, RandomState};
+        let name = format!("panorama-delta-{:016x}", RandomState::new().hash_one(0u8));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}

@@ -17,7 +17,7 @@ fn log_text(root: &Path) -> String {
 
 #[tokio::test]
 async fn an_epoch_is_committed_once_and_rows_come_back() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let mut table = tables(root.path()).open(definition()).await.unwrap();
     assert_eq!(table.epoch("app").await.unwrap(), None);
     let first = table
@@ -51,7 +51,7 @@ async fn an_epoch_is_committed_once_and_rows_come_back() {
 
 #[tokio::test]
 async fn replace_takes_the_place_of_a_partition_and_none_empties_it() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let mut table = tables(root.path()).open(definition()).await.unwrap();
     let writes = vec![
         write(PartitionMode::Append, Some(1), &[1]),
@@ -77,7 +77,7 @@ async fn replace_takes_the_place_of_a_partition_and_none_empties_it() {
 
 #[tokio::test]
 async fn rows_of_another_partition_are_refused() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let mut table = tables(root.path()).open(definition()).await.unwrap();
     let mut wrong = write(PartitionMode::Append, Some(1), &[1]);
     wrong.partition = Some(2);
@@ -88,7 +88,7 @@ async fn rows_of_another_partition_are_refused() {
 
 #[tokio::test]
 async fn comments_types_and_protocol_are_told_and_identifying_values_are_not() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let mut table = tables(root.path()).open(definition()).await.unwrap();
     table.commit("app", 1, AT, append(1, &[7, 8])).await.unwrap();
     let place = root.path().to_str().unwrap();
@@ -121,7 +121,7 @@ async fn comments_types_and_protocol_are_told_and_identifying_values_are_not() {
 
 #[tokio::test]
 async fn a_table_grows_columns_and_refuses_other_types() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let mut table = tables(root.path()).open(definition()).await.unwrap();
     table.commit("app", 1, AT, append(1, &[1])).await.unwrap();
     let mut fields: Vec<_> = schema().fields().iter().cloned().collect();
@@ -176,7 +176,7 @@ async fn a_table_grows_columns_and_refuses_other_types() {
 
 #[tokio::test]
 async fn upkeep_compacts_checkpoints_and_deletes_and_keeps_every_row() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let settings = Settings {
         checkpoint_commits: 10,
         bucket_retention_s: -10,
@@ -231,7 +231,7 @@ async fn upkeep_compacts_checkpoints_and_deletes_and_keeps_every_row() {
 
 #[tokio::test]
 async fn one_person_a_limit_and_exports() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let mut table = tables(root.path()).open(definition()).await.unwrap();
     let writes = vec![
         write(PartitionMode::Append, Some(1), &[1, 2, 3]),
@@ -286,7 +286,7 @@ async fn one_person_a_limit_and_exports() {
 
 #[tokio::test]
 async fn a_torn_checkpoint_is_dropped() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Scratch::new();
     let settings = Settings {
         checkpoint_commits: 2,
         ..Settings::default()
