@@ -14,6 +14,7 @@ mod error;
 mod evaluate;
 mod explain;
 mod frequency;
+mod frequency_names;
 mod memory_store;
 mod model;
 mod score;

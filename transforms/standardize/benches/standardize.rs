@@ -3,6 +3,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
     reason = "a benchmark measures time and prints"
 )]
 

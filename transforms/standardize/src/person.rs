@@ -224,11 +224,13 @@ mod tests {
 
     #[test]
     fn contact_points_and_newborns() {
-        let mut caller = Person::default();
-        caller.phones = Presence::Value(vec![Phone {
-            number: "414-555-0123".into(),
-            ..Phone::default()
-        }]);
+        let caller = Person {
+            phones: Presence::Value(vec![Phone {
+                number: "414-555-0123".into(),
+                ..Phone::default()
+            }]),
+            ..Person::default()
+        };
         assert!(standardize(&caller).is_contact_point());
         let newborn = standardize(&person("BABYGIRL", ""));
         assert!(newborn.flags.newborn && !newborn.is_contact_point());
