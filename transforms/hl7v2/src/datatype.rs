@@ -16,6 +16,9 @@ fn first(component: Component<'_>) -> Text {
 
 /// XPN: a person's name; `None` where it names nobody.
 pub(crate) fn human_name(name: Repetition<'_>) -> Option<HumanName> {
+    if name.is_empty() {
+        return None;
+    }
     let [family, given, middle, suffix, prefix, _degree, kind] = name.first_components::<7>();
     let mut surname = first(family);
     if surname.is_empty() {
@@ -42,6 +45,9 @@ pub(crate) fn human_name(name: Repetition<'_>) -> Option<HumanName> {
 
 /// XAD: an address; `None` where it says nothing.
 pub(crate) fn address(address: Repetition<'_>) -> Option<Address> {
+    if address.is_empty() {
+        return None;
+    }
     let [street, other, city, state, postal_code, country, kind, _, county] = address.first_components::<9>();
     let address = Address {
         // SAD: street address, street name, dwelling number.
@@ -82,6 +88,9 @@ pub(crate) enum Telecom {
 
 /// XTN: a phone number or e-mail address; `None` for fax, pager, and what is empty.
 pub(crate) fn telecom(telecom: Repetition<'_>, usage: ContactUse) -> Option<Telecom> {
+    if telecom.is_empty() {
+        return None;
+    }
     let [
         number,
         use_code,
@@ -143,6 +152,9 @@ pub(crate) struct Cx {
 
 /// CX; `None` where there is no id.
 pub(crate) fn cx(identifier: Repetition<'_>) -> Option<Cx> {
+    if identifier.is_empty() {
+        return None;
+    }
     let [value, _check, _scheme, authority, kind] = identifier.first_components::<5>();
     let value = value.text()?;
     let namespace = authority.subcomponent(1).text();
@@ -207,6 +219,9 @@ impl Coded {
 
 /// The coded element; the alternate code where it alone is of the `preferred` system, or the first is missing.
 pub(crate) fn coded(element: Repetition<'_>, preferred: &str) -> Coded {
+    if element.is_empty() {
+        return Coded::default();
+    }
     let [code, display, system, other_code, other_display, other_system] = element.first_components::<6>();
     let original_text = || element.component(9).text();
     let alternate = !other_code.is_empty()
@@ -237,7 +252,7 @@ pub(crate) struct Provider {
 /// The provider a field names.
 pub(crate) fn provider<'m>(repetitions: impl Iterator<Item = Repetition<'m>>) -> Provider {
     let mut found: Option<Provider> = None;
-    for repetition in repetitions {
+    for repetition in repetitions.filter(|r| !r.is_empty()) {
         let parts = repetition.first_components::<13>();
         let [id, family, given, .., authority, _, _, _, kind] = parts;
         let is_npi = kind.raw() == "NPI" || authority.subcomponent(1).raw() == "NPI";

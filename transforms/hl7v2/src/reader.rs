@@ -16,6 +16,9 @@ use smallvec::SmallVec;
 /// Between the parts of a made fact id. Not a default delimiter, so that parts stay told apart.
 const ID_SEPARATOR: u8 = b'/';
 
+/// Most facts that room is made for ahead: more than most messages have, and little memory where there are fewer.
+const FACTS_RESERVED_MAX: usize = 64;
+
 /// Most repetitions of a list whose entries are compared with each other: more would let one field cost minutes, and no
 /// person has as many names or numbers.
 const REPETITIONS_MAX: usize = 256;
@@ -233,13 +236,18 @@ impl<'m> Reader<'m> {
                 None => SourceRecordKey::new(self.source.clone(), RecordKind::Patient, self.message_id()),
             }
         });
+        let mut record = SourceRecord::new(key, self.version);
+        // Most facts come of one segment each: room for them all, within reason.
+        record
+            .facts
+            .reserve(self.message.segments().size_hint().0.min(FACTS_RESERVED_MAX));
         Patient {
             account: account.map(|a| a.value),
             external: pid
                 .and_then(|pid| cx(pid.field(2).first()))
                 .map(|id| self.key(&id)),
             named: false,
-            ..Patient::of_record(SourceRecord::new(key, self.version))
+            ..Patient::of_record(record)
         }
     }
 
@@ -314,7 +322,9 @@ impl<'m> Reader<'m> {
         field: usize,
     ) -> impl Iterator<Item = Repetition<'m>> {
         let repetitions = segment.field(field);
-        if repetitions.repetitions().nth(REPETITIONS_MAX).is_some() {
+        // Each repetition but the last has a delimiter.
+        let may_exceed = repetitions.raw().len() >= REPETITIONS_MAX;
+        if may_exceed && repetitions.repetitions().nth(REPETITIONS_MAX).is_some() {
             self.complain("repetitions_over_limit", segment, field);
         }
         repetitions.repetitions().take(REPETITIONS_MAX)

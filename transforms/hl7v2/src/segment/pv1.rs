@@ -73,6 +73,9 @@ fn location(row: &mut Row, pv1: Segment<'_>) {
         row.set(table::LOCATION, Value::Null);
         return;
     }
+    if field.is_empty() {
+        return;
+    }
     let (facility, place) = place(field.first());
     row.set_some(table::FACILITY, facility);
     row.set_some(table::LOCATION, place);

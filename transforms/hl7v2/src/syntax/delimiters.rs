@@ -31,9 +31,6 @@ impl<'t> Delimiters<'t> {
     /// The high bit of each byte of a word that is one of the delimiters.
     #[inline]
     const fn matches(&self, word: u64) -> u64 {
-        const fn zero_bytes(word: u64) -> u64 {
-            !(((word & LOW) + LOW) | word) & HIGH
-        }
         let [separator, cr, lf] = self.patterns;
         zero_bytes(word ^ separator) | zero_bytes(word ^ cr) | zero_bytes(word ^ lf)
     }
@@ -65,6 +62,40 @@ impl Iterator for Delimiters<'_> {
     }
 }
 
+/// The high bit of each byte that is zero.
+#[inline]
+const fn zero_bytes(word: u64) -> u64 {
+    !(((word & LOW) + LOW) | word) & HIGH
+}
+
+/// Where a delimiter is first. Most parts are a few bytes long; long ones are attachments.
+#[inline]
+pub(super) fn position(delimiter: u8, bytes: &[u8]) -> Option<usize> {
+    if bytes.len() >= 64 {
+        return memchr::memchr(delimiter, bytes);
+    }
+    position_of_either([delimiter; 2], bytes)
+}
+
+/// Where one of two delimiters is first.
+#[inline]
+pub(super) fn position_of_either(delimiters: [u8; 2], bytes: &[u8]) -> Option<usize> {
+    let [one, other] = delimiters.map(|byte| u64::from(byte) * ONES);
+    let words = bytes.chunks_exact(8);
+    let tail = words.remainder();
+    let mut base = 0;
+    for word in words {
+        let word = word.try_into().map_or(0, u64::from_le_bytes);
+        let found = zero_bytes(word ^ one) | zero_bytes(word ^ other);
+        if found != 0 {
+            return Some(base + (found.trailing_zeros() / 8) as usize);
+        }
+        base += 8;
+    }
+    let in_tail = tail.iter().position(|byte| delimiters.contains(byte));
+    in_tail.map(|at| base + at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +106,9 @@ mod tests {
         fn finds_what_a_plain_search_finds(bytes in prop::collection::vec(prop_oneof![Just(b'|'), Just(b'\r'), Just(b'\n'), Just(0xfc_u8), any::<u8>()], 0..70)) {
             let plain: Vec<usize> = (0..bytes.len()).filter(|at| matches!(bytes[*at], b'|' | b'\r' | b'\n')).collect();
             prop_assert_eq!(Delimiters::new(b'|', &bytes).collect::<Vec<_>>(), plain);
+            prop_assert_eq!(position(b'|', &bytes), bytes.iter().position(|b| *b == b'|'));
+            let either = bytes.iter().position(|b| matches!(b, b'|' | b'\r'));
+            prop_assert_eq!(position_of_either([b'|', b'\r'], &bytes), either);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! decoding happens on asking.
 
 use super::Separators;
+use super::delimiters::{position, position_of_either};
 use super::escape::unescape;
 use encoding_rs::Encoding;
 use panorama_model::{Presence, Text};
@@ -129,16 +130,6 @@ impl<'m> Iterator for Split<'m> {
     }
 }
 
-/// Parts are mostly shorter than a vector register: a plain loop beats `memchr` there.
-#[inline]
-fn position(delimiter: u8, bytes: &[u8]) -> Option<usize> {
-    if bytes.len() < 32 {
-        bytes.iter().position(|b| *b == delimiter)
-    } else {
-        memchr::memchr(delimiter, bytes)
-    }
-}
-
 impl<'m> Field<'m> {
     #[inline]
     pub(crate) const fn new(raw: &'m str, codec: &'m Codec) -> Self {
@@ -166,8 +157,8 @@ impl<'m> Field<'m> {
             return self.first().component(number);
         }
         let separators = &self.codec.separators;
-        let ends = |b: &u8| *b == separators.component || *b == separators.repetition;
-        let end = self.raw.as_bytes().iter().position(ends);
+        let bytes = self.raw.as_bytes();
+        let end = position_of_either([separators.component, separators.repetition], bytes);
         Component {
             raw: end.map_or(self.raw, |end| self.raw.get(..end).unwrap_or_default()),
             codec: self.codec,
