@@ -285,6 +285,21 @@ fn visit_numbers_fall_back() {
 }
 
 #[test]
+fn a_visit_that_is_none_makes_no_encounter() {
+    let check = |pv1: &str, count: usize| {
+        let decoded = read(
+            "ADT^A28",
+            &format!("PID|1||A^^^H^MR|||||||||||||||ACC\nPV1|{pv1}"),
+        );
+        assert_eq!(facts(&decoded, FactTable::Encounters).len(), count, "{pv1}");
+    };
+    check("1|N", 0);
+    check("1|", 0);
+    check("1|O", 1);
+    check(&format!("1|N{}V1", "|".repeat(17)), 1);
+}
+
+#[test]
 fn a_corrected_result_keeps_its_id() {
     let report = |status: &str, value: &str| {
         let decoded = read(

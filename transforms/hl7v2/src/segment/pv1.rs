@@ -7,9 +7,13 @@ use panorama_model::{Presence, Row, Text, Timestamp, Value, fact::encounters as 
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, pv1: Segment<'m>) {
     let visit_number = pv1.field(19).component(1).text();
+    let alternate = pv1.field(50).component(1).text();
+    if visit_number.is_none() && alternate.is_none() && is_placeholder(pv1) {
+        return;
+    }
     let id = visit_number
         .clone()
-        .or_else(|| pv1.field(50).component(1).text())
+        .or(alternate)
         .or_else(|| reader.patient().account.clone())
         .unwrap_or_else(|| reader.message_id());
     let effect = reader.visit;
@@ -42,6 +46,12 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pv1: Segment<'m>) {
     row.set_some(table::LAST_EVENT, non_empty(reader.trigger_event.clone()));
     row.set_some(table::TOTAL_CHARGE, number(pv1.field(47).component(1).raw()));
     reader.begin_encounter(id, row, effect.deleted);
+}
+
+/// A PV1 that only the message's structure asks for (A28, A31): its class is "not applicable", or it says nothing.
+fn is_placeholder(pv1: Segment<'_>) -> bool {
+    let class = pv1.field(2).component(1).raw();
+    class == "N" || (2..=pv1.last_field()).all(|number| pv1.field(number).is_empty())
 }
 
 /// The time that was said, else the event's own where the event means just that.
