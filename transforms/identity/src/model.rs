@@ -169,7 +169,7 @@ impl Default for Model {
             comparisons: comparison::ALL.iter().map(|c| c.default_model()).collect(),
             prior: Prior {
                 match_probability: 5e-5,
-                household_pairs_per_match: 0.2,
+                household_pairs_per_match: 0.15,
             },
             thresholds: Thresholds {
                 auto_link_probability: 0.99,

@@ -18,6 +18,29 @@ static FORMALS_OF: LazyLock<Formals> = LazyLock::new(|| {
     formals
 });
 
+/// Formal name -> its short forms.
+static SHORTS_OF: LazyLock<Formals> = LazyLock::new(|| {
+    FORMAL_AND_SHORT
+        .iter()
+        .map(|(formal, shorts)| (*formal, shorts.split(' ').collect()))
+        .collect()
+});
+
+/// Every other name a person of this folded given name may go by: formal names, and their other short forms.
+pub fn relatives(name: &str) -> impl Iterator<Item = &'static str> {
+    let shorts = |formal: &str| {
+        SHORTS_OF
+            .get(formal)
+            .map_or(&[] as &[_], Vec::as_slice)
+            .iter()
+            .copied()
+    };
+    let formals = formals(name);
+    shorts(name)
+        .chain(formals.iter().copied())
+        .chain(formals.iter().flat_map(move |formal| shorts(formal)))
+}
+
 /// The formal names a folded given name may stand for; empty where it is no known short form.
 pub fn formals(name: &str) -> &'static [&'static str] {
     FORMALS_OF.get(name).map_or(&[], Vec::as_slice)
@@ -53,6 +76,14 @@ mod tests {
         check("alexander", "alexandra", false);
         check("maria", "mary", false);
         check("zed", "zoe", false);
+    }
+
+    #[test]
+    fn relatives_are_formal_and_short() {
+        let names: Vec<_> = relatives("bill").collect();
+        assert!(names.contains(&"william") && names.contains(&"will"));
+        assert!(relatives("william").any(|name| name == "bill"));
+        assert_eq!(relatives("zed").count(), 0);
     }
 
     #[test]

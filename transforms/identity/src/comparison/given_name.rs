@@ -13,9 +13,16 @@ pub(super) static GIVEN_NAME: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "the same given name", 0.65, 0.004, 0.005),
+    level("exact", "the same given name", 0.65, 0.004, 0.004),
     level("nickname", "a nickname of the other", 0.05, 0.002, 0.002),
-    level("near", "almost the same given name", 0.13, 0.003, 0.005),
+    level("near", "almost the same given name", 0.13, 0.003, 0.004),
+    level(
+        "nickname_near",
+        "almost a nickname of the other",
+        0.012,
+        0.001_5,
+        0.001_5,
+    ),
     level("similar", "similar given names", 0.035, 0.02, 0.02),
     level("initial", "an initial that fits", 0.05, 0.004, 0.006),
     level(
@@ -37,38 +44,59 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
     if a.given == b.given && !initial {
         return on_term(0, TermKind::Given, &a.given);
     }
+    if is_swapped(a, b) {
+        return plain(6);
+    }
     if initial {
         return plain(if a.given.as_bytes().first() == b.given.as_bytes().first() {
-            4
+            5
         } else {
-            7
+            8
         });
     }
     let also = |x: &StandardPerson, y: &StandardPerson| x.other_givens.contains(&y.given);
     if nickname::related(&a.given, &b.given) || also(a, b) || also(b, a) {
         return plain(1);
     }
-    if is_swapped(a, b) {
-        return plain(5);
-    }
     let similarity = jaro_winkler(&a.given, &b.given);
     if similarity >= 0.92 || a.given.len().max(b.given.len()) >= 4 && one_edit_apart(&a.given, &b.given) {
         return plain(2);
     }
     if is_word_of(&a.given, &b.middle) || is_word_of(&b.given, &a.middle) {
-        return plain(6);
+        return plain(7);
     }
-    plain(if similarity >= 0.80 { 3 } else { 7 })
+    if similarity < 0.80 && !is_near_relative(&a.given, &b.given) && !is_near_relative(&b.given, &a.given) {
+        return plain(8);
+    }
+    plain(if similarity >= 0.80 { 4 } else { 3 })
+}
+
+/// True where `name` is a misspelt nickname, or formal name, of the other.
+fn is_near_relative(name: &str, other: &str) -> bool {
+    name.len() >= 4
+        && nickname::relatives(other).any(|relative| relative.len() >= 4 && one_edit_apart(name, relative))
 }
 
 fn is_word_of(name: &str, words: &str) -> bool {
     words.split(' ').any(|word| word == name)
 }
 
-/// True where one side has given and family name exchanged; misspellings are forgiven.
+/// True where one side has given and family name exchanged; misspellings, initials and double names are forgiven.
 pub(super) fn is_swapped(a: &StandardPerson, b: &StandardPerson) -> bool {
-    let near = |x: &str, y: &str| {
-        !x.is_empty() && (x == y || x.len().min(y.len()) >= 4 && jaro_winkler(x, y) >= 0.9)
+    a.given != b.given && a.family != b.family && {
+        let (there, back) = (fit(&a.given, b), fit(&b.given, a));
+        // One of the two must fit in full: two initials prove nothing.
+        matches!((there, back), (Some(x), Some(y)) if x || y)
+    }
+}
+
+/// How a given name fits the other's family names: in full (true), by its initial only (false), or not at all.
+fn fit(given: &str, other: &StandardPerson) -> Option<bool> {
+    if given.len() == 1 {
+        return other.family.starts_with(given).then_some(false);
+    }
+    let near = |family: &str| {
+        given == family || given.len().min(family.len()) >= 4 && jaro_winkler(given, family) >= 0.9
     };
-    a.given != b.given && a.family != b.family && near(&a.given, &b.family) && near(&a.family, &b.given)
+    other.families().any(|family| near(family)).then_some(true)
 }

@@ -54,6 +54,9 @@ fn names() {
     given(("R", "", "Ruiz"), ("Rosalind", "", "Ruiz"), "initial");
     given(("R", "", "Ruiz"), ("Maria", "", "Ruiz"), "different");
     given(("Ruiz", "", "Maria"), ("Maria", "", "Ruiz"), "swapped");
+    given(("R", "", "Maria"), ("Maria", "", "Ruiz"), "swapped");
+    given(("Lay", "", "Kathy-Holm"), ("Kathy", "", "Lay"), "swapped");
+    given(("Zteph", "", "Ruiz"), ("Stephanie", "", "Ruiz"), "nickname_near");
     given(("Larry", "", "Ruiz"), ("Hollis", "Larry", "Ruiz"), "middle");
     given(("Maria", "", "Ruiz"), ("Peter", "", "Ruiz"), "different");
     given(("", "", "Ruiz"), ("Peter", "", "Ruiz"), "missing");
