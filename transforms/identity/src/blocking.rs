@@ -43,8 +43,8 @@ impl BlockKey {
 impl Scorer {
     /// The blocks of a record under the model's rules.
     ///
-    /// - Nulls: a rule gives no key where one of its fields is missing; contact points, test and unreliable records
-    ///   meet others by issued identifiers only.
+    /// - Nulls: a rule gives no key where one of its fields is missing; contact points lie in no block, records of
+    ///   unreliable identity in those of numbers only.
     pub fn blocking_keys(&self, person: &StandardPerson) -> BlockKeys {
         let mut keys = BlockKeys::new();
         if person.is_contact_point() {
