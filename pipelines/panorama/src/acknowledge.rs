@@ -19,18 +19,34 @@ pub(crate) struct Hl7Acknowledge {
 impl Acknowledge for Hl7Acknowledge {
     fn admit(&self, frame: &[u8]) -> Admission {
         let Some(header) = header(frame) else {
-            return Admission { dedupe: None, unreadable: true };
+            return Admission {
+                dedupe: None,
+                unreadable: true,
+            };
         };
         if header.message_control_id().is_empty() {
-            return Admission { dedupe: None, unreadable: false };
+            return Admission {
+                dedupe: None,
+                unreadable: false,
+            };
         }
         let mut id = Vec::with_capacity(64);
-        for part in [header.sending_application(), header.sending_facility(), header.message_control_id()] {
+        for part in [
+            header.sending_application(),
+            header.sending_facility(),
+            header.message_control_id(),
+        ] {
             id.extend_from_slice(part);
             id.push(0x1f);
         }
-        let dedupe = DedupeKey { id: xxh3_128(&id), content: xxh3_64(frame) };
-        Admission { dedupe: Some(dedupe), unreadable: false }
+        let dedupe = DedupeKey {
+            id: xxh3_128(&id),
+            content: xxh3_64(frame),
+        };
+        Admission {
+            dedupe: Some(dedupe),
+            unreadable: false,
+        }
     }
 
     fn answer(&self, frame: &[u8], outcome: Outcome, now: Timestamp) -> Vec<Answer> {
@@ -43,7 +59,10 @@ impl Acknowledge for Hl7Acknowledge {
             .map(|code| {
                 let number = self.answered.fetch_add(1, Ordering::Relaxed);
                 let control_id = format!("PAN{}{number:06}", now.0 / 1000);
-                Answer { frame: acknowledge(&header, code, now, &control_id, error.clone()), code: code.code() }
+                Answer {
+                    frame: acknowledge(&header, code, now, &control_id, error.clone()),
+                    code: code.code(),
+                }
             })
             .collect()
     }
@@ -58,12 +77,20 @@ enum Verdict {
 }
 
 fn verdict(outcome: Outcome) -> (Verdict, Option<AckError>) {
-    let error = |condition, text: &'static str| Some(AckError { condition, text: text.into() });
+    let error = |condition, text: &'static str| {
+        Some(AckError {
+            condition,
+            text: text.into(),
+        })
+    };
     match outcome {
         Outcome::Stored | Outcome::Duplicate => (Verdict::Accept, None),
         Outcome::NotStored(_) => (
             Verdict::Error,
-            error(ErrorCondition::ApplicationInternalError, "the message could not be stored; send it again"),
+            error(
+                ErrorCondition::ApplicationInternalError,
+                "the message could not be stored; send it again",
+            ),
         ),
         Outcome::Unreadable => (
             Verdict::Reject,
@@ -74,7 +101,10 @@ fn verdict(outcome: Outcome) -> (Verdict, Option<AckError>) {
         ),
         Outcome::TooLarge => (
             Verdict::Reject,
-            error(ErrorCondition::ApplicationInternalError, "the message is larger than frame_bytes_max and was not stored"),
+            error(
+                ErrorCondition::ApplicationInternalError,
+                "the message is larger than frame_bytes_max and was not stored",
+            ),
         ),
     }
 }

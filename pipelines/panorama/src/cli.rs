@@ -43,13 +43,19 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a synthetic health system, run the whole pipeline on it, show what it found
-    #[command(after_help = "Examples:\n  panorama demo\n  panorama demo --persons 20000 --seed 7 --dir /tmp/demo")]
+    #[command(
+        after_help = "Examples:\n  panorama demo\n  panorama demo --persons 20000 --seed 7 --dir /tmp/demo"
+    )]
     Demo(Demo),
     /// Run the pipeline of a configuration
-    #[command(after_help = "Examples:\n  panorama run --config panorama.yaml\n  panorama run --config panorama.yaml --until-caught-up\n  panorama run --config panorama.yaml --set tables.commit_interval=5s")]
+    #[command(
+        after_help = "Examples:\n  panorama run --config panorama.yaml\n  panorama run --config panorama.yaml --until-caught-up\n  panorama run --config panorama.yaml --set tables.commit_interval=5s"
+    )]
     Run(Run),
     /// Check a configuration: its shape, its meaning, its environment
-    #[command(after_help = "Example:\n  panorama validate --config panorama.yaml --no-environment\n\nExits 78 if anything is wrong.")]
+    #[command(
+        after_help = "Example:\n  panorama validate --config panorama.yaml --no-environment\n\nExits 78 if anything is wrong."
+    )]
     Validate(Validate),
     /// Show sources, lag, epochs, tables, quarantine
     Status(ConfigFile),
@@ -152,7 +158,9 @@ pub(crate) enum Quarantine {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Identity {
     /// The weight of every comparison between two source records
-    #[command(after_help = "A record is named source/id, source/authority/id or source/kind/id:\n  panorama identity explain hospital/MRN000123 crm/C-77")]
+    #[command(
+        after_help = "A record is named source/id, source/authority/id or source/kind/id:\n  panorama identity explain hospital/MRN000123 crm/C-77"
+    )]
     Explain {
         #[command(flatten)]
         file: ConfigFile,
@@ -201,7 +209,9 @@ pub(crate) enum Tables {
         name: String,
     },
     /// Rows of a table
-    #[command(after_help = "Examples:\n  panorama tables show patient_360 --limit 3\n  panorama tables show journey --person 6f0c... --json")]
+    #[command(
+        after_help = "Examples:\n  panorama tables show patient_360 --limit 3\n  panorama tables show journey --person 6f0c... --json"
+    )]
     Show {
         #[command(flatten)]
         at: TablesAt,

@@ -12,7 +12,10 @@ pub(crate) fn start(output: &Output) {
         (false, _) => "debug,deltalake_core=info,delta_kernel=info,buoyant_kernel=info",
     };
     let filter = EnvFilter::try_from_env("PANORAMA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(true);
     // Fails only where a log is already there; then that one serves.
     let started = match output.log_format {
         LogFormat::Text => log.try_init(),

@@ -1,11 +1,11 @@
 //! Operator calls: asked of the running service over HTTP, or of its data directory where nothing runs.
 
+use crate::service;
 use anyhow::{Context, anyhow, bail};
 use panorama_config::Config;
 use panorama_log_local::LocalLog;
 use panorama_patient_360::Admin;
 use serde_json::Value;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest wait for a running service's answer.
@@ -13,28 +13,36 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Asks the pipeline of this configuration.
 pub(crate) fn call(config: &Config, request: &Value) -> anyhow::Result<Value> {
-    if !crate::service::data_dir(config).exists() {
-        bail!("{} does not exist: nothing has run with this configuration yet", crate::service::data_dir(config).display());
+    let dir = service::data_dir(config);
+    if !dir.exists() {
+        bail!(
+            "{} does not exist: nothing has run with this configuration yet",
+            dir.display()
+        );
     }
-    match crate::service::open_log(config) {
-        Ok(log) => call_here(config, Arc::new(log), request),
-        Err(error) if panorama_log_local::is_in_use(&error) => call_service(config, request),
+    match service::open_log(config) {
+        Ok(log) => call_here(config, log, request),
+        Err(error) if service::is_in_use(&error) => call_service(config, request),
         Err(error) => Err(error).context("cannot open the data directory"),
     }
 }
 
-fn call_here(config: &Config, log: Arc<LocalLog>, request: &Value) -> anyhow::Result<Value> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let admin = crate::service::admin(config, log, runtime.handle().clone())?;
+fn call_here(config: &Config, log: LocalLog, request: &Value) -> anyhow::Result<Value> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let admin = service::admin(config, log, runtime.handle().clone())?;
     admin.call(request).map_err(|error| anyhow!("{error}"))
 }
 
 fn call_service(config: &Config, request: &Value) -> anyhow::Result<Value> {
-    let Some(listen) = config.http.as_ref().map(|http| http.listen.as_str()) else {
-        bail!("the pipeline is running, and its configuration has no http.listen to ask it by");
-    };
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(ANSWER_TIMEOUT)).http_status_as_error(false).build().into();
+    let listen = &config.http.listen;
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(ANSWER_TIMEOUT))
+        .http_status_as_error(false)
+        .build()
+        .into();
     let mut response = agent
         .post(format!("http://{listen}/api/admin"))
         .send_json(request)

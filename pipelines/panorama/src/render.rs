@@ -21,7 +21,7 @@ pub(crate) fn json(value: &Value) {
 /// Writes a table.
 pub(crate) fn table(headers: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header(headers.to_vec());
+    table.load_style(UTF8_FULL_CONDENSED).set_header(headers.to_vec());
     if stdout().is_terminal() {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
@@ -42,7 +42,11 @@ pub(crate) fn cell(value: &Value) -> String {
 
 /// A list of JSON objects as a table of these keys.
 pub(crate) fn objects(keys: &[&str], objects: &[Value]) {
-    let row = |object: &Value| keys.iter().map(|key| cell(object.get(*key).unwrap_or(&Value::Null))).collect();
+    let row = |object: &Value| {
+        keys.iter()
+            .map(|key| cell(object.get(*key).unwrap_or(&Value::Null)))
+            .collect()
+    };
     table(keys, objects.iter().map(row));
 }
 

@@ -82,11 +82,13 @@ impl Apply {
     pub(crate) fn epoch(&mut self, messages: Vec<DecodedMessage>, next: Positions) -> Result<()> {
         let began = Instant::now();
         let at = now();
+        let count = messages.len() as u64;
         let mut pending = Vec::new();
         for message in messages {
             self.take(message, at, &mut pending)?;
         }
         self.metrics.spent("identify", began);
+        self.metrics.read_total.inc_by(count);
         let filing = Instant::now();
         self.people
             .settle(at, &mut self.facts, &mut self.rows, &mut self.dirty)?;

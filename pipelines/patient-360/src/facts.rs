@@ -4,8 +4,8 @@ use crate::current::{Dirty, PARTITION_UNKNOWN};
 use crate::spaces;
 use panorama_api::{Result, StateBatch, StateRead};
 use panorama_model::{
-    Fact, FactSchema, FactTable, Layer, Layers, Overlay, PersonId, Row, SourceRecordKey, Text, Timestamp,
-    Value, Version,
+    Fact, FactSchema, FactTable, Layer, Layers, Overlay, PersonId, RecordKind, Row, SourceRecordKey, Text,
+    Timestamp, Value, Version,
 };
 use panorama_runtime::TypedSpace;
 use panorama_unify::{Evidence, EvidenceKind};
@@ -27,7 +27,9 @@ pub(crate) struct Position {
 pub(crate) struct FactState {
     /// The source's id of it.
     pub id: Text,
-    /// The record it hangs on, by the newest statement.
+    /// What made its owner the owner: a named record before a stand-in, then the newest statement.
+    pub owner: (bool, Version),
+    /// The record it hangs on.
     pub record: u64,
     /// The record's key.
     pub key: SourceRecordKey,
@@ -114,7 +116,8 @@ impl Facts {
             complete: fact.complete,
             content: fact.row,
         };
-        if !known.layers.add(layer) && !newer {
+        let outranks = (!is_stand_in(owner.key), fact.version) > known.owner;
+        if !known.layers.add(layer) && !newer && !outranks {
             return Ok(Told::Copy);
         }
         known.updated_at = now;
@@ -123,6 +126,10 @@ impl Facts {
             known.version = fact.version;
             known.position = position;
             known.deleted = fact.deleted;
+        }
+        let claim = (!is_stand_in(owner.key), fact.version);
+        if claim > known.owner {
+            known.owner = claim;
             known.record = owner.record;
             known.key = owner.key.clone();
             known.person = owner.person;
@@ -165,6 +172,7 @@ impl Facts {
         });
         let known = FactState {
             id: fact.id,
+            owner: (!is_stand_in(owner.key), fact.version),
             record: owner.record,
             key: owner.key.clone(),
             person: owner.person,
@@ -216,6 +224,12 @@ impl Facts {
         self.facts.flush(batch)?;
         self.evidence.flush(batch)
     }
+}
+
+/// True for a record that only stands in until the fact's real record is told: a contact event knows the call, the
+/// contact record that follows knows the caller.
+fn is_stand_in(key: &SourceRecordKey) -> bool {
+    key.kind == RecordKind::Caller && key.id.starts_with("contact:")
 }
 
 /// The evidence of a record, from committed state.

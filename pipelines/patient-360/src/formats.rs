@@ -35,6 +35,7 @@ const MAPPING: &[&str] = &[
     "columns",
     "multiple",
     "birth_date_format",
+    "time_format",
     "delimiter",
     "encoding",
     "updated_at",
@@ -64,6 +65,9 @@ pub const FORMATS: &[Format] = &[
     }),
     plain("nppes", Framing::Csv, false, |_| {
         Ok(Box::new(panorama_providers::nppes))
+    }),
+    plain("nppes-api", Framing::Json, false, |_| {
+        Ok(Box::new(panorama_providers::nppes_api))
     }),
     plain("leie", Framing::Csv, false, |_| {
         Ok(Box::new(panorama_providers::leie))

@@ -35,6 +35,7 @@ mod topic;
 pub use admin::{Admin, AdminError};
 pub use decode::SourceDecoder;
 pub use formats::{FORMATS, Format, FormatError};
+pub use panorama_crm::PersonMapping;
 pub use pipeline::{Finish, Options, Outcome, Pipeline};
 pub use spaces::ALL as STATE_SPACES;
 pub use table_number::table_names;

@@ -44,6 +44,7 @@ fn histogram() -> Histogram {
 metrics! {
     received: Family<Label1, Counter> = Family::default(), "messages_received", "Messages received, by source";
     acknowledged: Family<Label2, Counter> = Family::default(), "messages_acknowledged", "Messages answered, by source and code";
+    read_total: Counter = Counter::default(), "messages_read", "Messages read from the log, decoded or not";
     decoded: Family<Label2, Counter> = Family::default(), "records_decoded", "Messages decoded, by source and format";
     issues: Family<Label2, Counter> = Family::default(), "issues", "Located complaints about messages, by source and code";
     quarantined: Family<Label2, Counter> = Family::default(), "quarantined", "Messages that could not be read, by source and reason";
@@ -77,6 +78,11 @@ impl Metrics {
         // Writing to a String cannot fail.
         encode(&mut text, &self.registry).unwrap_or_default();
         text
+    }
+
+    /// Messages decoded or quarantined by this process.
+    pub fn messages_read(&self) -> u64 {
+        self.read_total.get()
     }
 
     /// One label.

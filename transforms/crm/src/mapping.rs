@@ -3,11 +3,12 @@
 use crate::moment::{BirthDateFormat, TimeFormat};
 use crate::{hint, plan};
 use panorama_model::fact::interactions;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// What one record of the list is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordShape {
     /// A person of a CRM or list.
@@ -20,7 +21,7 @@ pub enum RecordShape {
 }
 
 /// The columns of one canonical field.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Columns {
     /// One column.
@@ -45,7 +46,7 @@ impl Columns {
 ///   person fields of the contract, and `updated_at`; a record of shape `event` has `event_id`, and the columns of the
 ///   table `interactions`, besides.
 /// - Nulls: an empty cell is not spoken of, unless `constants` gives the field a value.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PersonMapping {
     /// What one record is.

@@ -1,5 +1,10 @@
 //! Fact rows to Arrow: rows per second. `cargo bench -p panorama-tables --bench rows`
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    missing_docs
+)]
 
 use panorama_model::{FactTable, Row, Timestamp, fact::encounters as e};
 use panorama_tables::{FactRow, Origin, RowBatcher, fact};

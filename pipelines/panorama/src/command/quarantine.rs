@@ -14,7 +14,16 @@ pub(crate) fn run(what: Quarantine, output: &Output) -> anyhow::Result<()> {
             if output.json {
                 render::json(&answer);
             } else {
-                let keys = ["quarantine_id", "source", "offset", "received_at", "reason_code", "location", "reason", "status"];
+                let keys = [
+                    "quarantine_id",
+                    "source",
+                    "offset",
+                    "received_at",
+                    "reason_code",
+                    "location",
+                    "reason",
+                    "status",
+                ];
                 render::objects(&keys, answer.as_array().map_or(&[], Vec::as_slice));
             }
         }
@@ -29,12 +38,17 @@ pub(crate) fn run(what: Quarantine, output: &Output) -> anyhow::Result<()> {
         }
         Quarantine::Replay { file, all, ids } => {
             let config = service::load(&file)?;
-            let answer = operator::call(&config, &json!({"op": "quarantine_replay", "all": all, "ids": ids}))?;
+            let answer = operator::call(
+                &config,
+                &json!({"op": "quarantine_replay", "all": all, "ids": ids}),
+            )?;
             if output.json {
                 render::json(&answer);
             } else {
                 let count = answer.get("replayed").and_then(Value::as_u64).unwrap_or(0);
-                render::line(format!("{count} messages put back; they are read again by the next run"));
+                render::line(format!(
+                    "{count} messages put back; they are read again by the next run"
+                ));
             }
         }
         Quarantine::Export { file, out } => {
@@ -46,7 +60,8 @@ pub(crate) fn run(what: Quarantine, output: &Output) -> anyhow::Result<()> {
                 let id = render::cell(&entry["quarantine_id"]);
                 let shown = operator::call(&config, &json!({"op": "quarantine_show", "id": id}))?;
                 let path = out.join(format!("{id}.bin"));
-                fs::write(&path, bytes_of(&shown)).with_context(|| format!("cannot write {}", path.display()))?;
+                fs::write(&path, bytes_of(&shown))
+                    .with_context(|| format!("cannot write {}", path.display()))?;
                 written += 1;
             }
             render::line(format!("{written} messages written to {}", out.display()));
@@ -68,8 +83,16 @@ fn show(entry: &Value) {
 
 /// The exact bytes, which travel as hexadecimal because JSON has no bytes.
 fn bytes_of(entry: &Value) -> Vec<u8> {
-    let hex = entry.get("payload_hex").and_then(Value::as_str).unwrap_or_default();
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|d| u8::try_from(d).ok()).unwrap_or(0);
+    let hex = entry
+        .get("payload_hex")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let digit = |byte: &u8| {
+        char::from(*byte)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+            .unwrap_or(0)
+    };
     hex.as_bytes()
         .chunks_exact(2)
         .map(|pair| pair.iter().fold(0u8, |byte, d| byte.wrapping_shl(4) | digit(d)))

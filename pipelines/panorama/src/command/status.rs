@@ -12,7 +12,11 @@ pub(crate) fn run(file: &ConfigFile, output: &Output) -> anyhow::Result<()> {
         return Ok(());
     }
     let number = |key: &str| render::thousands(status.get(key).and_then(Value::as_u64).unwrap_or(0));
-    render::line(format!("{}   epoch {}", render::cell(&status["name"]), number("epoch")));
+    render::line(format!(
+        "{}   epoch {}",
+        render::cell(&status["name"]),
+        number("epoch")
+    ));
     render::line(format!(
         "{} persons from {} source records; {} messages decoded, {} in quarantine\n",
         number("persons"),
@@ -20,8 +24,17 @@ pub(crate) fn run(file: &ConfigFile, output: &Output) -> anyhow::Result<()> {
         number("messages_decoded"),
         number("messages_quarantined")
     ));
-    let list = |key: &str| status.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    render::objects(&["source", "format", "stored", "processed", "lag"], &list("sources"));
+    let list = |key: &str| {
+        status
+            .get(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    render::objects(
+        &["source", "format", "stored", "processed", "lag"],
+        &list("sources"),
+    );
     render::objects(&["source", "reason", "count"], &list("quarantine"));
     service::print_tables(&config)
 }

@@ -11,7 +11,7 @@ fact_table! {
     PANEL_CODE panel_code: Text, "Code of the panel or order it belongs to (OBR-4)";
     PANEL_DISPLAY panel_display: Text, "The panel in words";
     CATEGORY category: Text, "laboratory, vital-signs, social-history, imaging, survey, exam";
-    EFFECTIVE_AT effective_at: Time, "When it was true, UTC (OBX-14, OBR-7, effective[x])";
+    EFFECTIVE_AT effective_at: Time, "When it was true, UTC (OBX-14, OBR-7, effectiveDateTime)";
     ISSUED_AT issued_at: Time, "When it was reported, UTC (OBR-22, issued)";
     VALUE_TYPE value_type: Text, "HL7 value type (OBX-2): NM, ST, CWE, TX, ED ...";
     VALUE_NUM value_num: Float, "Numeric value, in unit";

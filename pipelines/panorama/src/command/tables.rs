@@ -1,0 +1,211 @@
+//! `panorama tables`
+
+use crate::cli::{Output, Tables, TablesAt};
+use crate::{render, service};
+use anyhow::{Context, bail};
+use panorama_delta::{ReadRequest, describe, history, list, read_table};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::io::stdout;
+use tokio::runtime::Runtime;
+
+/// Where tables are.
+pub(crate) struct Location {
+    place: String,
+    options: HashMap<String, String>,
+    runtime: Runtime,
+}
+
+/// Which rows to show.
+#[derive(Default)]
+pub(crate) struct Rows {
+    pub person: Option<String>,
+    pub limit: Option<usize>,
+    pub columns: Vec<String>,
+}
+
+pub(crate) fn run(what: Tables, output: &Output) -> anyhow::Result<()> {
+    match what {
+        Tables::List { at } => show_list(&Location::of(&at)?, output),
+        Tables::Describe { at, name } => show_description(&Location::of(&at)?, &name, output),
+        Tables::Show {
+            at,
+            name,
+            person,
+            limit,
+            columns,
+            csv,
+        } => {
+            let rows = Location::of(&at)?.rows(
+                &name,
+                Rows {
+                    person,
+                    limit: Some(limit),
+                    columns,
+                },
+            )?;
+            show_rows(&rows, csv, output)
+        }
+        Tables::History { at, name, limit } => {
+            let at = Location::of(&at)?;
+            let entries = at
+                .runtime
+                .block_on(history(&at.place, &name, at.options.clone(), limit))?;
+            let entries = serde_json::to_value(entries)?;
+            if output.json {
+                render::json(&entries);
+            } else {
+                let keys = ["version", "committed_at", "operation", "epoch", "application"];
+                render::objects(&keys, entries.as_array().map_or(&[], Vec::as_slice));
+            }
+            Ok(())
+        }
+        Tables::Query { at, sql } => {
+            let at = Location::of(&at)?;
+            bail!(
+                "this build has no SQL: the image and release binaries have it, or build with `--features sql`. With DuckDB:\n\n  \
+                 duckdb -c \"INSTALL delta; LOAD delta; {}\"",
+                duckdb(&at.place, &sql)
+            )
+        }
+    }
+}
+
+/// The question with each table's name replaced by a scan that DuckDB understands.
+fn duckdb(place: &str, sql: &str) -> String {
+    let mut asked = String::new();
+    for word in sql.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_')) {
+        let name = word.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let rest = word.strip_prefix(name).unwrap_or_default();
+        if panorama_tables::find(name).is_some() {
+            asked.push_str(&format!("delta_scan('{place}/{name}'){rest}"));
+        } else {
+            asked.push_str(word);
+        }
+    }
+    asked
+}
+
+impl Location {
+    pub(crate) fn of(at: &TablesAt) -> anyhow::Result<Self> {
+        let (place, options) = match &at.location {
+            Some(place) => (place.clone(), HashMap::new()),
+            None => {
+                let config = service::load(&at.file)?;
+                (
+                    config.tables.location,
+                    config.tables.options.0.into_iter().collect(),
+                )
+            }
+        };
+        Ok(Self {
+            place,
+            options,
+            runtime: Runtime::new()?,
+        })
+    }
+
+    /// Rows of a table, as JSON objects with the table's columns in order.
+    pub(crate) fn rows(&self, name: &str, what: Rows) -> anyhow::Result<Vec<Value>> {
+        let request = ReadRequest {
+            columns: (!what.columns.is_empty()).then_some(what.columns),
+            person_id: what.person,
+            limit: what.limit,
+        };
+        self.runtime.block_on(async {
+            let mut rows = Vec::new();
+            let mut table = read_table(&self.place, name, self.options.clone(), request).await?;
+            while let Some(batch) = table.next().await? {
+                for at in 0..batch.num_rows() {
+                    rows.push(Value::Object(panorama_tables::row_json(&batch, at)));
+                }
+            }
+            Ok(rows)
+        })
+    }
+}
+
+fn show_list(at: &Location, output: &Output) -> anyhow::Result<()> {
+    let names = at.runtime.block_on(list(&at.place, at.options.clone()))?;
+    let mut tables = Vec::new();
+    for name in names {
+        let table = at
+            .runtime
+            .block_on(describe(&at.place, &name, at.options.clone()))?;
+        tables.push(json!({
+            "table": table.name, "rows": table.rows, "files": table.files, "bytes": table.bytes, "version": table.version,
+            "comment": table.comment,
+        }));
+    }
+    if output.json {
+        render::json(&Value::Array(tables));
+    } else {
+        render::objects(
+            &["table", "rows", "files", "bytes", "version", "comment"],
+            &tables,
+        );
+    }
+    Ok(())
+}
+
+fn show_description(at: &Location, name: &str, output: &Output) -> anyhow::Result<()> {
+    let table = at
+        .runtime
+        .block_on(describe(&at.place, name, at.options.clone()))?;
+    let value = serde_json::to_value(&table)?;
+    if output.json {
+        render::json(&value);
+        return Ok(());
+    }
+    render::line(format!("{}: {}", table.name, table.comment));
+    render::line(format!(
+        "{} rows, {} files, {} bytes, version {}, protocol {}/{}\n",
+        render::thousands(table.rows),
+        table.files,
+        render::thousands(table.bytes),
+        table.version,
+        table.protocol.0,
+        table.protocol.1
+    ));
+    let columns = value
+        .get("columns")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    render::objects(&["name", "type", "comment"], &columns);
+    Ok(())
+}
+
+fn show_rows(rows: &[Value], csv: bool, output: &Output) -> anyhow::Result<()> {
+    if output.json {
+        render::json(&Value::Array(rows.to_vec()));
+        return Ok(());
+    }
+    let keys: Vec<&str> = rows
+        .first()
+        .and_then(Value::as_object)
+        .map_or(Vec::new(), |o| o.keys().map(String::as_str).collect());
+    if csv {
+        let mut writer = csv::Writer::from_writer(stdout());
+        writer.write_record(&keys).context("cannot write")?;
+        for row in rows {
+            writer.write_record(keys.iter().map(|key| render::cell(&row[*key])))?;
+        }
+        return Ok(writer.flush()?);
+    }
+    // A person reads a wide row downwards, and many rows across only where they are narrow.
+    if keys.len() <= 10 {
+        render::objects(&keys, rows);
+        return Ok(());
+    }
+    for row in rows {
+        for key in &keys {
+            let cell = render::cell(&row[*key]);
+            if !cell.is_empty() {
+                render::line(format!("{key:24} {cell}"));
+            }
+        }
+        render::line("");
+    }
+    Ok(())
+}

@@ -1,0 +1,398 @@
+//! A configuration made into a running pipeline.
+
+use crate::cli::ConfigFile;
+use crate::exit::BadConfiguration;
+use crate::operator::Backend;
+use crate::registry::{self, Wired};
+use crate::render;
+use anyhow::{Context, anyhow};
+use panorama_api::{Bus, ConnectorError, Shutdown, SourceContext, StateStore};
+use panorama_config::{Config, ConfigProblem, Surroundings};
+use panorama_delta::DeltaTables;
+use panorama_identity::{Model, Scorer};
+use panorama_log_local::{LocalLog, LocalLogOptions};
+use panorama_patient_360::{Admin, Finish, Options, Outcome, Pipeline, STATE_SPACES, topic_of};
+use panorama_runtime::{Health, Metrics, now};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Memory that one cached value of state is reckoned at, over all spaces: turns `limits.memory_bytes_max` into entries.
+const CACHED_VALUE_BYTES: u64 = 20 << 10;
+/// Topics have one partition: order is kept per source, and one machine decodes on all its cores anyway.
+const PARTITIONS: u32 = 1;
+
+/// Reads a configuration file; tells every problem and fails with exit code 78 where there is one.
+pub(crate) fn load(file: &ConfigFile) -> anyhow::Result<Config> {
+    let (config, problems) = read(file)?;
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(tell(&file.config, &problems)),
+    }
+}
+
+/// Reads a configuration file: its shape, its meaning, and that every source can be made.
+pub(crate) fn read(file: &ConfigFile) -> anyhow::Result<(Option<Config>, Vec<ConfigProblem>)> {
+    let path = &file.config;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let hint = "`panorama config example > panorama.yaml` writes one to start from";
+        eprint_line(&format!("{}: cannot read: {error} ({hint})", path.display()));
+        anyhow::Error::new(BadConfiguration)
+    })?;
+    let mut overrides = Vec::new();
+    for set in &file.set {
+        let (key, value) = set
+            .split_once('=')
+            .ok_or_else(|| anyhow!("--set {set}: write KEY=VALUE"))?;
+        overrides.push((key.to_owned(), value.to_owned()));
+    }
+    let around = Surroundings {
+        env: &|name| std::env::var(name).ok(),
+        read_file: &|path| std::fs::read_to_string(path),
+    };
+    Ok(
+        match registry::with_known(|known| panorama_config::load(&text, &overrides, known, &around)) {
+            Ok(config) => {
+                for warning in &config.warnings {
+                    eprint_line(&format!(
+                        "warning: {}",
+                        warning.in_file(&path.display().to_string())
+                    ));
+                }
+                let problems = config
+                    .sources
+                    .iter()
+                    .filter_map(|s| registry::wire(s).err())
+                    .flatten()
+                    .collect();
+                (Some(config), problems)
+            }
+            Err(problems) => (None, problems),
+        },
+    )
+}
+
+/// Tells every problem with its place in the file.
+pub(crate) fn tell(path: &Path, problems: &[ConfigProblem]) -> anyhow::Error {
+    for problem in problems {
+        eprint_line(&problem.in_file(&path.display().to_string()));
+    }
+    let count = problems.len();
+    eprint_line(&format!(
+        "{count} problem{} in {}",
+        if count == 1 { "" } else { "s" },
+        path.display()
+    ));
+    anyhow::Error::new(BadConfiguration)
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "problems of a configuration are a command's answer, not its log"
+)]
+pub(crate) fn eprint_line(line: &str) {
+    eprintln!("{line}");
+}
+
+/// The directory of log and state.
+pub(crate) fn data_dir(config: &Config) -> PathBuf {
+    PathBuf::from(&config.data_dir)
+}
+
+/// Opens log and state.
+pub(crate) fn open_log(config: &Config) -> panorama_api::Result<LocalLog> {
+    let options = LocalLogOptions {
+        cache_bytes: config.bus.cache.0,
+        ..LocalLogOptions::default()
+    };
+    LocalLog::open(&data_dir(config), options, STATE_SPACES)
+}
+
+/// True where a log could not be opened because another process has it.
+pub(crate) fn is_in_use(error: &ConnectorError) -> bool {
+    matches!(
+        error.cause.downcast_ref(),
+        Some(panorama_log_local::LogError::InUse)
+    )
+}
+
+/// Makes the model ready that a configuration asks for.
+pub(crate) fn scorer(config: &Config) -> anyhow::Result<Arc<Scorer>> {
+    let mut model = match &config.identity.model {
+        None => Model::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read identity.model {path}"))?;
+            Model::from_json(&text).with_context(|| format!("identity.model {path}"))?
+        }
+    };
+    model.thresholds.auto_link_probability = config.identity.auto_link_probability;
+    model.thresholds.review_probability = config.identity.review_probability;
+    Ok(Arc::new(Scorer::new(model).context("identity")?))
+}
+
+/// Operator calls over a log.
+pub(crate) fn admin(
+    config: &Config,
+    log: LocalLog,
+    runtime: tokio::runtime::Handle,
+) -> anyhow::Result<Admin> {
+    Ok(Admin {
+        name: config.name.clone(),
+        sources: config
+            .sources
+            .iter()
+            .map(|s| (s.id.as_str().into(), s.format.as_str().into()))
+            .collect(),
+        bus: Arc::new(log.clone()),
+        store: Arc::new(log),
+        scorer: scorer(config)?,
+        runtime,
+        now,
+    })
+}
+
+/// What the tables are, on standard output.
+pub(crate) fn print_tables(config: &Config) -> anyhow::Result<()> {
+    let runtime = Runtime::new()?;
+    let options: HashMap<String, String> = config.tables.options.0.clone().into_iter().collect();
+    let location = &config.tables.location;
+    let mut rows = Vec::new();
+    for name in runtime.block_on(panorama_delta::list(location, options.clone()))? {
+        let table = runtime.block_on(panorama_delta::describe(location, &name, options.clone()))?;
+        rows.push(vec![
+            table.name,
+            render::thousands(table.rows),
+            render::thousands(table.files),
+            render::thousands(table.bytes),
+            table.version.to_string(),
+        ]);
+    }
+    render::table(&["table", "rows", "files", "bytes", "version"], rows);
+    Ok(())
+}
+
+/// A pipeline and its sources, ready to run.
+pub(crate) struct Service {
+    config: Config,
+    wired: Vec<Wired>,
+    log: LocalLog,
+    tables: DeltaTables,
+    scorer: Arc<Scorer>,
+    pub metrics: Arc<Metrics>,
+    health: Arc<Health>,
+}
+
+impl Service {
+    /// Opens everything a configuration names.
+    pub(crate) fn open(config: Config) -> anyhow::Result<Self> {
+        let wired = config
+            .sources
+            .iter()
+            .map(registry::wire)
+            .collect::<Result<Vec<_>, _>>();
+        let wired = wired.map_err(|problems| tell(Path::new("configuration"), &problems))?;
+        let scorer = scorer(&config)?;
+        let options = config.tables.options.0.clone().into_iter().collect();
+        let tables = DeltaTables::new(&config.tables.location, options)?;
+        let log = open_log(&config).map_err(|error| {
+            if is_in_use(&error) {
+                anyhow!(
+                    "{} is in use: another panorama runs with this data_dir",
+                    config.data_dir
+                )
+            } else {
+                anyhow::Error::new(error)
+            }
+        })?;
+        let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
+        Ok(Self {
+            config,
+            wired,
+            log,
+            tables,
+            scorer,
+            metrics,
+            health,
+        })
+    }
+
+    /// Runs until asked to stop; with `until_caught_up`, until every finite source is read and every table holds it.
+    pub(crate) fn run(self, until_caught_up: bool, http: bool) -> anyhow::Result<Outcome> {
+        let runtime = Runtime::new()?;
+        let (stop, shutdown) = Shutdown::new();
+        let stop = Arc::new(stop);
+        runtime.block_on(async {
+            for wired in &self.wired {
+                self.log
+                    .ensure_topic(&topic_of(&wired.decoder.source), PARTITIONS)
+                    .await?;
+            }
+            anyhow::Ok(())
+        })?;
+        if http {
+            self.serve_http(&runtime, &shutdown, until_caught_up)?;
+        }
+        let signals = Arc::clone(&stop);
+        runtime.spawn(async move {
+            wait_for_signal().await;
+            tracing::info!("stopping");
+            signals.send_replace(true);
+        });
+        let (ended, sources_ended) = watch::channel(false);
+        let sources = self.spawn_sources(&runtime, &shutdown, until_caught_up);
+        let sources = runtime.spawn(supervise(sources, Arc::clone(&stop), ended, until_caught_up));
+        let pipeline = Pipeline {
+            options: self.options(),
+            decoders: self.wired.iter().map(|w| Arc::clone(&w.decoder)).collect(),
+            bus: Arc::new(self.log.clone()),
+            store: Arc::new(self.log.clone()) as Arc<dyn StateStore>,
+            sink: Arc::new(self.tables),
+            scorer: self.scorer,
+            metrics: self.metrics,
+            health: self.health,
+        };
+        let outcome = pipeline.run(
+            Finish {
+                shutdown,
+                sources_ended,
+            },
+            runtime.handle(),
+        );
+        stop.send_replace(true);
+        let sources = runtime.block_on(sources).context("sources")?;
+        let outcome = outcome?;
+        sources?;
+        Ok(outcome)
+    }
+
+    fn options(&self) -> Options {
+        let limits = &self.config.limits;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let entries = limits.memory_bytes_max.0 / CACHED_VALUE_BYTES;
+        Options {
+            name: self.config.name.clone(),
+            epoch_messages_max: limits.epoch_messages_max,
+            epoch_bytes_max: usize::try_from(limits.epoch_bytes_max.0).unwrap_or(usize::MAX),
+            epoch_interval: limits.epoch_interval.0,
+            commit_interval: self.config.tables.commit_interval.0,
+            threads: if limits.decode_threads == 0 {
+                cores
+            } else {
+                limits.decode_threads
+            },
+            cache_entries_max: usize::try_from(entries).unwrap_or(usize::MAX).max(1024),
+        }
+    }
+
+    fn serve_http(
+        &self,
+        runtime: &Runtime,
+        shutdown: &Shutdown,
+        until_caught_up: bool,
+    ) -> anyhow::Result<()> {
+        let listen = &self.config.http.listen;
+        let listener = match runtime.block_on(tokio::net::TcpListener::bind(listen)) {
+            Ok(listener) => listener,
+            Err(error) if until_caught_up => {
+                tracing::warn!(listen, %error, "no health and metrics in this run");
+                return Ok(());
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot listen on http.listen {listen}"));
+            }
+        };
+        let admin = admin(&self.config, self.log.clone(), runtime.handle().clone())?;
+        let served = panorama_console::serve(
+            listener,
+            Arc::clone(&self.health),
+            Arc::clone(&self.metrics),
+            Arc::new(Backend(admin)),
+            shutdown.clone(),
+        );
+        runtime.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the http listener failed");
+            }
+        });
+        Ok(())
+    }
+
+    fn spawn_sources(
+        &self,
+        runtime: &Runtime,
+        shutdown: &Shutdown,
+        until_caught_up: bool,
+    ) -> JoinSet<panorama_api::Result<()>> {
+        let mut tasks = JoinSet::new();
+        for wired in &self.wired {
+            if until_caught_up && !wired.source.is_finite() {
+                tracing::warn!(source = %wired.decoder.source, "not started: it never ends, and this run is to end");
+                continue;
+            }
+            let source = Arc::clone(&wired.source);
+            let context = SourceContext {
+                source: wired.decoder.source.clone(),
+                topic: topic_of(&wired.decoder.source),
+                bus: Arc::new(self.log.clone()),
+                finite: until_caught_up,
+                shutdown: shutdown.clone(),
+                observer: Arc::clone(&self.metrics) as _,
+                now,
+            };
+            tasks.spawn_on(async move { source.run(context).await }, runtime.handle());
+        }
+        tasks
+    }
+}
+
+/// Waits for the sources. The first one that fails stops the process: a feed that is silently gone is worse than a restart.
+async fn supervise(
+    mut sources: JoinSet<panorama_api::Result<()>>,
+    stop: Arc<watch::Sender<bool>>,
+    ended: watch::Sender<bool>,
+    finite: bool,
+) -> anyhow::Result<()> {
+    let mut result = Ok(());
+    while let Some(source) = sources.join_next().await {
+        let failed = match source {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => anyhow::Error::new(error),
+            Err(error) => anyhow::Error::new(error),
+        };
+        stop.send_replace(true);
+        if result.is_ok() {
+            result = Err(failed);
+        }
+    }
+    if finite {
+        ended.send_replace(true);
+    }
+    // Dropping the sender would wake the reader for nothing: keep it until the process stops.
+    if !finite {
+        let mut stopped = stop.subscribe();
+        stopped
+            .wait_for(|stop| *stop)
+            .await
+            .map(|_| ())
+            .unwrap_or_default();
+    }
+    result
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("no signal handlers: only a kill will stop the process");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
