@@ -13,11 +13,22 @@ const FILE_LINES_MAX: usize = 800;
 fn packages() -> BTreeMap<String, (PathBuf, Vec<String>)> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--no-deps", "--locked", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--locked",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo metadata runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     metadata["packages"]
@@ -29,7 +40,10 @@ fn packages() -> BTreeMap<String, (PathBuf, Vec<String>)> {
             let normal = |d: &&Value| d["kind"].is_null();
             let needs = package["dependencies"].as_array().expect("dependencies");
             let needs = needs.iter().filter(normal).map(|d| text(&d["name"])).collect();
-            (text(&package["name"]), (manifest.parent().expect("folder").to_owned(), needs))
+            (
+                text(&package["name"]),
+                (manifest.parent().expect("folder").to_owned(), needs),
+            )
         })
         .collect()
 }
@@ -37,7 +51,13 @@ fn packages() -> BTreeMap<String, (PathBuf, Vec<String>)> {
 /// The shelf of a crate: `transforms`, `connectors`, `pipelines`, `config`.
 fn shelf(folder: &Path) -> String {
     let below = folder.strip_prefix(root()).expect("in the house");
-    below.components().next().expect("a shelf").as_os_str().to_string_lossy().into_owned()
+    below
+        .components()
+        .next()
+        .expect("a shelf")
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned()
 }
 
 #[test]
@@ -46,7 +66,9 @@ fn arrows_point_down_and_never_sideways() {
     let mut wrong = Vec::new();
     for (name, (folder, needs)) in &packages {
         for need in needs {
-            let Some((other, _)) = packages.get(need) else { continue };
+            let Some((other, _)) = packages.get(need) else {
+                continue;
+            };
             let allowed = match (shelf(folder).as_str(), shelf(other).as_str()) {
                 ("pipelines", _) | ("transforms", "transforms") => true,
                 ("connectors", "connectors") => need == "panorama-api",
@@ -63,26 +85,49 @@ fn arrows_point_down_and_never_sideways() {
 
 #[test]
 fn heavy_crates_stay_in_their_room() {
-    let rooms = [("deltalake", "panorama-delta"), ("parquet", "panorama-delta"), ("fjall", "panorama-log-local")];
+    let rooms = [
+        ("deltalake", "panorama-delta"),
+        ("parquet", "panorama-delta"),
+        ("fjall", "panorama-log-local"),
+    ];
     for (name, (_, needs)) in packages() {
         for (heavy, room) in rooms {
-            assert!(name == room || !needs.iter().any(|need| need == heavy), "{name} needs {heavy}, which lives in {room}");
+            assert!(
+                name == room || !needs.iter().any(|need| need == heavy),
+                "{name} needs {heavy}, which lives in {room}"
+            );
         }
     }
 }
 
 #[test]
 fn only_the_binary_names_every_connector() {
-    let connectors = ["panorama-mllp", "panorama-file", "panorama-log-local", "panorama-delta"];
+    let connectors = [
+        "panorama-mllp",
+        "panorama-file",
+        "panorama-log-local",
+        "panorama-delta",
+    ];
     for (name, (_, needs)) in packages() {
-        assert!(name == "panorama" || !needs.iter().any(|need| connectors.contains(&need.as_str())), "{name}");
+        assert!(
+            name == "panorama" || !needs.iter().any(|need| connectors.contains(&need.as_str())),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn there_is_one_arrow_and_one_parquet() {
     let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("lock file");
-    for name in ["arrow", "parquet", "object_store", "deltalake-core", "fjall", "rustls", "axum"] {
+    for name in [
+        "arrow",
+        "parquet",
+        "object_store",
+        "deltalake-core",
+        "fjall",
+        "rustls",
+        "axum",
+    ] {
         let count = lock.matches(&format!("name = \"{name}\"\n")).count();
         assert_eq!(count, 1, "{name} stands in the lock file {count} times");
     }

@@ -1,11 +1,11 @@
 //! End-to-end tests: the program as its user runs it, and the rules of the house.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
-mod bad_input;
-mod demo;
 mod house;
-mod kill;
-mod order;
-mod readers;
-mod shared_data;
 mod support;

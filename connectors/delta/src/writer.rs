@@ -172,12 +172,13 @@ impl FileWriter {
         };
         let metadata = writer.finish().map_err(|cause| self.write_error(cause))?;
         let bytes = writer.bytes_written() as u64;
-        let upload = match writer.into_inner().map_err(|cause| self.write_error(cause))? {
+        // Finished, the writer has flushed all it had; `into_inner` would finish it once more.
+        let upload = match writer.inner_mut() {
             Output::Disk(file) => {
                 file.sync_data().map_err(|cause| self.write_error(cause))?;
                 None
             }
-            Output::Memory(buffer) => Some(buffer),
+            Output::Memory(buffer) => Some(std::mem::take(buffer)),
         };
         Ok(Some(Encoded {
             new: self.new_file(path, partition, bytes, &metadata),

@@ -1,6 +1,7 @@
 //! The log: standard error, text or JSON, filtered by `PANORAMA_LOG` or `-v`/`-q`. Never patient data (INV-8).
 
 use crate::cli::{LogFormat, Output};
+use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// Starts the log.
@@ -15,7 +16,7 @@ pub(crate) fn start(output: &Output) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_target(true);
+        .with_ansi(std::io::stderr().is_terminal());
     // Fails only where a log is already there; then that one serves.
     let started = match output.log_format {
         LogFormat::Text => log.try_init(),
