@@ -148,7 +148,7 @@ impl Default for BusConfig {
         Self {
             r#type: BusType::Local,
             retention: Period::from_seconds(7 * 86_400),
-            cache: ByteCount::from_mebibytes(256),
+            cache: ByteCount::from_mebibytes(128),
             brokers: Vec::new(),
             topic_prefix: "panorama.".into(),
             security: Secrets::default(),
@@ -188,10 +188,10 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             decode_threads: 0,
-            epoch_messages_max: 50_000,
+            epoch_messages_max: 8192,
             epoch_bytes_max: ByteCount::from_mebibytes(64),
-            epoch_interval: Period(std::time::Duration::from_millis(500)),
-            memory_bytes_max: ByteCount::from_mebibytes(2048),
+            epoch_interval: Period(std::time::Duration::from_millis(250)),
+            memory_bytes_max: ByteCount::from_mebibytes(1024),
         }
     }
 }

@@ -614,7 +614,7 @@ fn schema_and_reference_name_every_option() {
         "`bus.type` - local | kafka; default `local`",
         "`sources[].id` - a text; required",
         "`sources[].timezone` - a text; optional",
-        "`limits.memory_bytes_max` - a number of bytes, such as 64KiB, 16MiB; default `2GiB`",
+        "`limits.memory_bytes_max` - a number of bytes, such as 64KiB, 16MiB; default `1GiB`",
         "`data_dir` - a text; default `./data`",
         "## sources[] with type: mllp",
         "`sources[].listen` - a text; required",

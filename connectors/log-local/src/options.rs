@@ -47,7 +47,8 @@ impl Default for LocalLogOptions {
             memtable_bytes_max: 32 * MIB,
             memtables_bytes_max: 192 * MIB,
             journal_bytes_max: 256 * MIB,
-            worker_threads: 2,
+            // With more than one, the first spins on the queue while another compacts.
+            worker_threads: 1,
             group_commit_bytes_max: 1024 * 1024,
             group_commit_wait_max: Duration::from_millis(2),
             queue_bytes_max: 32 * 1024 * 1024,

@@ -1,6 +1,7 @@
 //! The apply step: one thread takes messages in order and changes state; each epoch ends in one atomic durable commit
 //! of state, positions and outbox (INV-4).
 
+use crate::commit::Commits;
 use crate::current::{Change, Dirty, forget_published};
 use crate::decode::DecodedMessage;
 use crate::facts::{Facts, Owner, Position, Told};
@@ -20,11 +21,14 @@ use panorama_runtime::{Metrics, TypedSpace, now, seconds_between};
 use panorama_tables::table::message_issues;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// Persons whose rows are made and committed together: bounds the memory of a publication (INV-9).
 const PROJECTED_MAX: usize = 4096;
+
+/// How often the size of the state is measured.
+const STATE_BYTES_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Stretches of topics to publish: (topic, partition) -> (from, until).
 pub(crate) type RawStretches = BTreeMap<(Text, u32), (u64, u64)>;
@@ -32,6 +36,7 @@ pub(crate) type RawStretches = BTreeMap<(Text, u32), (u64, u64)>;
 /// Everything that changes with messages.
 pub(crate) struct Apply {
     store: Arc<dyn StateStore>,
+    commits: Commits,
     metrics: Arc<Metrics>,
     threads: usize,
     meta: Meta,
@@ -42,6 +47,7 @@ pub(crate) struct Apply {
     seen: TypedSpace<u128, u64>,
     dirty: Dirty,
     committed_at: Timestamp,
+    reported_at: Option<Instant>,
     publishing: Option<RawStretches>,
 }
 
@@ -59,6 +65,7 @@ impl Apply {
         let entries_max = pipeline.options.cache_entries_max;
         Ok(Self {
             store: Arc::clone(&pipeline.store),
+            commits: Commits::new(&pipeline.store),
             metrics: Arc::clone(&pipeline.metrics),
             threads: pipeline.options.threads,
             people: People::new(&state, &pipeline.scorer, &pipeline.metrics, &meta, entries_max)?,
@@ -69,6 +76,7 @@ impl Apply {
             positions,
             dirty,
             committed_at: now(),
+            reported_at: None,
             publishing: None,
         })
     }
@@ -89,6 +97,9 @@ impl Apply {
         }
         self.metrics.spent("identify", began);
         self.metrics.read_total.inc_by(count);
+        let waiting = Instant::now();
+        self.commits.settle()?;
+        self.metrics.spent("wait for commit", waiting);
         let filing = Instant::now();
         self.people
             .settle(at, &mut self.facts, &mut self.rows, &mut self.dirty)?;
@@ -262,9 +273,9 @@ impl Apply {
         self.dirty.note(self.meta.epoch, &mut batch);
         write_positions(&self.positions, &mut batch)?;
         self.meta.write(&mut batch)?;
-        self.store.commit(batch)?;
+        self.metrics.spent("encode state", committing);
+        self.commits.begin(batch)?;
         self.committed_at = now();
-        self.metrics.spent("commit", committing);
         self.metrics.epoch_duration.observe(began.elapsed().as_secs_f64());
         Ok(())
     }
@@ -288,6 +299,7 @@ impl Apply {
             if persons.is_empty() {
                 break;
             }
+            self.commits.settle()?;
             let unifying = Instant::now();
             for projection in project(&*self.store, &persons, at, self.threads)? {
                 self.rows.project(projection, &mut self.dirty)?;
@@ -306,6 +318,7 @@ impl Apply {
             done: false,
         };
         self.commit(began)?;
+        self.commits.settle()?;
         let changes = self.dirty.take();
         self.publishing = Some(raw.clone());
         Ok((self.meta.epoch, changes, raw))
@@ -313,6 +326,7 @@ impl Apply {
 
     /// Notes that the tables have taken it over.
     pub(crate) fn end_publication(&mut self, published: &Published) -> Result<()> {
+        self.commits.settle()?;
         let mut batch = StateBatch::default();
         forget_published(&*self.store, &published.partitions, published.epoch, &mut batch)?;
         if let Some(raw) = self.publishing.take() {
@@ -322,11 +336,16 @@ impl Apply {
         }
         self.meta.publication.done = true;
         self.meta.write(&mut batch)?;
-        self.store.commit(batch)
+        self.commits.begin(batch)
+    }
+
+    /// Waits until everything is durable.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.commits.settle()
     }
 
     /// Tells the metrics how things stand.
-    pub(crate) fn report(&self) {
+    pub(crate) fn report(&mut self) {
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.metrics.epoch.set(number(self.meta.epoch));
         self.metrics.persons.set(number(self.meta.persons));
@@ -334,7 +353,11 @@ impl Apply {
         self.metrics
             .checkpoint_age
             .set(seconds_between(self.committed_at, now()));
-        self.metrics.state_bytes.set(number(self.store.bytes()));
+        // The size of the state costs a look at every file: not with every epoch.
+        if self.reported_at.is_none_or(|at| at.elapsed() > STATE_BYTES_INTERVAL) {
+            self.reported_at = Some(Instant::now());
+            self.metrics.state_bytes.set(number(self.store.bytes()));
+        }
     }
 }
 

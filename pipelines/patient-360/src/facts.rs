@@ -85,8 +85,9 @@ impl Facts {
         Self {
             state: Arc::clone(state),
             places: TypedSpace::new(spaces::FACT_PLACES, Arc::clone(state), entries_max),
-            facts: TypedSpace::new(spaces::FACTS, Arc::clone(state), entries_max),
-            evidence: TypedSpace::new(spaces::EVIDENCE, Arc::clone(state), entries_max / 8),
+            // A fact is mostly told once: what is kept here are the appointments and visits told of again soon.
+            facts: TypedSpace::new(spaces::FACTS, Arc::clone(state), entries_max / 8),
+            evidence: TypedSpace::new(spaces::EVIDENCE, Arc::clone(state), entries_max / 16),
         }
     }
 

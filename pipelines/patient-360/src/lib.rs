@@ -12,6 +12,7 @@
 
 mod admin;
 mod apply;
+mod commit;
 mod current;
 mod decode;
 mod facts;

@@ -227,6 +227,7 @@ impl Conductor<'_> {
                 Ok(Work::Idle) | Err(RecvTimeoutError::Timeout) => false,
                 Ok(Work::CaughtUp) => {
                     self.publish_and_wait()?;
+                    self.apply.finish()?;
                     self.outcome.caught_up = true;
                     return Ok(self.outcome);
                 }
@@ -341,6 +342,7 @@ impl Conductor<'_> {
             self.take_publications(true)?;
         }
         self.jobs = None;
+        self.apply.finish()?;
         Ok(self.outcome)
     }
 }
