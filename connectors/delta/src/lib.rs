@@ -9,6 +9,7 @@ mod commit;
 mod compaction;
 mod data_file;
 mod durable;
+mod export;
 mod location;
 mod log;
 mod maintain;
@@ -24,9 +25,9 @@ mod table;
 mod vacuum;
 mod writer;
 
+pub use export::{ExportFormat, export};
 pub use operate::{
-    ColumnDescription, Description, ExportFormat, HistoryEntry, Optimized, describe, export, history, list,
-    optimize, vacuum,
+    ColumnDescription, Description, HistoryEntry, Optimized, describe, history, list, optimize, vacuum,
 };
 pub use read::{ReadRequest, TableRows, read_table};
 pub use settings::Settings;

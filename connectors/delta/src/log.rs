@@ -59,8 +59,7 @@ impl CommitLog for LocalLog {
         let directory = self.directory.clone();
         let put = move || {
             let path = directory.join(entry_name(version));
-            let temporary = format!("_commit_{}.json.tmp", std::process::id());
-            match durable::create_whole(&path, &temporary, &entry) {
+            match durable::create_whole(&path, &entry) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(PutFailure::Exists),
                 Err(error) => return Err(PutFailure::Unknown(error.into())),

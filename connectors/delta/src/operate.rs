@@ -1,25 +1,19 @@
-//! What an operator does with tables by hand: list, describe, history, optimize, vacuum, export.
+//! What an operator does with tables by hand: list, describe, history, optimize, vacuum.
 //!
 //! Optimize and vacuum commit like the pipeline does, at the next free version; a pipeline that runs at the same time
 //! notices, reads the log again and goes on.
 
 use crate::location::Location;
-use crate::read::{self, ReadRequest};
+use crate::read;
 use crate::schema;
 use crate::settings::Settings;
 use crate::sink::DeltaTables;
 use crate::table::OpenTable;
-use arrow::array::RecordBatch;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use deltalake::ObjectStore;
 use futures_util::StreamExt;
 use panorama_api::{ConnectorError, Result, TableDefinition};
 use panorama_model::Timestamp;
-use parquet::arrow::ArrowWriter;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
 use std::sync::Arc;
 
 /// One column of a table.
@@ -83,15 +77,6 @@ pub struct Optimized {
     pub files_deleted: u64,
     /// The table's version afterwards.
     pub version: u64,
-}
-
-/// Form of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExportFormat {
-    /// One Parquet file.
-    Parquet,
-    /// One CSV file with a header, RFC 4180; lists and maps as text.
-    Csv,
 }
 
 /// The names of the tables at a place, sorted.
@@ -291,79 +276,4 @@ async fn open_existing(
         .with_settings(settings)
         .open_table(definition)
         .await
-}
-
-/// Writes a table's newest version into one local file; returns the rows written.
-///
-/// # Errors
-/// Fatal where there is no such table; retry where the file cannot be written.
-pub async fn export(
-    location: &str,
-    name: &str,
-    options: HashMap<String, String>,
-    format: ExportFormat,
-    file: &Path,
-) -> Result<u64> {
-    let mut rows = read::read_table(location, name, options, ReadRequest::default()).await?;
-    let wrong = |cause: Box<dyn std::error::Error + Send + Sync>| {
-        ConnectorError::retry("export", format!("table {name}"), cause)
-    };
-    let output = File::create(file).map_err(|cause| wrong(cause.into()))?;
-    let mut written = 0;
-    match format {
-        ExportFormat::Parquet => {
-            let writer = ArrowWriter::try_new(output, rows.schema(), None);
-            let mut writer = writer.map_err(|cause| wrong(cause.into()))?;
-            while let Some(batch) = rows.next().await? {
-                written += batch.num_rows() as u64;
-                writer.write(&batch).map_err(|cause| wrong(cause.into()))?;
-            }
-            let output = writer.into_inner().map_err(|cause| wrong(cause.into()))?;
-            output.sync_all().map_err(|cause| wrong(cause.into()))?;
-        }
-        ExportFormat::Csv => {
-            let mut output = BufWriter::new(output);
-            let names = rows.schema();
-            let names = names.fields().iter().map(|field| field.name().as_str());
-            csv_line(&mut output, names).map_err(|cause| wrong(cause.into()))?;
-            while let Some(batch) = rows.next().await? {
-                written += batch.num_rows() as u64;
-                csv_rows(&mut output, &batch).map_err(wrong)?;
-            }
-            output.flush().map_err(|cause| wrong(cause.into()))?;
-        }
-    }
-    Ok(written)
-}
-
-fn csv_rows(
-    output: &mut impl Write,
-    batch: &RecordBatch,
-) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let options = FormatOptions::default();
-    let formatter = |column| ArrayFormatter::try_new(column, &options);
-    let columns = batch.columns().iter().map(|column| formatter(column.as_ref()));
-    let columns = columns.collect::<std::result::Result<Vec<_>, _>>()?;
-    for row in 0..batch.num_rows() {
-        let cells: Vec<String> = columns
-            .iter()
-            .map(|column| column.value(row).to_string())
-            .collect();
-        csv_line(output, cells.iter().map(String::as_str))?;
-    }
-    Ok(())
-}
-
-fn csv_line<'a>(output: &mut impl Write, cells: impl Iterator<Item = &'a str>) -> std::io::Result<()> {
-    for (place, cell) in cells.enumerate() {
-        if place > 0 {
-            output.write_all(b",")?;
-        }
-        if cell.contains([',', '"', '\n', '\r']) {
-            write!(output, "\"{}\"", cell.replace('"', "\"\""))?;
-        } else {
-            output.write_all(cell.as_bytes())?;
-        }
-    }
-    output.write_all(b"\n")
 }

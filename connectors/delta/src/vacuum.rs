@@ -4,6 +4,7 @@
 //! spoke of. With a commit in doubt nothing is deleted at all.
 
 use crate::commit::wall_clock_ms;
+use crate::durable;
 use crate::table::OpenTable;
 use arrow::datatypes::DataType;
 use futures_util::StreamExt;
@@ -58,7 +59,7 @@ impl OpenTable {
         Ok(deleted)
     }
 
-    /// Deletes old data files the log does not know; returns how many.
+    /// Deletes old data files the log does not know and log entries that were never finished; returns how many.
     pub(crate) async fn sweep_orphans(&mut self, now: Timestamp) -> Result<usize> {
         if !self.in_doubt.is_empty() {
             return Ok(0);
@@ -81,8 +82,11 @@ impl OpenTable {
             let path = object.location.as_ref();
             let name = object.location.filename().unwrap_or_default();
             let is_data = !path.starts_with('_') && name.starts_with("part-") && name.ends_with(".parquet");
+            let (begin, end) = durable::TEMPORARY;
+            let is_temporary =
+                path.starts_with("_delta_log/") && name.starts_with(begin) && name.ends_with(end);
             let old = object.last_modified.timestamp_millis() < before;
-            if is_data && old && !known.contains(path) {
+            if old && (is_temporary || is_data && !known.contains(path)) {
                 store
                     .delete(&object.location)
                     .await

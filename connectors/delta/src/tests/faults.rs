@@ -4,7 +4,7 @@ use super::*;
 use crate::log::{CommitLog, PutFailure};
 use async_trait::async_trait;
 use bytes::Bytes;
-use panorama_api::{ErrorClass, Table, TableSink};
+use panorama_api::{ErrorClass, TableSink};
 use std::sync::Mutex;
 
 /// What the next put of a commit does.
@@ -138,12 +138,17 @@ async fn a_crash_between_files_and_commit_leaves_the_table_right() {
         .unwrap();
     table.commit("app", 1, AT, append(1, &[1])).await.unwrap();
     assert_eq!((on_disk(), ids(root.path()).await), (2, vec![1]));
+    let unfinished = root
+        .path()
+        .join("people/_delta_log/_commit_0123456789abcdef.json.tmp");
+    std::fs::write(&unfinished, b"{").unwrap();
     table.maintain(Timestamp(i64::MAX)).await.unwrap();
     assert_eq!(
         (on_disk(), ids(root.path()).await),
         (1, vec![1]),
         "the orphan is swept, the live file is not"
     );
+    assert!(!unfinished.exists());
 }
 
 #[tokio::test]
@@ -155,6 +160,36 @@ async fn a_second_instance_stops_the_first() {
     let error = second.commit("app", 1, AT, append(1, &[1])).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Fatal);
     assert_eq!(ids(root.path()).await, [1]);
+}
+
+/// Two committers at one table, each with an application of its own, as the pipeline and an optimize by hand are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn committers_side_by_side_lose_and_mix_nothing() {
+    const EPOCHS: u64 = 25;
+    let root = Scratch::new();
+    tables(root.path()).open(definition()).await.unwrap();
+    let committer = |application: &'static str, bucket: i32| {
+        let tables = tables(root.path());
+        tokio::spawn(async move {
+            let mut table = tables.open(definition()).await.unwrap();
+            let mut epoch = 0;
+            while epoch < EPOCHS {
+                let rows = [i64::from(bucket) * 100 + i64::try_from(epoch).unwrap()];
+                match table.commit(application, epoch, AT, append(bucket, &rows)).await {
+                    Ok(_) => epoch += 1,
+                    Err(error) => assert_eq!(error.class(), ErrorClass::Retry, "{error:?}"),
+                }
+                if epoch % 10 == 0 {
+                    table.maintain(AT).await.unwrap();
+                }
+            }
+        })
+    };
+    let (one, two) = (committer("one", 1), committer("two", 2));
+    one.await.unwrap();
+    two.await.unwrap();
+    let expected: Vec<i64> = (100..125).chain(200..225).collect();
+    assert_eq!(ids(root.path()).await, expected);
 }
 
 #[tokio::test]
