@@ -238,6 +238,41 @@ pub(crate) enum Tables {
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
+    /// Merge small files into larger ones, and write a checkpoint
+    #[command(
+        after_help = "Examples:\n  panorama tables optimize\n  panorama tables optimize interactions --location /data/tables\n\nThe pipeline does this by itself; it may run meanwhile."
+    )]
+    Optimize {
+        #[command(flatten)]
+        at: TablesAt,
+        /// The tables [default: all]
+        names: Vec<String>,
+    },
+    /// Delete files that left their table longer ago than its retention, and what crashes left behind
+    #[command(
+        after_help = "Example:\n  panorama tables vacuum\n\nThe pipeline does this by itself; it may run meanwhile."
+    )]
+    Vacuum {
+        #[command(flatten)]
+        at: TablesAt,
+        /// The tables [default: all]
+        names: Vec<String>,
+    },
+    /// Write a table into one file
+    #[command(
+        after_help = "Examples:\n  panorama tables export patient_360 --out patients.parquet\n  panorama tables export journey --out journey.csv\n\nThe file holds patient data as it is."
+    )]
+    Export {
+        #[command(flatten)]
+        at: TablesAt,
+        name: String,
+        /// The file
+        #[arg(long, short)]
+        out: PathBuf,
+        /// Its form [default: by the file's ending]
+        #[arg(long, value_enum)]
+        format: Option<ExportForm>,
+    },
     /// Ask in SQL (builds with the feature `sql`)
     Query {
         #[command(flatten)]
@@ -245,6 +280,13 @@ pub(crate) enum Tables {
         /// The question
         sql: String,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportForm {
+    Parquet,
+    Csv,
+    Ndjson,
 }
 
 #[derive(Debug, Args)]

@@ -91,6 +91,12 @@ impl Apply {
         let began = Instant::now();
         let at = now();
         let count = messages.len() as u64;
+        #[cfg(feature = "planted-bugs")]
+        if panorama_api::is_planted("position-before-effects") {
+            let mut batch = StateBatch::default();
+            write_positions(&next, &mut batch)?;
+            self.store.commit(batch)?;
+        }
         let mut pending = Vec::new();
         for message in messages {
             self.take(message, at, &mut pending)?;
@@ -354,7 +360,10 @@ impl Apply {
             .checkpoint_age
             .set(seconds_between(self.committed_at, now()));
         // The size of the state costs a look at every file: not with every epoch.
-        if self.reported_at.is_none_or(|at| at.elapsed() > STATE_BYTES_INTERVAL) {
+        if self
+            .reported_at
+            .is_none_or(|at| at.elapsed() > STATE_BYTES_INTERVAL)
+        {
             self.reported_at = Some(Instant::now());
             self.metrics.state_bytes.set(number(self.store.bytes()));
         }

@@ -26,20 +26,32 @@ impl Commits {
                 }
             }
         });
-        Self { batches: Some(batches), results, under_way: false, thread: Some(thread) }
+        Self {
+            batches: Some(batches),
+            results,
+            under_way: false,
+            thread: Some(thread),
+        }
     }
 
     /// Commits a batch after the one before it is durable. Does not wait for this one.
     pub(crate) fn begin(&mut self, batch: StateBatch) -> Result<()> {
         self.settle()?;
-        let sent = self.batches.as_ref().is_some_and(|batches| batches.send(batch).is_ok());
+        let sent = self
+            .batches
+            .as_ref()
+            .is_some_and(|batches| batches.send(batch).is_ok());
         self.under_way = sent;
         if sent { Ok(()) } else { Err(gone()) }
     }
 
     /// Waits until all that was begun is durable.
     pub(crate) fn settle(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.under_way) { self.results.recv().map_err(|_| gone())? } else { Ok(()) }
+        if std::mem::take(&mut self.under_way) {
+            self.results.recv().map_err(|_| gone())?
+        } else {
+            Ok(())
+        }
     }
 }
 

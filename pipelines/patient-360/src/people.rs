@@ -18,6 +18,7 @@ use panorama_identity::{
 };
 use panorama_model::{
     IdentityEvent, IdentityEventKind, Layer, Layers, PersonId, SourceRecord, SourceRecordKey, Timestamp,
+    Version,
 };
 use panorama_runtime::{Metrics, StateKey, TypedSpace};
 use panorama_standardize::standardize;
@@ -30,6 +31,8 @@ pub(crate) struct People {
     engine: IdentityEngine,
     store: PipelineIdentityStore,
     records: TypedSpace<u64, RecordState>,
+    /// Versions of repetitions: most messages say of a patient what is known, and a version is all that is new.
+    versions: TypedSpace<u64, Version>,
     persons: TypedSpace<u128, PersonEntry>,
     metrics: Arc<Metrics>,
     person_count: u64,
@@ -68,6 +71,7 @@ impl People {
             engine: IdentityEngine::new(Arc::clone(scorer)),
             store: PipelineIdentityStore::new(state, meta.next_record, meta.identity_sequence, entries_max),
             records: TypedSpace::new(spaces::RECORDS, Arc::clone(state), entries_max),
+            versions: TypedSpace::new(spaces::RECORD_VERSIONS, Arc::clone(state), entries_max),
             persons: TypedSpace::new(spaces::PERSONS, Arc::clone(state), entries_max),
             metrics: Arc::clone(metrics),
             person_count: meta.persons,
@@ -110,19 +114,30 @@ impl People {
             link_probability: 1.0,
             layers: Layers::default(),
         };
-        let state = match &record.person {
+        let said = record.person.map(|content| Layer {
+            version: record.version,
+            complete: record.complete,
+            content,
+        });
+        if let (Some(layer), Some(known)) = (&said, self.records.get(number)?) {
+            if known.standard_hash.is_some() && known.layers.is_repetition(layer) {
+                let repeated = self.versions.get_or_insert_with(number, || layer.version)?;
+                *repeated = (*repeated).max(layer.version);
+                return Ok(number);
+            }
+        }
+        let repeated = self.versions.get(number)?.copied();
+        let state = match &said {
             Some(_) => self.records.get_or_insert_with(number, fresh)?,
             None if self.records.get(number)?.is_some() => return Ok(number),
             None => self.records.get_or_insert_with(number, fresh)?,
         };
         state.first_seen_at = state.first_seen_at.min(received_at);
-        let said = match record.person {
-            Some(person) => {
-                let layer = Layer {
-                    version: record.version,
-                    complete: record.complete,
-                    content: person,
-                };
+        if let Some(version) = repeated {
+            state.layers.renew(version);
+        }
+        let said = match said {
+            Some(layer) => {
                 if !state.layers.add(layer) && state.standard_hash.is_some() {
                     return Ok(number);
                 }
@@ -166,9 +181,13 @@ impl People {
         let Some(number) = self.store.find(key) else {
             return Ok(());
         };
+        let repeated = self.versions.get(number.0)?.copied();
         let Some(state) = self.records.get_mut(number.0)? else {
             return Ok(());
         };
+        if let Some(version) = repeated {
+            state.layers.renew(version);
+        }
         state.standard_hash = None;
         let said = resolve(&self.engine, &state.layers);
         let version = state.layers.version().unwrap_or_default();
@@ -339,6 +358,7 @@ impl People {
     pub(crate) fn flush(&mut self, meta: &mut Meta, batch: &mut StateBatch) -> Result<()> {
         self.store.flush(batch)?;
         self.records.flush(batch)?;
+        self.versions.flush(batch)?;
         self.persons.flush(batch)?;
         for (person, touched) in self.marks.drain(..) {
             let mut key = Vec::with_capacity(16);

@@ -3,7 +3,7 @@
 use crate::facts::Position;
 use crate::spaces;
 use panorama_api::{ConnectorError, Result, StateRead};
-use panorama_model::{Layers, Person, PersonId, SourceRecordKey, Timestamp};
+use panorama_model::{Layers, Person, PersonId, SourceRecordKey, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
 /// A source record as state keeps it.
@@ -46,7 +46,14 @@ impl PersonEntry {
 
 /// A record, from committed state.
 pub(crate) fn read_record(state: &dyn StateRead, record: u64) -> Result<Option<RecordState>> {
-    decode(state.get(spaces::RECORDS, &record.to_be_bytes())?, "records")
+    let key = record.to_be_bytes();
+    let Some(mut found) = decode::<RecordState>(state.get(spaces::RECORDS, &key)?, "records")? else {
+        return Ok(None);
+    };
+    if let Some(repeated) = decode::<Version>(state.get(spaces::RECORD_VERSIONS, &key)?, "record_versions")? {
+        found.layers.renew(repeated);
+    }
+    Ok(Some(found))
 }
 
 /// A person's records, from committed state.

@@ -1,10 +1,12 @@
 //! Typed, write-back access to a space of state: changes gather in memory and leave as part of the epoch's one batch (INV-4).
 
-use hashbrown::HashMap;
+use crate::filter::KeyFilter;
+use hashbrown::{DefaultHashBuilder, HashMap};
 use panorama_api::{ConnectorError, Result, Space, StateBatch, StateRead};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// A key of state: hashable in memory, sorted bytes on disk.
@@ -58,12 +60,23 @@ pub struct TypedSpace<K, V> {
     old: HashMap<K, Entry<V>>,
     entries_max: usize,
     key: Vec<u8>,
+    hasher: DefaultHashBuilder,
+    /// The keys written since the space was opened empty; none where it was not.
+    written: Option<KeyFilter>,
 }
 
 impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// A view of `space` that keeps about `entries_max` recently used values in memory.
     pub fn new(space: Space, state: Arc<dyn StateRead>, entries_max: usize) -> Self {
+        let mut empty = true;
+        let looked = state.scan(space, &[], None, &mut |_, _| {
+            empty = false;
+            ControlFlow::Break(())
+        });
+        let written = (empty && looked.is_ok()).then(KeyFilter::new);
         Self {
+            written,
+            hasher: DefaultHashBuilder::default(),
             space,
             state,
             young: HashMap::new(),
@@ -145,6 +158,9 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
                 let value = value.map_err(|e| ConnectorError::fatal("encode", self.space.0, e))?;
                 batch.changes.push((self.space, bytes, value));
                 entry.changed = false;
+                if let Some(written) = &mut self.written {
+                    written.insert(self.hasher.hash_one(key));
+                }
             }
         }
         if self.young.len() >= self.entries_max {
@@ -158,6 +174,12 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
         self.young.len() + self.old.len()
     }
 
+    /// True where the space was empty when it was opened and the key was not written since.
+    fn is_new(&self, key: K) -> bool {
+        let written = self.written.as_ref().filter(|written| written.is_useful());
+        written.is_some_and(|written| !written.may_hold(self.hasher.hash_one(key)))
+    }
+
     fn load(&mut self, key: K) -> Result<()> {
         if self.young.contains_key(&key) {
             return Ok(());
@@ -165,6 +187,16 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
         let entry = match self.old.remove(&key) {
             Some(entry) => entry,
             None => {
+                if self.is_new(key) {
+                    self.young.insert(
+                        key,
+                        Entry {
+                            value: None,
+                            changed: false,
+                        },
+                    );
+                    return Ok(());
+                }
                 self.key.clear();
                 key.bytes(&mut self.key);
                 let bytes = self.state.get(self.space, &self.key)?;

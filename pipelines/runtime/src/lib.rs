@@ -4,6 +4,7 @@
 
 mod cache;
 mod clock;
+mod filter;
 mod health;
 mod metrics;
 mod retry;

@@ -107,6 +107,7 @@ impl Value {
 macro_rules! value_from {
     ($($from:ty => $variant:ident),* $(,)?) => {
         $(impl From<$from> for Value {
+            #[inline]
             fn from(value: $from) -> Self {
                 Self::$variant(value.into())
             }
@@ -132,12 +133,17 @@ impl Row {
     }
 
     /// Sets a column; the last word holds.
+    #[inline]
     pub fn set(&mut self, column: Column, value: impl Into<Value>) {
-        let value = value.into();
+        // Readers mostly speak of columns in their order.
         if self.0.last().is_none_or(|(last, _)| *last < column.index) {
-            self.0.push((column.index, value));
-            return;
+            self.0.push((column.index, value.into()));
+        } else {
+            self.set_within(column, value.into());
         }
+    }
+
+    fn set_within(&mut self, column: Column, value: Value) {
         match self.0.binary_search_by_key(&column.index, |(index, _)| *index) {
             Ok(at) => {
                 if let Some(cell) = self.0.get_mut(at) {
@@ -149,6 +155,7 @@ impl Row {
     }
 
     /// Sets a column where there is a value.
+    #[inline]
     pub fn set_some(&mut self, column: Column, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.set(column, value);
@@ -156,6 +163,7 @@ impl Row {
     }
 
     /// Sets a column as the source spoke of it: a value, none, or not at all.
+    #[inline]
     pub fn set_presence(&mut self, column: Column, value: Presence<impl Into<Value>>) {
         match value {
             Presence::Absent => {}

@@ -1,12 +1,17 @@
 //! `panorama tables`
 
-use crate::cli::{Output, Tables, TablesAt};
+use crate::cli::{ExportForm, Output, Tables, TablesAt};
 use crate::{render, service};
 use anyhow::{Context, bail};
-use panorama_delta::{ReadRequest, describe, history, list, read_table};
+use panorama_delta::{
+    ExportFormat, Optimized, ReadRequest, describe, export, history, list, optimize, read_table, vacuum,
+};
+use panorama_model::Timestamp;
+use panorama_runtime::now;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::stdout;
+use std::path::Path;
 use tokio::runtime::Runtime;
 
 /// Where tables are.
@@ -60,6 +65,14 @@ pub(crate) fn run(what: Tables, output: &Output) -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Tables::Optimize { at, names } => Location::of(&at)?.each(names, "files_compacted", output, optimize),
+        Tables::Vacuum { at, names } => Location::of(&at)?.each(names, "files_deleted", output, vacuum),
+        Tables::Export {
+            at,
+            name,
+            out,
+            format,
+        } => write_file(&Location::of(&at)?, &name, &out, format, output),
         Tables::Query { at, sql } => {
             let at = Location::of(&at)?;
             bail!(
@@ -105,6 +118,33 @@ impl Location {
         })
     }
 
+    /// Does something to the tables named, or to all, and says what it did.
+    fn each(
+        &self,
+        names: Vec<String>,
+        done: &str,
+        output: &Output,
+        act: impl AsyncFn(&str, &str, HashMap<String, String>, Timestamp) -> panorama_api::Result<Optimized>,
+    ) -> anyhow::Result<()> {
+        let names = if names.is_empty() {
+            self.runtime.block_on(list(&self.place, self.options.clone()))?
+        } else {
+            names
+        };
+        let mut told = Vec::new();
+        for name in names {
+            let acted = act(&self.place, &name, self.options.clone(), now());
+            let acted = serde_json::to_value(self.runtime.block_on(acted)?)?;
+            told.push(json!({"table": name, done: acted.get(done), "version": acted.get("version")}));
+        }
+        if output.json {
+            render::json(&Value::Array(told));
+        } else {
+            render::objects(&["table", done, "version"], &told);
+        }
+        Ok(())
+    }
+
     /// Rows of a table, as JSON objects with the table's columns in order.
     pub(crate) fn rows(&self, name: &str, what: Rows) -> anyhow::Result<Vec<Value>> {
         let request = ReadRequest {
@@ -123,6 +163,40 @@ impl Location {
             Ok(rows)
         })
     }
+}
+
+fn write_file(
+    at: &Location,
+    name: &str,
+    out: &Path,
+    form: Option<ExportForm>,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let ending = out.extension().and_then(std::ffi::OsStr::to_str);
+    let format = match (form, ending) {
+        (Some(ExportForm::Parquet), _) | (None, Some("parquet")) => ExportFormat::Parquet,
+        (Some(ExportForm::Csv), _) | (None, Some("csv")) => ExportFormat::Csv(panorama_tables::row_texts),
+        (Some(ExportForm::Ndjson), _) | (None, Some("ndjson" | "jsonl")) => {
+            ExportFormat::Ndjson(panorama_tables::row_json)
+        }
+        (None, _) => bail!(
+            "the ending of {} names no form: say --format parquet, csv or ndjson",
+            out.display()
+        ),
+    };
+    let written = at
+        .runtime
+        .block_on(export(&at.place, name, at.options.clone(), format, out))?;
+    if output.json {
+        render::json(&json!({"table": name, "rows": written, "file": out.display().to_string()}));
+    } else {
+        render::line(format!(
+            "{} rows of {name} in {}",
+            render::thousands(written),
+            out.display()
+        ));
+    }
+    Ok(())
 }
 
 fn show_list(at: &Location, output: &Output) -> anyhow::Result<()> {

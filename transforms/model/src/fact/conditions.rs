@@ -3,7 +3,7 @@
 fact_table! {
     "conditions", id: "condition_id", doc: "One row per diagnosis or problem of a person.",
     date: Some(RECORDED_AT), end: Some(ABATEMENT_AT);
-    ENCOUNTER_ID encounter_id: Text, "Encounter it was recorded in, id of the source";
+    ENCOUNTER_ID encounter_id: Text, "Encounter it was recorded in, id of the source", identifying;
     CODE code: Text, "Code (ICD-10-CM, SNOMED CT)";
     CODE_SYSTEM code_system: Text, "Code system: URI or HL7 table 0396 name";
     DISPLAY display: Text, "The condition in words";

@@ -3,7 +3,7 @@
 fact_table! {
     "documents", id: "document_id", doc: "One row per clinical document: what it is and where it lies, not its text.",
     date: Some(CREATED_AT), end: None;
-    ENCOUNTER_ID encounter_id: Text, "Encounter, id of the source";
+    ENCOUNTER_ID encounter_id: Text, "Encounter, id of the source", identifying;
     TYPE_CODE type_code: Text, "Document type code (LOINC, TXA-2)";
     TYPE_DISPLAY type_display: Text, "Document type in words";
     STATUS status: Text, "current, superseded, entered-in-error";
@@ -15,5 +15,5 @@ fact_table! {
     CONTENT_TYPE content_type: Text, "Media type";
     CONTENT_URL content_url: Text, "Where the content lies, if it is not in the message", identifying;
     CONTENT_BYTES content_bytes: Int, "Size of the content in the message, bytes";
-    REPLACES replaces: Text, "Id of the document it replaces (TXA-13)";
+    REPLACES replaces: Text, "Id of the document it replaces (TXA-13)", identifying;
 }

@@ -21,7 +21,7 @@ fact_table! {
     ADMITTING_NPI admitting_npi: Text, "Admitting provider id (PV1-17)";
     PRIMARY_DX_CODE primary_dx_code: Text, "First diagnosis code (DG1-3, Encounter.diagnosis)";
     PRIMARY_DX_SYSTEM primary_dx_system: Text, "Code system of the first diagnosis";
-    REASON reason: Text, "Reason of the visit in words (PV2-3, Encounter.reasonCode)";
+    REASON reason: Text, "Reason of the visit in words (PV2-3, Encounter.reasonCode)", identifying;
     LAST_EVENT last_event: Text, "Trigger event of the last message about it: A01, A03, A08 ...";
     PAYER payer: Text, "Payer or plan of the visit";
     TOTAL_CHARGE total_charge: Float, "Total charge, USD";

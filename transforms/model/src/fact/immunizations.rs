@@ -3,7 +3,7 @@
 fact_table! {
     "immunizations", id: "immunization_id", doc: "One row per vaccine given, refused or reported.",
     date: Some(OCCURRED_AT), end: None;
-    ENCOUNTER_ID encounter_id: Text, "Encounter, id of the source";
+    ENCOUNTER_ID encounter_id: Text, "Encounter, id of the source", identifying;
     CODE code: Text, "Vaccine code (CVX)";
     CODE_SYSTEM code_system: Text, "Code system: URI or HL7 table 0396 name";
     DISPLAY display: Text, "The vaccine in words";

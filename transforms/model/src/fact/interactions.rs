@@ -12,9 +12,9 @@ fact_table! {
     IS_MACHINE is_machine: Bool, "Done by a machine, such as a mail proxy opening a message";
     CAMPAIGN_ID campaign_id: Text, "Campaign id of the source";
     CAMPAIGN_NAME campaign_name: Text, "Campaign name";
-    MESSAGE_ID message_id: Text, "Message id: ties sent, delivered, opened, clicked together";
+    MESSAGE_ID message_id: Text, "Message id: ties sent, delivered, opened, clicked together", identifying;
     CONTENT_ID content_id: Text, "Template, creative, asset id";
-    RELATED_ID related_id: Text, "Id of the contact or event it continues (transfer, callback, conversation)";
+    RELATED_ID related_id: Text, "Id of the contact or event it continues (transfer, callback, conversation)", identifying;
     PROVIDER_NPI provider_npi: Text, "Provider it was about";
     FACILITY facility: Text, "Facility it was about";
     AGENT_ID agent_id: Text, "Agent or user who handled it";

@@ -3,7 +3,7 @@
 fact_table! {
     "medications", id: "medication_id", doc: "One row per medication order, statement, dispense or administration.",
     date: Some(AUTHORED_AT), end: Some(END_AT);
-    ENCOUNTER_ID encounter_id: Text, "Encounter, id of the source";
+    ENCOUNTER_ID encounter_id: Text, "Encounter, id of the source", identifying;
     KIND kind: Text, "request, statement, dispense, administration";
     CODE code: Text, "Drug code (RxNorm, NDC)";
     CODE_SYSTEM code_system: Text, "Code system: URI or HL7 table 0396 name";
@@ -14,7 +14,7 @@ fact_table! {
     START_AT start_at: Time, "Start of taking, UTC";
     END_AT end_at: Time, "End of taking, UTC";
     PRESCRIBER_NPI prescriber_npi: Text, "Prescriber id; NPI where the source has it";
-    DOSE_TEXT dose_text: Text, "Dosage in words";
+    DOSE_TEXT dose_text: Text, "Dosage in words", identifying;
     DOSE dose: Float, "Dose, in dose_unit";
     DOSE_UNIT dose_unit: Text, "Unit of the dose";
     ROUTE route: Text, "Route code or text (RXR-1)";

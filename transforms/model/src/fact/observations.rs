@@ -3,8 +3,8 @@
 fact_table! {
     "observations", id: "observation_id", doc: "One row per observation: lab result, vital sign, survey answer.",
     date: Some(EFFECTIVE_AT), end: None;
-    ENCOUNTER_ID encounter_id: Text, "Encounter, id of the source";
-    ORDER_ID order_id: Text, "Order or accession number (OBR-3, OBR-2)";
+    ENCOUNTER_ID encounter_id: Text, "Encounter, id of the source", identifying;
+    ORDER_ID order_id: Text, "Order or accession number (OBR-3, OBR-2)", identifying;
     CODE code: Text, "Observation code (LOINC where the source has it)";
     CODE_SYSTEM code_system: Text, "Code system: URI or HL7 table 0396 name";
     DISPLAY display: Text, "The observation in words";
@@ -16,7 +16,7 @@ fact_table! {
     VALUE_TYPE value_type: Text, "HL7 value type (OBX-2): NM, ST, CWE, TX, ED ...";
     VALUE_NUM value_num: Float, "Numeric value, in unit";
     UNIT unit: Text, "Unit (UCUM where the source has it)";
-    VALUE_TEXT value_text: Text, "Value as text";
+    VALUE_TEXT value_text: Text, "Value as text", identifying;
     VALUE_CODE value_code: Text, "Coded value";
     VALUE_CODE_SYSTEM value_code_system: Text, "Code system of the coded value";
     COMPARATOR comparator: Text, "<, <=, >, >= where the value is a bound";
@@ -25,6 +25,6 @@ fact_table! {
     REFERENCE_TEXT reference_text: Text, "Reference range as text (OBX-7)";
     INTERPRETATION interpretation: Text, "Abnormal flag: H, L, HH, LL, A, N (OBX-8)";
     STATUS status: Text, "FHIR R4: registered, preliminary, final, amended, corrected, cancelled, entered-in-error";
-    NOTE note: Text, "Notes (NTE-3, note.text), lines joined by a newline";
+    NOTE note: Text, "Notes (NTE-3, note.text), lines joined by a newline", identifying;
     PERFORMER performer: Text, "Performing organisation or clinician";
 }
