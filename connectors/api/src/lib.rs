@@ -6,12 +6,16 @@
 mod bus;
 pub mod conformance;
 mod error;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod source;
 mod state;
 mod table;
 
 pub use bus::{Appended, Bus, DedupeKey, LogRecord, NewMessage, Offset, ReadLimits, SourcePosition};
 pub use error::{ConnectorError, ErrorClass, Result};
+#[cfg(feature = "planted-bugs")]
+pub use planted::is_planted;
 pub use source::{Observer, Problem, Shutdown, Source, SourceContext};
 pub use state::{Space, StateBatch, StateRead, StateStore, Visit};
 pub use table::{Committed, PartitionMode, PartitionWrite, Table, TableDefinition, TableSink, TableStatus};

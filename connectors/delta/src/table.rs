@@ -21,6 +21,10 @@ use std::sync::Arc;
 pub(crate) type EpochCheck = fn(Option<u64>, u64) -> bool;
 
 pub(crate) fn has_epoch(last: Option<u64>, epoch: u64) -> bool {
+    #[cfg(feature = "planted-bugs")]
+    if panorama_api::is_planted("no-epoch-check") {
+        return false;
+    }
     last.is_some_and(|last| epoch <= last)
 }
 

@@ -106,9 +106,26 @@ impl<'a> Group<'a> {
         }
         self.finish_batch()?;
         let batch = std::mem::replace(&mut self.batch, self.core.database.batch());
+        #[cfg(feature = "planted-bugs")]
+        self.answer_too_early();
         // A snapshot must not be opened while the batch is being applied: flushes move the visible sequence number past it.
         let _applying = self.core.applying.write().unwrap_or_else(PoisonError::into_inner);
         Ok(batch.commit()?)
+    }
+
+    /// A planted bug: answers before anything is durable, and takes its time.
+    #[cfg(feature = "planted-bugs")]
+    fn answer_too_early(&mut self) {
+        if !panorama_api::is_planted("ack-before-commit") {
+            return;
+        }
+        for answer in std::mem::take(&mut self.answers) {
+            match answer {
+                Answer::Append { .. } => answer.give(None),
+                commit @ Answer::Commit(_) => self.answers.push(commit),
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
     }
 
     fn add_append(&mut self, append: Append, skip: bool) -> std::result::Result<(), LogError> {
