@@ -236,14 +236,20 @@ fn is_stand_in(key: &SourceRecordKey) -> bool {
 /// The evidence of a record, from committed state.
 pub(crate) fn evidence_of(state: &dyn StateRead, record: u64) -> Result<Vec<Evidence>> {
     let mut all = Vec::new();
-    scan_evidence(state, record, |_, entry| {
+    scan_evidence(state, record, |hash, entry| {
         if let (Some(kind), Some(table)) = (entry.kind, FactTable::from_number(entry.table)) {
+            // Evidence is a set: what carries no id is told apart by its hash, or the results of one panel were one.
+            let id = if entry.id.is_empty() {
+                smol_str::format_smolstr!("{:016x}", (hash >> 64) as u64)
+            } else {
+                entry.id
+            };
             all.push(Evidence {
                 at: entry.at,
                 end_at: entry.end_at,
                 table,
                 kind,
-                id: entry.id,
+                id,
             });
         }
     })?;

@@ -150,7 +150,9 @@ impl Walk {
             return;
         }
         if let Some(interval) = self.intervals.last_mut().filter(|_| self.open) {
-            if interval.evidence_ids.len() < EVIDENCE_IDS_MAX {
+            // Observations are counted, not named: there are too many, and none opens a phase.
+            let is_named = evidence.kind != EvidenceKind::Observation;
+            if is_named && interval.evidence_ids.len() < EVIDENCE_IDS_MAX {
                 interval.evidence_ids.push(evidence.id.clone());
             }
             let until = evidence.end_at.filter(|end| *end > at).unwrap_or(at);

@@ -1,0 +1,306 @@
+//! Torture: the program is killed again and again under load, and the tables must say what the senders know.
+//!
+//! | what | where |
+//! |---|---|
+//! | messages made from their names | `workload` |
+//! | senders that send again what was not acknowledged | `sender` |
+//! | the program as a process | `service` |
+//! | what must hold in the end | `oracle` |
+//! | every answer follows a sync, by the system calls | `syscalls` |
+//!
+//! `PANORAMA_TORTURE_KILLS`, `PANORAMA_TORTURE_MESSAGES`, `PANORAMA_TORTURE_SEED` size the run; `PANORAMA_PROGRAM` names
+//! another program than the one built with the tests, as one with planted bugs. Each run prints its numbers as one line of
+//! JSON, and a failed one how to repeat it.
+
+mod oracle;
+mod sender;
+mod service;
+mod syscalls;
+mod workload;
+
+use oracle::{Findings, judge};
+use sender::{Board, Sender, Sending};
+use serde_json::{Value, json};
+use service::{Place, Service};
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+use workload::{Workload, mix};
+
+/// Senders at a time.
+pub(crate) const CONNECTIONS: u32 = 8;
+/// What was promised: a start answers within this.
+const RESTART_MAX: Duration = Duration::from_secs(5);
+/// What was promised: what was acknowledged last is in the tables within this (R23).
+const VISIBLE_MAX: Duration = Duration::from_secs(30);
+/// A stop that was asked for takes no longer (R18).
+const STOP_MAX: Duration = Duration::from_secs(10);
+/// Nothing under test takes this long.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// When the program is killed.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// So long after it was started, ready or not.
+    AfterStart(Duration),
+    /// So long after its share of messages was acknowledged.
+    UnderLoad(Duration),
+    /// So long after the next commit of a table appeared.
+    AfterCommit(&'static str, Duration),
+}
+
+/// Moments, by seed and number: half of them at a table's commit, where state does not know yet what the table has.
+fn moment(seed: u64, number: u64) -> Moment {
+    let draw = mix(seed ^ mix(number));
+    let part = |shift: u32, below: u64| (draw >> shift) % below;
+    match part(0, 10) {
+        0 | 1 => Moment::AfterStart(Duration::from_micros(part(8, 300_000))),
+        2..=4 => Moment::UnderLoad(Duration::from_micros(part(8, 900_000))),
+        5..=7 => Moment::AfterCommit("raw_messages", Duration::from_micros(part(8, 2_000))),
+        _ => {
+            let tables = [
+                "encounters",
+                "observations",
+                "patient_360",
+                "journey",
+                "pipeline_epochs",
+            ];
+            let table = tables[usize::try_from(part(32, tables.len() as u64)).expect("small")];
+            Moment::AfterCommit(table, Duration::from_micros(part(8, 2_000)))
+        }
+    }
+}
+
+fn number(variable: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(variable).ok();
+    text.map_or(otherwise, |text| text.parse().expect("a number"))
+}
+
+/// How large a run is.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    kills: u64,
+    messages: u64,
+    seed: u64,
+}
+
+/// What the killer saw.
+#[derive(Debug, Default)]
+struct Killing {
+    after_start: u64,
+    under_load: u64,
+    after_commit: u64,
+    restarts: Vec<Duration>,
+    visible: Duration,
+}
+
+#[test]
+fn kill_nine_loses_nothing_and_doubles_nothing() {
+    let size = Size {
+        kills: number("PANORAMA_TORTURE_KILLS", 4),
+        messages: number("PANORAMA_TORTURE_MESSAGES", 5_000),
+        seed: number("PANORAMA_TORTURE_SEED", 2),
+    };
+    let began = Instant::now();
+    let place = Place::new("torture");
+    let workload = Workload {
+        seed: size.seed,
+        patients: (size.messages / 50).clamp(50, 2_000),
+    };
+    let (killing, sendings) = torture(&place, workload, size);
+    place.drain();
+    let found = judge(&place, workload, &sendings);
+    let report = report(&place, size, &killing, &sendings, &found, began.elapsed());
+    println!("torture {report}");
+    check(&report, &killing, &sendings, &found, size);
+}
+
+fn torture(place: &Place, workload: Workload, size: Size) -> (Killing, Vec<Sending>) {
+    let board = Board::default();
+    std::thread::scope(|scope| {
+        let _stop = Abandon(&board);
+        let senders: Vec<_> = (0..CONNECTIONS)
+            .map(|connection| {
+                let sender = Sender {
+                    workload,
+                    board: &board,
+                    connection,
+                    address: place.mllp[connection as usize % place.mllp.len()],
+                    share: size.messages.div_ceil(u64::from(CONNECTIONS)),
+                };
+                scope.spawn(move || sender.run())
+            })
+            .collect();
+        let (mut killing, mut service) = kill_all(place, &board, size);
+        let ready = answers(&mut service, &board);
+        killing.restarts.push(ready);
+        board.enough.store(true, SeqCst);
+        let sendings: Vec<Sending> = senders
+            .into_iter()
+            .map(|s| s.join().expect("a sender ends"))
+            .collect();
+        killing.visible = becomes_visible(place, sendings.iter().map(|s| s.issued).sum());
+        assert!(
+            service.terminate(STOP_MAX),
+            "SIGTERM ends it well within {STOP_MAX:?}"
+        );
+        (killing, sendings)
+    })
+}
+
+/// Ends the senders where the killer fails.
+struct Abandon<'a>(&'a Board);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.abandoned.store(true, SeqCst);
+        }
+    }
+}
+
+/// Starts and kills; the last start stays.
+fn kill_all(place: &Place, board: &Board, size: Size) -> (Killing, Service) {
+    let mut killing = Killing::default();
+    for number in 0..size.kills {
+        let mut service = start(place, board);
+        let moment = moment(size.seed, number);
+        if let Moment::AfterStart(delay) = moment {
+            std::thread::sleep(delay);
+            killing.after_start += 1;
+            service.kill();
+            continue;
+        }
+        let ready = answers(&mut service, board);
+        killing.restarts.push(ready);
+        let share = size.messages * number / (size.kills + 1);
+        wait("messages are acknowledged", || {
+            board.acknowledged.load(SeqCst) >= share
+        });
+        match moment {
+            Moment::AfterCommit(table, delay) => {
+                let entry = place.entry(table, place.version(table).map_or(1, |version| version + 1));
+                let since = Instant::now();
+                while !entry.exists() && since.elapsed() < Duration::from_secs(10) {
+                    std::thread::sleep(Duration::from_micros(100));
+                }
+                spin(delay);
+                killing.after_commit += 1;
+            }
+            Moment::UnderLoad(delay) | Moment::AfterStart(delay) => {
+                std::thread::sleep(delay);
+                killing.under_load += 1;
+            }
+        }
+        service.kill();
+    }
+    (killing, start(place, board))
+}
+
+fn start(place: &Place, board: &Board) -> Service {
+    board.generation.fetch_add(1, SeqCst);
+    place.start(&[])
+}
+
+/// Waits until a start is ready and has acknowledged a message; how long that took.
+fn answers(service: &mut Service, board: &Board) -> Duration {
+    let generation = board.generation.load(SeqCst);
+    wait("the program is ready and answers", || {
+        assert!(!service.has_ended(), "the program ended by itself");
+        board.answered.load(SeqCst) >= generation && service.is_ready()
+    });
+    service.started.elapsed()
+}
+
+fn wait(what: &str, mut holds: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !holds() {
+        assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn spin(delay: Duration) {
+    let since = Instant::now();
+    while since.elapsed() < delay {
+        std::hint::spin_loop();
+    }
+}
+
+/// How long it takes until all that was sent is in `raw_messages`.
+fn becomes_visible(place: &Place, rows: u64) -> Duration {
+    let runtime = tokio::runtime::Runtime::new().expect("runtime");
+    let location = place.tables();
+    let since = Instant::now();
+    wait("everything acknowledged is visible", || {
+        let described = panorama_delta::describe(&location, "raw_messages", std::collections::HashMap::new());
+        runtime.block_on(described).is_ok_and(|table| table.rows >= rows)
+    });
+    since.elapsed()
+}
+
+fn report(
+    place: &Place,
+    size: Size,
+    killing: &Killing,
+    sendings: &[Sending],
+    found: &Findings,
+    took: Duration,
+) -> Value {
+    let sum = |count: fn(&Sending) -> u64| sendings.iter().map(count).sum::<u64>();
+    let seconds = |time: Duration| (time.as_secs_f64() * 1000.0).round() / 1000.0;
+    let restart_max = killing.restarts.iter().max().copied().unwrap_or_default();
+    json!({
+        "seed": size.seed,
+        "kills": killing.after_start + killing.under_load + killing.after_commit,
+        "kills_after_start": killing.after_start,
+        "kills_under_load": killing.under_load,
+        "kills_after_commit": killing.after_commit,
+        "publications_cut_off": place.log().matches("a stop had cut off").count(),
+        "messages": sum(|s| s.issued),
+        "acknowledged": sum(|s| s.issued),
+        "resent": sum(|s| s.resent.len() as u64),
+        "copies_sent_on_purpose": sum(|s| s.copies),
+        "copies_answered": sum(|s| s.copies) + found.copies_answered,
+        "connections": sum(|s| s.connections),
+        "refused": sum(|s| s.refused),
+        "restart_seconds_max": seconds(restart_max),
+        "visible_seconds": seconds(killing.visible),
+        "rows": found.rows,
+        "encounters": found.visits,
+        "observations": found.results,
+        "persons": found.persons,
+        "lost": found.count("lost-write"),
+        "duplicate_rows": found.count("duplicate"),
+        "anomalies": found.anomalies,
+        "seconds": seconds(took),
+    })
+}
+
+fn check(report: &Value, killing: &Killing, sendings: &[Sending], found: &Findings, size: Size) {
+    let again = format!(
+        "PANORAMA_TORTURE_KILLS={} PANORAMA_TORTURE_MESSAGES={} PANORAMA_TORTURE_SEED={} \
+         cargo test --release -p panorama --test it -- kill_nine --nocapture",
+        size.kills, size.messages, size.seed
+    );
+    let problems: Vec<_> = sendings.iter().flat_map(|sending| &sending.problems).collect();
+    assert!(problems.is_empty(), "{problems:?}\n{report}\n{again}");
+    assert!(found.anomalies.is_empty(), "{}\n{report}\n{again}", found.told());
+    for restart in &killing.restarts {
+        assert!(
+            *restart < RESTART_MAX,
+            "a start took {restart:?}\n{report}\n{again}"
+        );
+    }
+    assert!(
+        killing.visible < VISIBLE_MAX,
+        "visible only after {:?}\n{again}",
+        killing.visible
+    );
+    // A run in which nothing was sent twice has tested less than it says.
+    for key in ["resent", "copies_sent_on_purpose", "copies_answered"] {
+        assert!(
+            report[key].as_u64() > Some(0),
+            "{key} never happened\n{report}\n{again}"
+        );
+    }
+}
