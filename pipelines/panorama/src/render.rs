@@ -40,6 +40,11 @@ pub(crate) fn cell(value: &Value) -> String {
     }
 }
 
+/// A member of a JSON object as a cell; nothing where there is none.
+pub(crate) fn member(object: &Value, key: &str) -> String {
+    cell(object.get(key).unwrap_or(&Value::Null))
+}
+
 /// A list of JSON objects as a table of these keys.
 pub(crate) fn objects(keys: &[&str], objects: &[Value]) {
     let row = |object: &Value| {

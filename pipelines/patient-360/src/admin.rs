@@ -2,7 +2,7 @@
 
 use crate::identity_rows::record_name;
 use crate::meta::{Meta, read_positions};
-use crate::records::{RecordState, read_person, read_record};
+use crate::records::{RecordState, link_probability, read_person, read_record};
 use crate::{quarantined, spaces, table_number, topic_of};
 use panorama_api::{Bus, ConnectorError, StateStore};
 use panorama_identity::{Membership, Scorer};
@@ -223,7 +223,7 @@ impl Admin {
                 members.push(json!({
                     "record": record_name(&record.key).as_str(),
                     "first_seen_at": record.first_seen_at.to_string(),
-                    "link_probability": record.link_probability,
+                    "link_probability": link_probability(&*self.store, *number, &entry.members)?,
                 }));
             }
         }
@@ -267,10 +267,10 @@ impl Admin {
             let number = self
                 .store
                 .get(spaces::RECORD_NUMBERS, &key.hash128().to_be_bytes())?;
-            if let Some(number) = number.and_then(|b| postcard::from_bytes::<u64>(&b).ok()) {
-                if let Some(record) = read_record(&*self.store, number)? {
-                    return Ok((number, record));
-                }
+            if let Some(number) = number.and_then(|b| postcard::from_bytes::<u64>(&b).ok())
+                && let Some(record) = read_record(&*self.store, number)?
+            {
+                return Ok((number, record));
             }
         }
         // A name without its authority: look through all records.

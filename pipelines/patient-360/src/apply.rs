@@ -2,7 +2,7 @@
 //! of state, positions and outbox (INV-4).
 
 use crate::commit::Commits;
-use crate::current::{Change, Dirty, forget_published};
+use crate::current::{Dirty, TableChanges, forget_published};
 use crate::decode::DecodedMessage;
 use crate::facts::{Facts, Owner, Position, Told};
 use crate::meta::{Meta, Positions, Publication, write_positions};
@@ -297,7 +297,7 @@ impl Apply {
     }
 
     /// Makes the rows of all persons that changed, commits them, and says what the tables have to take over.
-    pub(crate) fn begin_publication(&mut self) -> Result<(u64, Vec<(u8, Vec<(i32, Change)>)>, RawStretches)> {
+    pub(crate) fn begin_publication(&mut self) -> Result<(u64, TableChanges, RawStretches)> {
         let began = Instant::now();
         let at = now();
         loop {

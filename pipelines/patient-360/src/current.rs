@@ -12,6 +12,9 @@ use std::ops::ControlFlow;
 /// A row's place: table number, partition, and 128 bits of its key.
 pub(crate) type RowKey = (u8, (i32, u128));
 
+/// Changed partitions, by table, ascending.
+pub(crate) type TableChanges = Vec<(u8, Vec<(i32, Change)>)>;
+
 /// The partition of rows that have no date.
 pub(crate) const PARTITION_UNKNOWN: i32 = i32::MIN;
 
@@ -77,10 +80,10 @@ impl Dirty {
     /// A row left its partition. If it was not published yet, nothing needs to be taken out.
     pub(crate) fn removed(&mut self, (table, (partition, row)): RowKey) {
         self.touched.insert((table, partition));
-        if let Some(Change::Appended(rows)) = self.partitions.get_mut(&(table, partition)) {
-            if rows.remove(&row) {
-                return;
-            }
+        if let Some(Change::Appended(rows)) = self.partitions.get_mut(&(table, partition))
+            && rows.remove(&row)
+        {
+            return;
         }
         self.partitions.insert((table, partition), Change::Changed);
     }
@@ -103,9 +106,9 @@ impl Dirty {
     }
 
     /// Takes everything there is to publish, by table, partitions ascending.
-    pub(crate) fn take(&mut self) -> Vec<(u8, Vec<(i32, Change)>)> {
+    pub(crate) fn take(&mut self) -> TableChanges {
         self.rows = 0;
-        let mut tables: Vec<(u8, Vec<(i32, Change)>)> = Vec::new();
+        let mut tables = TableChanges::new();
         let mut all: Vec<_> = self.partitions.drain().collect();
         all.sort_by_key(|(place, _)| *place);
         for ((table, partition), change) in all {

@@ -21,6 +21,9 @@ pub struct SourceDecoder {
     pub decoder: Box<dyn Decode>,
 }
 
+/// A raw message, the partition it lies in, and how it is read.
+pub(crate) type RawMessage = (Arc<SourceDecoder>, u32, LogRecord);
+
 /// A raw message and what came of reading it.
 pub(crate) struct DecodedMessage {
     /// Which source's.
@@ -53,11 +56,7 @@ impl Prepared {
 }
 
 /// Reads messages on `threads` threads, keeping their order.
-pub(crate) fn decode(
-    messages: Vec<(Arc<SourceDecoder>, u32, LogRecord)>,
-    prepare: &Prepare,
-    threads: usize,
-) -> Vec<DecodedMessage> {
+pub(crate) fn decode(messages: Vec<RawMessage>, prepare: &Prepare, threads: usize) -> Vec<DecodedMessage> {
     let share = messages.len().div_ceil(threads.max(1)).max(1);
     let mut shares: Vec<Vec<_>> = Vec::new();
     let mut messages = messages.into_iter();
@@ -87,7 +86,7 @@ pub(crate) fn decode(
     })
 }
 
-fn read((source, partition, raw): (Arc<SourceDecoder>, u32, LogRecord), prepare: &Prepare) -> DecodedMessage {
+fn read((source, partition, raw): RawMessage, prepare: &Prepare) -> DecodedMessage {
     let context = DecodeContext {
         source: &source.source,
         received_at: raw.received_at,

@@ -111,7 +111,6 @@ impl People {
             first_seen_at: received_at,
             position,
             standard_hash: None,
-            link_probability: 1.0,
             layers: Layers::default(),
         };
         let said = record.person.map(|content| Layer {
@@ -119,12 +118,13 @@ impl People {
             complete: record.complete,
             content,
         });
-        if let (Some(layer), Some(known)) = (&said, self.records.get(number)?) {
-            if known.standard_hash.is_some() && known.layers.is_repetition(layer) {
-                let repeated = self.versions.get_or_insert_with(number, || layer.version)?;
-                *repeated = (*repeated).max(layer.version);
-                return Ok(number);
-            }
+        if let (Some(layer), Some(known)) = (&said, self.records.get(number)?)
+            && known.standard_hash.is_some()
+            && known.layers.is_repetition(layer)
+        {
+            let repeated = self.versions.get_or_insert_with(number, || layer.version)?;
+            *repeated = (*repeated).max(layer.version);
+            return Ok(number);
         }
         let repeated = self.versions.get(number)?.copied();
         let state = match &said {
@@ -167,10 +167,14 @@ impl People {
         }
         let changes = self.engine.apply_event(&mut self.store, event);
         self.take(changes);
-        if event.kind == IdentityEventKind::Delete {
-            if let Some(number) = self.store.find(&event.subject) {
-                self.deleted.push(number.0);
-            }
+        // Said of two records of one person, it moves nobody and still tells how sure that is.
+        for key in [&event.subject, &event.other] {
+            self.spoken_of.extend(self.store.find(key).map(|number| number.0));
+        }
+        if event.kind == IdentityEventKind::Delete
+            && let Some(number) = self.store.find(&event.subject)
+        {
+            self.deleted.push(number.0);
         }
         Ok(())
     }
@@ -235,7 +239,6 @@ impl People {
             }
             self.join(new, number)?;
             if let Some(state) = self.records.get_mut(number)? {
-                state.link_probability = evidence.weight.map_or(1.0, |weight| weight.probability());
                 let other = match evidence.other {
                     Some(other) => self.store.record(other).map(|entry| entry.key.clone()),
                     None => None,

@@ -2,7 +2,7 @@
 //! summaries (INV-6). Runs over committed state, on every core at once.
 
 use crate::facts::evidence_of;
-use crate::records::{read_person, read_record};
+use crate::records::{link_probability, read_person, read_record};
 use panorama_api::{Result, StateRead};
 use panorama_model::{Identifier, IdentifierKind, Person, PersonId, Presence, Row, Text, Timestamp, Value};
 use panorama_tables::table::{journey as journey_table, patient_360};
@@ -79,7 +79,7 @@ fn project_one(state: &dyn StateRead, person: PersonId, now: Timestamp) -> Resul
 pub(crate) fn summary_of(state: &dyn StateRead, person: PersonId) -> Result<Summary> {
     let mut summary = Summary::default();
     let members = read_person(state, person)?.unwrap_or_default().members;
-    for number in members {
+    for &number in &members {
         let Some(record) = read_record(state, number)? else {
             continue;
         };
@@ -88,7 +88,7 @@ pub(crate) fn summary_of(state: &dyn StateRead, person: PersonId) -> Result<Summ
             person: presentable(record.layers.resolve().unwrap_or_default()),
             version,
             first_seen_at: record.first_seen_at,
-            link_probability: record.link_probability,
+            link_probability: link_probability(state, number, &members)?,
         };
         let evidence = evidence_of(state, number)?.into_iter().collect();
         summary = summary.combine(Summary {

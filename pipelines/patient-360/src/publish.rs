@@ -83,10 +83,10 @@ impl Publisher {
         let names: Vec<&'static str> = self.tables.keys().copied().collect();
         for name in names {
             let application = self.application(name);
-            if let Some(table) = self.tables.get_mut(name) {
-                if let Some(epoch) = table.epoch(&application).await? {
-                    epochs.insert(name, epoch);
-                }
+            if let Some(table) = self.tables.get_mut(name)
+                && let Some(epoch) = table.epoch(&application).await?
+            {
+                epochs.insert(name, epoch);
             }
         }
         Ok(epochs)
@@ -97,18 +97,18 @@ impl Publisher {
         let began = Instant::now();
         let received = ReceivedTimes::default();
         let mut done: Vec<(&'static str, Committed)> = Vec::new();
-        if job.raw.iter().any(|range| range.from < range.until) {
-            if let Some(definition) = panorama_tables::find("raw_messages") {
-                let bus = Arc::clone(&self.bus);
-                let make = || {
-                    received.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                    raw_writes(&bus, definition, &job.raw, &received)
-                };
-                done.push((
-                    definition.name,
-                    self.commit(definition.name, job.epoch, make).await?,
-                ));
-            }
+        if job.raw.iter().any(|range| range.from < range.until)
+            && let Some(definition) = panorama_tables::find("raw_messages")
+        {
+            let bus = Arc::clone(&self.bus);
+            let make = || {
+                received.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                raw_writes(&bus, definition, &job.raw, &received)
+            };
+            done.push((
+                definition.name,
+                self.commit(definition.name, job.epoch, make).await?,
+            ));
         }
         let mut partitions = Vec::new();
         for (number, changes) in &job.tables {

@@ -1,8 +1,8 @@
 //! The reader: takes raw messages from the bus, a batch at a time, and decodes them while the batch before is applied.
 
-use crate::decode::{DecodedMessage, Prepared, SourceDecoder, decode};
+use crate::decode::{DecodedMessage, Prepared, RawMessage, SourceDecoder, decode};
 use crate::meta::Positions;
-use panorama_api::{Bus, LogRecord, ReadLimits, Result, Shutdown};
+use panorama_api::{Bus, ReadLimits, Result, Shutdown};
 use panorama_model::{SourceRecord, Text};
 use panorama_runtime::{Metrics, now, seconds_between};
 use std::sync::Arc;
@@ -85,7 +85,7 @@ impl Reader {
     }
 
     /// The next messages of every topic, fairly; true if there may be more at once.
-    fn poll(&mut self) -> Result<(Vec<(Arc<SourceDecoder>, u32, LogRecord)>, bool)> {
+    fn poll(&mut self) -> Result<(Vec<RawMessage>, bool)> {
         let began = Instant::now();
         let mut raw = Vec::new();
         let (mut bytes, mut full) = (0, false);
@@ -128,7 +128,7 @@ impl Reader {
         Ok((raw, full))
     }
 
-    fn report_lag(&self, raw: &[(Arc<SourceDecoder>, u32, LogRecord)]) -> Result<()> {
+    fn report_lag(&self, raw: &[RawMessage]) -> Result<()> {
         for (topic, decoder) in &self.topics {
             let (_, end) = self.bus.bounds(topic, 0)?;
             let next = self.positions.get(&(topic.clone(), 0)).copied().unwrap_or(0);

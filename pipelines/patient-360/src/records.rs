@@ -3,6 +3,7 @@
 use crate::facts::Position;
 use crate::spaces;
 use panorama_api::{ConnectorError, Result, StateRead};
+use panorama_identity::{Edge, PairStatements, Verdict};
 use panorama_model::{Layers, Person, PersonId, SourceRecordKey, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +18,6 @@ pub(crate) struct RecordState {
     pub position: Position,
     /// A hash of what it says, standardized: identity is only asked again when it changes. `None`: not asked yet.
     pub standard_hash: Option<u64>,
-    /// Probability of the link that holds it in its person; 1 while it is alone.
-    pub link_probability: f64,
     /// What it says.
     pub layers: Layers<Person>,
 }
@@ -59,6 +58,31 @@ pub(crate) fn read_record(state: &dyn StateRead, record: u64) -> Result<Option<R
 /// A person's records, from committed state.
 pub(crate) fn read_person(state: &dyn StateRead, person: PersonId) -> Result<Option<PersonEntry>> {
     decode(state.get(spaces::PERSONS, &person.0.to_be_bytes())?, "persons")
+}
+
+/// How sure it is that a record belongs to the person of `members`, from committed state: a function of the pairs as they
+/// are now, not of how the record came there (INV-6). 1 where it is alone, or where a source or steward said so.
+pub(crate) fn link_probability(state: &dyn StateRead, record: u64, members: &[u64]) -> Result<f64> {
+    if members.len() < 2 {
+        return Ok(1.0);
+    }
+    let key = record.to_be_bytes();
+    let is_member = |other: u64| members.binary_search(&other).is_ok();
+    let statements = state.get(spaces::IDENTITY_DECISIONS, &key)?;
+    let statements = decode::<Vec<PairStatements>>(statements, "identity_decisions")?.unwrap_or_default();
+    let is_stated = |pair: &PairStatements| {
+        pair.in_force().is_some_and(|s| s.verdict == Verdict::Match) && is_member(pair.other.0)
+    };
+    if statements.iter().any(is_stated) {
+        return Ok(1.0);
+    }
+    let edges = decode::<Vec<Edge>>(state.get(spaces::IDENTITY_EDGES, &key)?, "identity_edges")?;
+    let weights = edges
+        .into_iter()
+        .flatten()
+        .filter(|edge| is_member(edge.other.0))
+        .map(|edge| edge.weight);
+    Ok(weights.max().map_or(1.0, |weight| weight.probability()))
 }
 
 fn decode<T: serde::de::DeserializeOwned>(bytes: Option<Vec<u8>>, space: &'static str) -> Result<Option<T>> {

@@ -240,13 +240,13 @@ fn show_person(at: &Location, person: &Value) -> anyhow::Result<()> {
         "engagement_score",
         "journey_phase",
     ] {
-        let cell = render::cell(&person[key]);
+        let cell = render::member(person, key);
         if !cell.is_empty() {
             render::line(format!("  {key:20} {cell}"));
         }
     }
     render::line("\nand journey:");
-    let id = render::cell(&person["person_id"]);
+    let id = render::member(person, "person_id");
     let mut steps = at.rows(
         "journey",
         Rows {
@@ -254,7 +254,7 @@ fn show_person(at: &Location, person: &Value) -> anyhow::Result<()> {
             ..Rows::default()
         },
     )?;
-    steps.sort_by_key(|step| render::cell(&step["entered_at"]));
+    steps.sort_by_key(|step| render::member(step, "entered_at"));
     let longest = steps
         .iter()
         .filter_map(|s| s["days_in_phase"].as_u64())
@@ -264,7 +264,7 @@ fn show_person(at: &Location, person: &Value) -> anyhow::Result<()> {
     for step in &steps {
         let days = step["days_in_phase"].as_u64().unwrap_or(0);
         let bar = "█".repeat(usize::try_from(1 + days * 30 / longest).unwrap_or(1));
-        let from: String = render::cell(&step["entered_at"]).chars().take(10).collect();
+        let from: String = render::member(step, "entered_at").chars().take(10).collect();
         let now = if step["is_current"] == Value::Bool(true) {
             "  (now)"
         } else {
@@ -272,7 +272,7 @@ fn show_person(at: &Location, person: &Value) -> anyhow::Result<()> {
         };
         render::line(format!(
             "  {from}  {:18} {bar} {days} days{now}",
-            render::cell(&step["phase"])
+            render::member(step, "phase")
         ));
     }
     Ok(())

@@ -20,10 +20,10 @@ pub(crate) fn run(what: Identity, output: &Output) -> anyhow::Result<()> {
             }
             render::line(format!(
                 "{}\n{}\n",
-                render::cell(&answer["a"]),
-                render::cell(&answer["b"])
+                render::member(&answer, "a"),
+                render::member(&answer, "b")
             ));
-            render::line(render::cell(&answer["text"]));
+            render::line(render::member(&answer, "text"));
             let same = answer
                 .get("same_person")
                 .and_then(Value::as_bool)
@@ -48,7 +48,7 @@ pub(crate) fn run(what: Identity, output: &Output) -> anyhow::Result<()> {
                     .cloned()
                     .unwrap_or_default()
             };
-            render::line(format!("person {}", render::cell(&answer["person_id"])));
+            render::line(format!("person {}", render::member(&answer, "person_id")));
             render::objects(&["record", "first_seen_at", "link_probability"], &list("members"));
             let keys = [
                 "occurred_at",
@@ -88,7 +88,7 @@ pub(crate) fn quality(at: &Location, truth: &Path) -> anyhow::Result<Quality> {
     let mut persons: HashMap<(String, String), Vec<String>> = HashMap::new();
     for row in &rows {
         let [person, source, id] =
-            ["person_id", "source", "source_record_id"].map(|key| render::cell(&row[key]));
+            ["person_id", "source", "source_record_id"].map(|key| render::member(row, key));
         persons
             .entry((source, id.clone()))
             .or_default()

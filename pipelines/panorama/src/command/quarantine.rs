@@ -57,7 +57,7 @@ pub(crate) fn run(what: Quarantine, output: &Output) -> anyhow::Result<()> {
             let list = operator::call(&config, &json!({"op": "quarantine_list", "limit": u32::MAX}))?;
             let mut written = 0;
             for entry in list.as_array().into_iter().flatten() {
-                let id = render::cell(&entry["quarantine_id"]);
+                let id = render::member(entry, "quarantine_id");
                 let shown = operator::call(&config, &json!({"op": "quarantine_show", "id": id}))?;
                 let path = out.join(format!("{id}.bin"));
                 fs::write(&path, bytes_of(&shown))

@@ -14,7 +14,7 @@ pub(crate) fn run(file: &ConfigFile, output: &Output) -> anyhow::Result<()> {
     let number = |key: &str| render::thousands(status.get(key).and_then(Value::as_u64).unwrap_or(0));
     render::line(format!(
         "{}   epoch {}",
-        render::cell(&status["name"]),
+        render::member(&status, "name"),
         number("epoch")
     ));
     render::line(format!(

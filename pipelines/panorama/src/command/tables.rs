@@ -263,7 +263,7 @@ fn show_rows(rows: &[Value], csv: bool, output: &Output) -> anyhow::Result<()> {
         let mut writer = csv::Writer::from_writer(stdout());
         writer.write_record(&keys).context("cannot write")?;
         for row in rows {
-            writer.write_record(keys.iter().map(|key| render::cell(&row[*key])))?;
+            writer.write_record(keys.iter().map(|key| render::member(row, key)))?;
         }
         return Ok(writer.flush()?);
     }
@@ -274,7 +274,7 @@ fn show_rows(rows: &[Value], csv: bool, output: &Output) -> anyhow::Result<()> {
     }
     for row in rows {
         for key in &keys {
-            let cell = render::cell(&row[*key]);
+            let cell = render::member(row, key);
             if !cell.is_empty() {
                 render::line(format!("{key:24} {cell}"));
             }
