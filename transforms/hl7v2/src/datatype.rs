@@ -1,9 +1,11 @@
 //! The data types that segments share: names, addresses, telecoms, identifiers, codes, providers (HL7 v2.5 chapter 2A).
 
+use crate::reader::joined;
 use crate::syntax::{Component, Repetition};
 use panorama_model::{
     Address, AddressUse, ContactUse, Email, HumanName, Identifier, IdentifierKind, NameUse, Phone, Text,
 };
+use std::borrow::Cow;
 
 fn text(component: Component<'_>) -> Text {
     component.text().unwrap_or_default()
@@ -143,15 +145,14 @@ fn composed(country: Component<'_>, area: Component<'_>, local: Component<'_>) -
 }
 
 /// CX: an identifier with its authority and its type code.
-#[derive(Clone)]
-pub(crate) struct Cx {
+pub(crate) struct Cx<'m> {
     pub(crate) value: Text,
     pub(crate) authority: Text,
-    pub(crate) kind: Text,
+    pub(crate) kind: Cow<'m, str>,
 }
 
 /// CX; `None` where there is no id.
-pub(crate) fn cx(identifier: Repetition<'_>) -> Option<Cx> {
+pub(crate) fn cx(identifier: Repetition<'_>) -> Option<Cx<'_>> {
     if identifier.is_empty() {
         return None;
     }
@@ -163,22 +164,22 @@ pub(crate) fn cx(identifier: Repetition<'_>) -> Option<Cx> {
         authority: namespace
             .or_else(|| authority.subcomponent(2).text())
             .unwrap_or_default(),
-        kind: kind.text().unwrap_or_default(),
+        kind: kind.value().unwrap_or_default(),
     })
 }
 
-impl Cx {
+impl Cx<'_> {
     pub(crate) fn is_medical_record(&self) -> bool {
         self.kind.eq_ignore_ascii_case("MR")
     }
 
     /// HL7 table 0203 `SS`: goes to the person's social security number.
     pub(crate) fn is_ssn(&self) -> bool {
-        matches!(self.kind.as_str(), "SS" | "SSN")
+        matches!(&*self.kind, "SS" | "SSN")
     }
 
     pub(crate) fn identifier(self) -> Identifier {
-        let kind = match self.kind.to_ascii_uppercase().as_str() {
+        let kind = match &*upper_case(&self.kind) {
             "MR" | "MRN" | "MRT" => IdentifierKind::MedicalRecord,
             "PI" | "EI" | "PT" | "PE" | "EPI" => IdentifierKind::Patient,
             "MB" | "MA" | "MC" | "MCD" | "MCR" | "HC" | "SN" | "PN" => IdentifierKind::Member,
@@ -259,12 +260,10 @@ pub(crate) fn provider<'m>(repetitions: impl Iterator<Item = Repetition<'m>>) ->
         if found.is_some() && !is_npi {
             continue;
         }
+        let names = [given.value(), family.subcomponent(1).value()];
         let provider = Provider {
             id: id.text(),
-            name: non_empty(join(
-                given.text().into_iter().chain(family.subcomponent(1).text()),
-                " ",
-            )),
+            name: non_empty(joined(names.iter().flatten().map(|name| &**name), b' ')),
         };
         if provider.id.is_some() || provider.name.is_some() {
             found = Some(provider);
@@ -274,6 +273,15 @@ pub(crate) fn provider<'m>(repetitions: impl Iterator<Item = Repetition<'m>>) ->
         }
     }
     found.unwrap_or_default()
+}
+
+/// A code in upper case, as most are sent.
+pub(crate) fn upper_case(code: &str) -> Cow<'_, str> {
+    if code.bytes().any(|b| b.is_ascii_lowercase()) {
+        Cow::Owned(code.to_ascii_uppercase())
+    } else {
+        Cow::Borrowed(code)
+    }
 }
 
 /// Texts joined, without an allocation where there is one only.

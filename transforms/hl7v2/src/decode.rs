@@ -1,6 +1,6 @@
 //! The decode step for HL7 v2: one payload in, one [`Reading`] out (INV-2).
 
-use crate::reader::Reader;
+use crate::reader::{Reader, joined};
 use crate::syntax::{Message, is_junk, messages, utf16_to_utf8};
 use crate::{event, segment};
 use panorama_model::{DecodeContext, Decoded, Issue, Reading, Text, Unreadable};
@@ -106,13 +106,7 @@ fn kind(message_type: &str, trigger_event: &str) -> Text {
     match (message_type, trigger_event) {
         ("", _) => Text::new_static("unknown"),
         (message_type, "") if plain(message_type) => Text::new(message_type),
-        (message_type, event) if plain(message_type) && plain(event) => {
-            let mut kind = smallvec::SmallVec::<[u8; 32]>::new();
-            kind.extend_from_slice(message_type.as_bytes());
-            kind.push(b'^');
-            kind.extend_from_slice(event.as_bytes());
-            std::str::from_utf8(&kind).map_or_else(|_| Text::new_static("unknown"), Text::new)
-        }
+        (message_type, event) if plain(message_type) && plain(event) => joined([message_type, event], b'^'),
         _ => Text::new_static("unknown"),
     }
 }
@@ -125,13 +119,7 @@ fn event_key(message: &Message<'_>) -> Option<Text> {
         return None;
     }
     let (application, facility) = (msh.field(3).raw(), msh.field(4).raw());
-    let mut key = String::with_capacity(application.len() + facility.len() + control_id.len() + 2);
-    key.push_str(application);
-    key.push('\u{1f}');
-    key.push_str(facility);
-    key.push('\u{1f}');
-    key.push_str(control_id);
-    Some(Text::from(key))
+    Some(joined([application, facility, control_id], 0x1f))
 }
 
 /// BTS-1 says how many messages the batch had; the connector says how many it found.

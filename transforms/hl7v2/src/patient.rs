@@ -75,13 +75,13 @@ impl Patient {
     /// A record that stands for itself: no PID group of the message.
     pub(crate) fn of_record(record: SourceRecord) -> Self {
         Self {
+            seen: HashMap::with_capacity_and_hasher(record.facts.capacity(), BuildHasherDefault::default()),
             record,
             account: None,
             external: None,
             priors: Vec::new(),
             named: true,
             encounters: SmallVec::new(),
-            seen: HashMap::default(),
         }
     }
 

@@ -181,7 +181,7 @@ impl<'m> Reader<'m> {
     }
 
     /// The key of a patient record of this source.
-    pub(crate) fn key(&self, cx: &Cx) -> SourceRecordKey {
+    pub(crate) fn key(&self, cx: &Cx<'_>) -> SourceRecordKey {
         SourceRecordKey::new(self.source.clone(), RecordKind::Patient, cx.value.clone())
             .with_authority(cx.authority.clone())
     }
@@ -388,14 +388,19 @@ pub(crate) fn names(field: Field<'_>) -> impl Iterator<Item = HumanName> {
 
 /// An id made of parts.
 pub(crate) fn join_id<'t>(parts: impl Iterator<Item = &'t str>) -> Text {
-    let mut id = SmallVec::<[u8; 128]>::new();
-    for (at, part) in parts.enumerate() {
+    joined(parts, ID_SEPARATOR)
+}
+
+/// Texts with an ASCII character between, gathered on the stack where they are not long.
+pub(crate) fn joined<'t>(parts: impl IntoIterator<Item = &'t str>, between: u8) -> Text {
+    let mut whole = SmallVec::<[u8; 128]>::new();
+    for (at, part) in parts.into_iter().enumerate() {
         if at > 0 {
-            id.push(ID_SEPARATOR);
+            whole.push(between);
         }
-        id.extend_from_slice(part.as_bytes());
+        whole.extend_from_slice(part.as_bytes());
     }
-    std::str::from_utf8(&id).map(Text::new).unwrap_or_default()
+    std::str::from_utf8(&whole).map(Text::new).unwrap_or_default()
 }
 
 /// The digits a control id ends in, as a number; they order the messages of one instant.

@@ -46,6 +46,9 @@ impl Hl7Time {
     /// # Errors
     /// [`TimeError::Malformed`] where it is none, [`TimeError::OutOfRange`] where the calendar or the clock has no such.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
+        if let Some(time) = Self::of_plain_digits(text.as_bytes()) {
+            return time.checked();
+        }
         let mut reader = Digits(text.trim().as_bytes());
         let year = reader.number(4).ok_or(TimeError::Malformed)?;
         let mut parts = [1u8, 1, 0, 0, 0];
@@ -87,6 +90,35 @@ impl Hl7Time {
             precision,
         };
         time.checked()
+    }
+
+    /// The forms that most senders write: the day, the minute or the second, in digits, with `+ZZZZ` or without.
+    fn of_plain_digits(text: &[u8]) -> Option<Self> {
+        let (text, mut offset) = match text.split_last_chunk::<5>() {
+            Some((time, zone @ [b'+' | b'-', ..])) => (time, Digits(zone)),
+            _ => (text, Digits(b"")),
+        };
+        let precision = match text.len() {
+            8 => Precision::Day,
+            12 => Precision::Minute,
+            14 => Precision::Second,
+            _ => return None,
+        };
+        let mut pairs = [0u8; 7];
+        for (pair, digits) in pairs.iter_mut().zip(text.chunks_exact(2)) {
+            *pair = match digits {
+                [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => (tens - b'0') * 10 + (ones - b'0'),
+                _ => return None,
+            };
+        }
+        let [century, year, month, day, hour, minute, second] = pairs;
+        Some(Self {
+            date: (i16::from(century) * 100 + i16::from(year), month, day),
+            clock: (hour, minute, second),
+            microsecond: 0,
+            offset_seconds: offset.offset().ok()?,
+            precision,
+        })
     }
 
     fn checked(self) -> Result<Self, TimeError> {
@@ -274,6 +306,11 @@ mod tests {
         check("202607041230+0545", Ok("2026-07-04T06:45:00.000000Z"));
         check("20260704123015-05", Ok("2026-07-04T17:30:15.000000Z"));
         check("20260704123015+05:30", Ok("2026-07-04T07:00:15.000000Z"));
+        check("202607041230-0500", Ok("2026-07-04T17:30:00.000000Z"));
+        check("20260704123015+0545", Ok("2026-07-04T06:45:15.000000Z"));
+        check("20260704123015+1900", Err(TimeError::OutOfRange));
+        check("20260704123015+05x0", Err(TimeError::Malformed));
+        check("2026070x123015", Err(TimeError::Malformed));
         check("20260704+0000", Ok("2026-07-04T00:00:00.000000Z"));
         check("2026-0500", Ok("2026-01-01T05:00:00.000000Z"));
         check("20260704123015Z", Ok("2026-07-04T12:30:15.000000Z"));

@@ -23,7 +23,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, mrg: Segment<'m>) {
         .as_ref()
         .map(|p| p.identifiers.list())
         .unwrap_or_default();
-    let is_own = |cx: &Cx| {
+    let is_own = |cx: &Cx<'_>| {
         own.iter()
             .any(|i| i.value == cx.value && i.authority == cx.authority)
     };
@@ -31,7 +31,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, mrg: Segment<'m>) {
         // What both lists name is the survivor's own.
         list.retain(|identifier| !is_own(identifier));
     }
-    let mut key = |mut identifier: Cx| {
+    let mut key = |mut identifier: Cx<'_>| {
         if identifier.authority.is_empty() && !authority.is_empty() {
             // One authority for both, where only the survivor's is said.
             identifier.authority = authority.clone();

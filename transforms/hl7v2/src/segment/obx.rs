@@ -8,7 +8,7 @@ use crate::syntax::{Field, Segment};
 use panorama_model::{Fact, FactTable, Row, Text, fact::observations as table};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, obx: Segment<'m>) {
-    let value_type = obx.field(2).component(1).text().unwrap_or_default();
+    let value_type = obx.field(2).component(1).value().unwrap_or_default();
     if reader.document.carries_content && super::txa::content(reader, obx, &value_type) {
         return;
     }
@@ -53,13 +53,13 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, obx: Segment<'m>) {
 /// - Shape: order number / panel / observation / sub-id / set id. Without an order number: the patient (and visit) in its
 ///   place, and when it was observed.
 fn id(reader: &mut Reader<'_>, obx: Segment<'_>, code: &Coded) -> Text {
-    let what = code.code_or_display().cloned().unwrap_or_default();
+    let what = code.code_or_display().map_or("", Text::as_str);
     let sub_id = obx.field(4).raw();
     let set_id = obx.field(1).raw();
     let panel = &reader.order.panel;
     if let (Some(order), true) = (&panel.number, panel.present) {
         let panel = panel.code.code_or_display().map_or("", Text::as_str);
-        return join_id([order.as_str(), panel, &what, sub_id, set_id].into_iter());
+        return join_id([order.as_str(), panel, what, sub_id, set_id].into_iter());
     }
     let panel = panel.code.code_or_display().cloned().unwrap_or_default();
     let observed = match (obx.field(14).component(1).text(), &reader.order.panel.observed) {
@@ -67,7 +67,7 @@ fn id(reader: &mut Reader<'_>, obx: Segment<'_>, code: &Coded) -> Text {
         (None, panel) => panel.clone(),
     };
     let order = reader.order.number().map(Text::new).unwrap_or_default();
-    reader.visit_scoped_id(&[&order, &panel, &what, sub_id, set_id, &observed])
+    reader.visit_scoped_id(&[&order, &panel, what, sub_id, set_id, &observed])
 }
 
 /// LOINC codes of the vital signs (FHIR R4 vital signs profiles, and weight, height, oxygen in common use).
@@ -111,12 +111,12 @@ fn status(result: &str, panel: &str) -> Option<&'static str> {
 }
 
 /// OBX-5 by the type of OBX-2.
-fn value(row: &mut Row, obx: Segment<'_>, value_type: &Text) {
+fn value(row: &mut Row, obx: Segment<'_>, value_type: &str) {
     let field = obx.field(5);
     if !value_type.is_empty() {
-        row.set(table::VALUE_TYPE, value_type.clone());
+        row.set(table::VALUE_TYPE, value_type);
     }
-    match value_type.as_str() {
+    match value_type {
         "NM" => numeric(row, field),
         "SN" => structured_numeric(row, field),
         "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" => coded_value(row, field),

@@ -1,6 +1,6 @@
 //! PID: who the patient is (HL7 v2.5 3.4.2).
 
-use crate::datatype::{Telecom, address, cx, human_name, telecom};
+use crate::datatype::{Telecom, address, cx, human_name, telecom, upper_case};
 use crate::reader::{Reader, names, said};
 use crate::syntax::{Component, Field, Segment};
 use crate::time::Hl7Time;
@@ -8,6 +8,7 @@ use panorama_model::{
     ContactUse, Email, HumanName, Identifier, IdentifierKind, NameUse, PartialDate, Person, Phone, Presence,
     Sex, Text,
 };
+use std::borrow::Cow;
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, pid: Segment<'m>) {
     let mut person = Person {
@@ -68,8 +69,7 @@ fn person_names(pid: Segment<'_>) -> Presence<Vec<HumanName>> {
 }
 
 fn birth_date(reader: &mut Reader<'_>, pid: Segment<'_>) -> Presence<PartialDate> {
-    let component = pid.field(7).component(1);
-    match said(component) {
+    match value_said(pid.field(7)) {
         Presence::Value(text) if text.bytes().all(|b| b == b'0') => Presence::Absent,
         Presence::Value(text) => match Hl7Time::parse(&text) {
             Ok(time) => Presence::Value(time.partial_date()),
@@ -85,9 +85,9 @@ fn birth_date(reader: &mut Reader<'_>, pid: Segment<'_>) -> Presence<PartialDate
 
 /// PID-8, HL7 table 0001.
 fn sex(reader: &mut Reader<'_>, pid: Segment<'_>) -> Presence<Sex> {
-    let code = said(pid.field(8).component(1));
-    let known = |code: Text| {
-        Some(match code.to_ascii_uppercase().as_str() {
+    let code = value_said(pid.field(8));
+    let known = |code: Cow<'_, str>| {
+        Some(match &*upper_case(&code) {
             "F" | "FEMALE" => Sex::Female,
             "M" | "MALE" => Sex::Male,
             "O" | "A" | "N" | "X" | "OTHER" => Sex::Other,
@@ -130,9 +130,19 @@ fn mother_maiden_name(field: Field<'_>) -> Presence<Text> {
     family.filter(|family| !family.is_empty()).into()
 }
 
+/// A field's first component as the source speaks of it, to be looked at only.
+fn value_said(field: Field<'_>) -> Presence<Cow<'_, str>> {
+    let component = field.component(1);
+    match component.value() {
+        Some(value) => Presence::Value(value),
+        None if component.raw() == "\"\"" => Presence::Null,
+        None => Presence::Absent,
+    }
+}
+
 /// Y or N.
 fn flag(field: Field<'_>) -> Presence<bool> {
-    said(field.component(1)).and_then(|code| match code.to_ascii_uppercase().as_str() {
+    value_said(field).and_then(|code| match &*upper_case(&code) {
         "Y" | "YES" | "TRUE" | "1" => Some(true),
         "N" | "NO" | "FALSE" | "0" => Some(false),
         _ => None,

@@ -1,6 +1,6 @@
 //! PV1: the visit (HL7 v2.5 3.4.3).
 
-use crate::datatype::{join, non_empty, provider};
+use crate::datatype::{join, non_empty, provider, upper_case};
 use crate::reader::{Reader, field_said, number};
 use crate::syntax::{Repetition, Segment};
 use panorama_model::{Presence, Row, Text, Timestamp, Value, fact::encounters as table};
@@ -64,7 +64,7 @@ fn or_event(said: Presence<Timestamp>, means: bool, event_at: Timestamp) -> Pres
 
 /// PV1-2, HL7 table 0004, as HL7 v3 ActCode.
 fn class(code: &str) -> Option<&'static str> {
-    Some(match code.to_ascii_uppercase().as_str() {
+    Some(match &*upper_case(code) {
         "I" | "IP" | "IMP" | "INPATIENT" | "B" => "IMP",
         "O" | "OP" | "AMB" | "OUTPATIENT" | "R" | "C" => "AMB",
         "E" | "ER" | "ED" | "EMER" | "EMERGENCY" => "EMER",

@@ -75,7 +75,8 @@ fn other(plain: &str) -> Option<&'static Encoding> {
 /// The text of a message whose MSH-18 says `declared`, the character set used, and what was odd.
 pub(crate) fn to_text<'a>(bytes: &'a [u8], declared: &[u8]) -> (Cow<'a, str>, &'static Encoding, Oddity) {
     let (encoding, oddity) = match std::str::from_utf8(declared).map(str::trim) {
-        Ok("" | "\"\"") => (UTF_8, Oddity::None),
+        // What most senders write.
+        Ok("" | "\"\"" | "UNICODE UTF-8" | "UTF-8" | "ASCII") => (UTF_8, Oddity::None),
         Ok(name) => named(name).map_or((UTF_8, Oddity::Unknown), |e| (e, Oddity::None)),
         Err(_) => (UTF_8, Oddity::Unknown),
     };

@@ -5,24 +5,25 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// The places of a separator, CR and LF, ascending.
-pub(super) struct Delimiters<'t> {
+/// The places of some delimiters, ascending. None of them is NUL.
+pub(super) struct Delimiters<'t, const N: usize> {
     words: std::slice::ChunksExact<'t, u8>,
     tail: &'t [u8],
-    patterns: [u64; 3],
+    patterns: [u64; N],
     /// Where the word of `found` begins.
     base: usize,
     /// The high bit of each byte that matched and is still to be told.
     found: u64,
 }
 
-impl<'t> Delimiters<'t> {
-    pub(super) fn new(separator: u8, bytes: &'t [u8]) -> Self {
+impl<'t, const N: usize> Delimiters<'t, N> {
+    #[inline]
+    pub(super) fn new(delimiters: [u8; N], bytes: &'t [u8]) -> Self {
         let words = bytes.chunks_exact(8);
         Self {
             tail: words.remainder(),
             words,
-            patterns: [separator, b'\r', b'\n'].map(|byte| u64::from(byte) * ONES),
+            patterns: delimiters.map(|byte| u64::from(byte) * ONES),
             base: 0_usize.wrapping_sub(8),
             found: 0,
         }
@@ -30,13 +31,13 @@ impl<'t> Delimiters<'t> {
 
     /// The high bit of each byte of a word that is one of the delimiters.
     #[inline]
-    const fn matches(&self, word: u64) -> u64 {
-        let [separator, cr, lf] = self.patterns;
-        zero_bytes(word ^ separator) | zero_bytes(word ^ cr) | zero_bytes(word ^ lf)
+    fn matches(&self, word: u64) -> u64 {
+        let found = self.patterns.iter().map(|pattern| zero_bytes(word ^ pattern));
+        found.fold(0, |all, found| all | found)
     }
 }
 
-impl Iterator for Delimiters<'_> {
+impl<const N: usize> Iterator for Delimiters<'_, N> {
     type Item = usize;
 
     #[inline]
@@ -46,11 +47,9 @@ impl Iterator for Delimiters<'_> {
                 Some(word) => word.try_into().map_or(0, u64::from_le_bytes),
                 None if self.tail.is_empty() => return None,
                 None => {
-                    // The zeros after the tail match nothing.
-                    let mut last = [0; 8];
-                    last.iter_mut().zip(self.tail).for_each(|(to, from)| *to = *from);
+                    let last = last_word(self.tail);
                     self.tail = &[];
-                    u64::from_le_bytes(last)
+                    last
                 }
             };
             self.base = self.base.wrapping_add(8);
@@ -92,8 +91,44 @@ pub(super) fn position_of_either(delimiters: [u8; 2], bytes: &[u8]) -> Option<us
         }
         base += 8;
     }
-    let in_tail = tail.iter().position(|byte| delimiters.contains(byte));
-    in_tail.map(|at| base + at)
+    let last = last_word(tail);
+    let found = zero_bytes(last ^ one) | zero_bytes(last ^ other);
+    (found != 0).then(|| base + (found.trailing_zeros() / 8) as usize)
+}
+
+/// Tells each place of a delimiter, ascending, until `take` has had enough; false where it had.
+#[inline]
+pub(super) fn each_position(delimiter: u8, bytes: &[u8], mut take: impl FnMut(usize) -> bool) -> bool {
+    let pattern = u64::from(delimiter) * ONES;
+    let words = bytes.chunks_exact(8);
+    let tail = last_word(words.remainder());
+    let words = words.map(|word| word.try_into().map_or(0, u64::from_le_bytes));
+    for (at, word) in words.chain([tail]).enumerate() {
+        let mut found = zero_bytes(word ^ pattern);
+        while found != 0 {
+            if !take(at * 8 + (found.trailing_zeros() / 8) as usize) {
+                return false;
+            }
+            found &= found - 1;
+        }
+    }
+    true
+}
+
+/// Fewer than eight bytes as a word; the zeros after them match nothing.
+#[inline]
+fn last_word(tail: &[u8]) -> u64 {
+    // Two loads that overlap, not a loop: the bytes that both have are the same.
+    if let (Some(first), Some(last)) = (tail.first_chunk(), tail.last_chunk()) {
+        let at = 8 * (tail.len() - 4);
+        return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << at;
+    }
+    match *tail {
+        [one] => u64::from(one),
+        [one, two] => u64::from(u16::from_le_bytes([one, two])),
+        [one, two, three] => u64::from(u32::from_le_bytes([one, two, three, 0])),
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +140,11 @@ mod tests {
         #[test]
         fn finds_what_a_plain_search_finds(bytes in prop::collection::vec(prop_oneof![Just(b'|'), Just(b'\r'), Just(b'\n'), Just(0xfc_u8), any::<u8>()], 0..70)) {
             let plain: Vec<usize> = (0..bytes.len()).filter(|at| matches!(bytes[*at], b'|' | b'\r' | b'\n')).collect();
-            prop_assert_eq!(Delimiters::new(b'|', &bytes).collect::<Vec<_>>(), plain);
+            prop_assert_eq!(Delimiters::new([b'|', b'\r', b'\n'], &bytes).collect::<Vec<_>>(), plain);
+            let mut bars = Vec::new();
+            let whole = each_position(b'|', &bytes, |at| { bars.push(at); true });
+            prop_assert!(whole);
+            prop_assert_eq!(bars, (0..bytes.len()).filter(|at| bytes[*at] == b'|').collect::<Vec<_>>());
             prop_assert_eq!(position(b'|', &bytes), bytes.iter().position(|b| *b == b'|'));
             let either = bytes.iter().position(|b| matches!(b, b'|' | b'\r'));
             prop_assert_eq!(position_of_either([b'|', b'\r'], &bytes), either);

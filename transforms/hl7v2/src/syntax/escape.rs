@@ -171,14 +171,11 @@ mod tests {
     use super::*;
 
     fn check_in(charset: &'static encoding_rs::Encoding, raw: &str, expected: &str) {
-        let codec = Codec {
-            separators: Separators {
-                truncation: Some(b'#'),
-                ..Separators::default()
-            },
-            charset,
-            escapes: true,
+        let separators = Separators {
+            truncation: Some(b'#'),
+            ..Separators::default()
         };
+        let codec = Codec::new(separators, charset);
         assert_eq!(unescape(raw, &codec), expected, "{raw}");
     }
 

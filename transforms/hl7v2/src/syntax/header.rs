@@ -98,11 +98,7 @@ impl HeaderFields {
 
     /// A component's text, escapes decoded, bytes that are no UTF-8 replaced.
     pub fn component(&self, field: usize, component: usize) -> Text {
-        let codec = Codec {
-            separators: self.separators,
-            charset: encoding_rs::UTF_8,
-            escapes: true,
-        };
+        let codec = Codec::new(self.separators, encoding_rs::UTF_8);
         let raw = String::from_utf8_lossy(self.field(field));
         let value = Field::new(&raw, &codec).component(component).text();
         value.unwrap_or_default()

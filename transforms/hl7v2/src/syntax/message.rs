@@ -51,8 +51,13 @@ impl<'a> Message<'a> {
     fn of_bytes(bytes: &'a [u8]) -> Result<Self, Unreadable> {
         let line = msh_line(bytes).ok_or_else(|| no_msh(bytes))?;
         let (separators, _) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
-        let declared = line.split(|b| *b == separators.field).nth(17).unwrap_or_default();
+        let declared = Delimiters::new([separators.field], line).nth(16);
         let declared = declared
+            .and_then(|at| line.get(at + 1..))
+            .unwrap_or_default()
+            .split(|b| *b == separators.field)
+            .next()
+            .unwrap_or_default()
             .split(|b| *b == separators.repetition || *b == separators.component)
             .next();
         let (text, encoding, oddity) = to_text(bytes, declared.unwrap_or_default());
@@ -75,11 +80,7 @@ impl<'a> Message<'a> {
         let line = msh_line(text.as_bytes()).ok_or_else(|| no_msh(text.as_bytes()))?;
         let (separators, oddity) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
         let mut message = Self {
-            codec: Codec {
-                separators,
-                charset,
-                escapes: false,
-            },
+            codec: Codec::new(separators, charset),
             bounds: Vec::with_capacity(text.len() / 8 + 16),
             segments: Vec::with_capacity(16),
             malformed: SmallVec::new(),
@@ -108,7 +109,7 @@ impl<'a> Message<'a> {
             first: 0,
         };
         self.bounds.push(lines.start as u32);
-        for at in Delimiters::new(lines.separator, bytes) {
+        for at in Delimiters::new([lines.separator, b'\r', b'\n'], bytes) {
             // Separators inside skipped junk cannot be: junk is white space and control characters.
             let byte = bytes.get(at).copied().unwrap_or_default();
             if byte == lines.separator {
@@ -147,11 +148,9 @@ impl<'a> Message<'a> {
                 "the MSH segment ends after its encoding characters; was the message cut off?",
             ));
         }
-        if let Some(escape) = self.codec.separators.escape {
-            // MSH-2 holds the escape character itself.
-            self.codec.escapes = memchr::memchr_iter(escape, self.text.as_bytes()).nth(1).is_some()
-                || !msh.field(2).raw().as_bytes().contains(&escape);
-        }
+        let mut codec = self.codec;
+        codec.narrow(&self.text, msh.field(2).raw());
+        self.codec = codec;
         Ok(())
     }
 

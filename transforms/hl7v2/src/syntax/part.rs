@@ -2,7 +2,7 @@
 //! decoding happens on asking.
 
 use super::Separators;
-use super::delimiters::{position, position_of_either};
+use super::delimiters::{each_position, position, position_of_either};
 use super::escape::unescape;
 use encoding_rs::Encoding;
 use panorama_model::{Presence, Text};
@@ -15,6 +15,34 @@ pub(crate) struct Codec {
     pub(crate) charset: &'static Encoding,
     /// The message has an escape character after its header at all.
     pub(crate) escapes: bool,
+    /// The repetition separator, where the message has one at all.
+    pub(crate) repetition: Option<u8>,
+    /// The subcomponent separator, where the message has one at all.
+    pub(crate) subcomponent: Option<u8>,
+}
+
+impl Codec {
+    /// Reads values that may hold every delimiter.
+    pub(crate) const fn new(separators: Separators, charset: &'static Encoding) -> Self {
+        Self {
+            separators,
+            charset,
+            escapes: true,
+            repetition: Some(separators.repetition),
+            subcomponent: separators.subcomponent,
+        }
+    }
+
+    /// Searches no value for a delimiter that the whole text has nowhere but in MSH-2.
+    pub(super) fn narrow(&mut self, text: &str, encoding_characters: &str) {
+        let occurs = |delimiter: &u8| {
+            memchr::memchr_iter(*delimiter, text.as_bytes()).nth(1).is_some()
+                || !encoding_characters.as_bytes().contains(delimiter)
+        };
+        self.escapes = self.separators.escape.is_some_and(|escape| occurs(&escape));
+        self.repetition = self.repetition.filter(occurs);
+        self.subcomponent = self.subcomponent.filter(occurs);
+    }
 }
 
 /// `str::trim`, but for the many texts that begin and end with a visible ASCII character, which need none.
@@ -24,6 +52,17 @@ fn trim(text: &str) -> &str {
         [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => text,
         _ => text.trim(),
     }
+}
+
+/// The text of a value without escapes.
+fn plain(raw: &str) -> Option<Text> {
+    let text = trim(raw);
+    (!text.is_empty()).then(|| Text::new(text))
+}
+
+#[cold]
+fn unescaped(raw: &str, codec: &Codec) -> Option<Text> {
+    plain(&unescape(raw, codec))
 }
 
 macro_rules! part {
@@ -37,11 +76,13 @@ macro_rules! part {
 
         impl<'m> $name<'m> {
             /// The text as it was sent, escapes and all.
+            #[inline]
             pub const fn raw(self) -> &'m str {
                 self.raw
             }
 
             /// Nothing was sent.
+            #[inline]
             pub const fn is_empty(self) -> bool {
                 self.raw.is_empty()
             }
@@ -70,8 +111,13 @@ macro_rules! part {
             }
 
             /// As [`Self::value`], as travelling text.
+            #[inline]
             pub fn text(self) -> Option<Text> {
-                self.value().map(Text::new)
+                match self.raw {
+                    "" | "\"\"" => None,
+                    raw if self.codec.escapes => unescaped(raw, self.codec),
+                    raw => plain(raw),
+                }
             }
         }
 
@@ -130,6 +176,15 @@ impl<'m> Iterator for Split<'m> {
     }
 }
 
+/// What stands before the first delimiter.
+#[inline]
+fn head(text: &str, delimiter: Option<u8>) -> &str {
+    match delimiter.and_then(|delimiter| position(delimiter, text.as_bytes())) {
+        Some(end) => text.get(..end).unwrap_or_default(),
+        None => text,
+    }
+}
+
 impl<'m> Field<'m> {
     #[inline]
     pub(crate) const fn new(raw: &'m str, codec: &'m Codec) -> Self {
@@ -139,19 +194,20 @@ impl<'m> Field<'m> {
     /// The repetitions; one empty repetition where the field is empty.
     pub fn repetitions(self) -> impl Iterator<Item = Repetition<'m>> {
         let codec = self.codec;
-        Split::new(self.raw, Some(codec.separators.repetition)).map(move |raw| Repetition { raw, codec })
+        Split::new(self.raw, codec.repetition).map(move |raw| Repetition { raw, codec })
     }
 
     /// The first repetition.
+    #[inline]
     pub fn first(self) -> Repetition<'m> {
-        let raw = Split::new(self.raw, Some(self.codec.separators.repetition)).next();
         Repetition {
-            raw: raw.unwrap_or_default(),
+            raw: head(self.raw, self.codec.repetition),
             codec: self.codec,
         }
     }
 
     /// A component of the first repetition, counted from 1.
+    #[inline]
     pub fn component(self, number: usize) -> Component<'m> {
         if number != 1 {
             return self.first().component(number);
@@ -188,9 +244,28 @@ impl<'m> Repetition<'m> {
 
     /// The first `N` components in one pass; empty where the sender has none.
     pub fn first_components<const N: usize>(self) -> [Component<'m>; N] {
-        let codec = self.codec;
-        let mut split = self.components();
-        std::array::from_fn(|_| split.next().unwrap_or(Component { raw: "", codec }))
+        let mut found = [Component {
+            raw: "",
+            codec: self.codec,
+        }; N];
+        if self.raw.is_empty() {
+            return found;
+        }
+        let raw = self.raw;
+        let mut components = found.iter_mut();
+        let mut start = 0;
+        let mut take = |end: usize| match components.next() {
+            Some(component) => {
+                component.raw = raw.get(start..end).unwrap_or_default();
+                start = end + 1;
+                true
+            }
+            None => false,
+        };
+        if each_position(self.codec.separators.component, raw.as_bytes(), &mut take) {
+            take(raw.len());
+        }
+        found
     }
 }
 
@@ -198,12 +273,17 @@ impl<'m> Component<'m> {
     /// The subcomponents.
     pub fn subcomponents(self) -> impl Iterator<Item = Subcomponent<'m>> {
         let codec = self.codec;
-        Split::new(self.raw, codec.separators.subcomponent).map(move |raw| Subcomponent { raw, codec })
+        Split::new(self.raw, codec.subcomponent).map(move |raw| Subcomponent { raw, codec })
     }
 
     /// A subcomponent, counted from 1; empty where the sender has none.
+    #[inline]
     pub fn subcomponent(self, number: usize) -> Subcomponent<'m> {
         let codec = self.codec;
+        if number == 1 {
+            let raw = head(self.raw, codec.subcomponent);
+            return Subcomponent { raw, codec };
+        }
         self.subcomponents()
             .nth(number.wrapping_sub(1))
             .unwrap_or(Subcomponent { raw: "", codec })

@@ -40,13 +40,15 @@ impl<'m> Segment<'m> {
     /// A field by the number the standard gives it: MSH-1 is the field separator, MSH-2 the encoding characters.
     ///
     /// - Nulls: an empty field where the sender has none.
+    #[inline]
     pub fn field(self, number: usize) -> Field<'m> {
-        if self.is_header() && number == 1 {
-            return Field::new(self.separator_text(), self.codec);
-        }
         let at = number.wrapping_sub(usize::from(self.is_header()));
-        let raw = match (number, self.bound(at), self.bound(at.wrapping_add(1))) {
-            (1.., Some(start), Some(end)) if at > 0 => self.text.get(start + 1..end).unwrap_or_default(),
+        let raw = match self.bounds.get(at..) {
+            Some([start, end, ..]) if at > 0 => {
+                let place = *start as usize + 1..*end as usize;
+                self.text.get(place).unwrap_or_default()
+            }
+            _ if number == 1 && self.is_header() => self.separator_text(),
             _ => "",
         };
         Field::new(raw, self.codec)
@@ -76,6 +78,7 @@ impl<'m> Segment<'m> {
     }
 
     /// MSH, FHS and BHS count their own separator as field 1.
+    #[inline]
     const fn is_header(self) -> bool {
         self.code == MSH || self.code == FHS || self.code == BHS
     }
