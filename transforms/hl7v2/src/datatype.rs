@@ -1,7 +1,7 @@
 //! The data types that segments share: names, addresses, telecoms, identifiers, codes, providers (HL7 v2.5 chapter 2A).
 
 use crate::reader::joined;
-use crate::syntax::{Component, Repetition};
+use crate::syntax::{Component, Repetition, Subcomponent};
 use panorama_model::{
     Address, AddressUse, ContactUse, Email, HumanName, Identifier, IdentifierKind, NameUse, Phone, Text,
 };
@@ -252,7 +252,26 @@ pub(crate) struct Provider {
 
 /// The provider a field names.
 pub(crate) fn provider<'m>(repetitions: impl Iterator<Item = Repetition<'m>>) -> Provider {
-    let mut found: Option<Provider> = None;
+    let Some((id, given, family)) = chosen_provider(repetitions) else {
+        return Provider::default();
+    };
+    let names = [given.value(), family.value()];
+    Provider {
+        id: id.text(),
+        name: non_empty(joined(names.iter().flatten().map(|name| &**name), b' ')),
+    }
+}
+
+/// The id of the provider a field names.
+pub(crate) fn provider_id<'m>(repetitions: impl Iterator<Item = Repetition<'m>>) -> Option<Text> {
+    chosen_provider(repetitions).and_then(|(id, ..)| id.text())
+}
+
+/// The id, the given and the family name of the first repetition with an NPI, else of the first that names anybody.
+fn chosen_provider<'m>(
+    repetitions: impl Iterator<Item = Repetition<'m>>,
+) -> Option<(Component<'m>, Component<'m>, Subcomponent<'m>)> {
+    let mut found = None;
     for repetition in repetitions.filter(|r| !r.is_empty()) {
         let parts = repetition.first_components::<13>();
         let [id, family, given, .., authority, _, _, _, kind] = parts;
@@ -260,19 +279,15 @@ pub(crate) fn provider<'m>(repetitions: impl Iterator<Item = Repetition<'m>>) ->
         if found.is_some() && !is_npi {
             continue;
         }
-        let names = [given.value(), family.subcomponent(1).value()];
-        let provider = Provider {
-            id: id.text(),
-            name: non_empty(joined(names.iter().flatten().map(|name| &**name), b' ')),
-        };
-        if provider.id.is_some() || provider.name.is_some() {
-            found = Some(provider);
+        let family = family.subcomponent(1);
+        if id.value().is_some() || given.value().is_some() || family.value().is_some() {
+            found = Some((id, given, family));
         }
         if is_npi {
             break;
         }
     }
-    found.unwrap_or_default()
+    found
 }
 
 /// A code in upper case, as most are sent.

@@ -1,6 +1,6 @@
 //! DG1: a diagnosis (HL7 v2.5 6.5.2).
 
-use crate::datatype::{coded, provider};
+use crate::datatype::{coded, provider_id};
 use crate::patient::Again;
 use crate::reader::Reader;
 use crate::syntax::Segment;
@@ -41,6 +41,6 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, dg1: Segment<'m>) {
     );
     row.set_some(table::RECORDED_AT, recorded_at);
     row.set_some(table::RANK, rank);
-    row.set_some(table::RECORDER_NPI, provider(dg1.field(16).repetitions()).id);
+    row.set_some(table::RECORDER_NPI, provider_id(dg1.field(16).repetitions()));
     reader.add(fact, Again::Same);
 }

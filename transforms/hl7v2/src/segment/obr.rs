@@ -1,7 +1,7 @@
 //! OBR: what was ordered or observed (HL7 v2.5 4.5.3). The panel that the OBX after it belong to; in an order message, a
 //! request of its own.
 
-use crate::datatype::{coded, provider};
+use crate::datatype::{coded, provider_id};
 use crate::order::Panel;
 use crate::patient::Again;
 use crate::reader::{Reader, join_id};
@@ -68,9 +68,7 @@ fn request<'m>(reader: &mut Reader<'m>, obr: Segment<'m>) {
         }
     };
     let requested_at = reader.time(obr, 6);
-    let orderer = provider(obr.field(16).repetitions())
-        .id
-        .or_else(|| reader.order.orderer.id.clone());
+    let orderer = provider_id(obr.field(16).repetitions()).or_else(|| reader.order.orderer.id.clone());
     let mut fact = Fact::new(FactTable::Referrals, id, reader.version);
     let row = &mut fact.row;
     row.set_some(table::EXTERNAL_ID, filler);

@@ -1,6 +1,6 @@
 //! PR1: a procedure (HL7 v2.5 6.5.4).
 
-use crate::datatype::{coded, provider};
+use crate::datatype::{coded, provider_id};
 use crate::patient::Again;
 use crate::reader::Reader;
 use crate::syntax::Segment;
@@ -22,7 +22,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pr1: Segment<'m>) {
     let deleted = pr1.field(20).component(1).raw() == "D";
     let performer = [11, 12, 8]
         .into_iter()
-        .find_map(|n| provider(pr1.field(n).repetitions()).id);
+        .find_map(|n| provider_id(pr1.field(n).repetitions()));
     let mut fact = Fact::new(FactTable::Procedures, id, reader.version);
     fact.deleted = deleted;
     let row = &mut fact.row;

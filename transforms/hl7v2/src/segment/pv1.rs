@@ -1,6 +1,6 @@
 //! PV1: the visit (HL7 v2.5 3.4.3).
 
-use crate::datatype::{join, non_empty, provider, upper_case};
+use crate::datatype::{join, non_empty, provider, provider_id, upper_case};
 use crate::reader::{Reader, field_said, number};
 use crate::syntax::{Repetition, Segment};
 use panorama_model::{Presence, Row, Text, Timestamp, Value, fact::encounters as table};
@@ -116,7 +116,7 @@ fn clinicians(row: &mut Row, pv1: Segment<'_>) {
         if field.is_null() {
             row.set(column, Value::Null);
         } else if !field.is_empty() {
-            row.set_some(column, provider(field.repetitions()).id);
+            row.set_some(column, provider_id(field.repetitions()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! RXA: a vaccine or a drug given, refused or reported (HL7 v2.5 4.14.7).
 
 use super::rxo::drug_id;
-use crate::datatype::{Coded, coded, provider};
+use crate::datatype::{Coded, coded, provider_id};
 use crate::patient::Again;
 use crate::reader::{Reader, number};
 use crate::syntax::Segment;
@@ -58,7 +58,7 @@ fn immunization<'m>(reader: &mut Reader<'m>, rxa: Segment<'m>, code: Coded, give
         number(rxa.field(6).component(1).raw()).filter(|dose| *dose < 999.0),
     );
     row.set_some(table::DOSE_UNIT, rxa.field(7).component(1).text());
-    row.set_some(table::PERFORMER_NPI, provider(rxa.field(10).repetitions()).id);
+    row.set_some(table::PERFORMER_NPI, provider_id(rxa.field(10).repetitions()));
     let source = coded(rxa.field(9).first(), "NIP001").code;
     row.set_some(table::IS_HISTORICAL, source.map(|code| code != "00"));
     let at = reader.add(fact, Again::Another);

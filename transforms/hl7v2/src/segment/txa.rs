@@ -1,6 +1,6 @@
 //! TXA: a document (HL7 v2.5 9.7.1); its OBX hold the content, of which only kind and size are told.
 
-use crate::datatype::{coded, provider};
+use crate::datatype::{coded, provider_id};
 use crate::patient::Again;
 use crate::reader::Reader;
 use crate::syntax::Segment;
@@ -39,7 +39,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, txa: Segment<'m>) {
         table::AUTHOR_NPI,
         [9, 5]
             .into_iter()
-            .find_map(|f| provider(txa.field(f).repetitions()).id),
+            .find_map(|f| provider_id(txa.field(f).repetitions())),
     );
     row.set_some(
         table::TITLE,
