@@ -1,17 +1,13 @@
 //! The program under test as a process: started, asked, killed.
 
 use crate::support::{Scratch, said};
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// The program as built with this test, or the one `PANORAMA_PROGRAM` names: a build with planted bugs.
-pub(crate) fn program() -> Command {
-    std::env::var_os("PANORAMA_PROGRAM").map_or_else(crate::support::program, Command::new)
-}
 
 /// Ports below those the system gives to clients: a sender that tries to reach a dead listener must not be given its port.
 fn free_port(taken: &[u16]) -> u16 {
@@ -22,8 +18,11 @@ fn free_port(taken: &[u16]) -> u16 {
         .expect("a free port")
 }
 
-/// Where one run lives.
+/// Where one run lives, and what program runs in it.
 pub(crate) struct Place {
+    program: OsString,
+    /// The bug planted in the program, if it has some.
+    plant: Option<&'static str>,
     scratch: Scratch,
     pub(crate) mllp: Vec<SocketAddr>,
     pub(crate) http: SocketAddr,
@@ -33,7 +32,15 @@ pub(crate) struct Place {
 pub(crate) const SOURCES: [&str; 2] = ["ward", "laboratory"];
 
 impl Place {
+    /// A place for the program as built with this test, or for the one that `PANORAMA_PROGRAM` names.
     pub(crate) fn new(name: &str) -> Self {
+        let built = || crate::support::program().get_program().to_owned();
+        let program = std::env::var_os("PANORAMA_PROGRAM").unwrap_or_else(built);
+        Self::of(name, program, None)
+    }
+
+    /// A place for a program with a planted bug.
+    pub(crate) fn of(name: &str, program: OsString, plant: Option<&'static str>) -> Self {
         let mut ports = Vec::new();
         for _ in 0..=SOURCES.len() {
             ports.push(free_port(&ports));
@@ -41,12 +48,30 @@ impl Place {
         let address = |port: &u16| SocketAddr::from(([127, 0, 0, 1], *port));
         let mut addresses: Vec<SocketAddr> = ports.iter().map(address).collect();
         let place = Self {
+            program,
+            plant,
             scratch: Scratch::new(name),
             http: addresses.pop().expect("made above"),
             mllp: addresses,
         };
         place.write_config();
         place
+    }
+
+    /// The program, to be given its arguments; `before` is put in front of it, as `strace` is.
+    fn program(&self, before: &[&str]) -> Command {
+        let mut command = match before.split_first() {
+            None => Command::new(&self.program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&self.program);
+                command
+            }
+        };
+        if let Some(plant) = self.plant {
+            command.env("PANORAMA_PLANT", plant);
+        }
+        command
     }
 
     fn write_config(&self) {
@@ -83,23 +108,15 @@ impl Place {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
-    /// Starts the program; `before` is put in front of it, as `strace` is.
+    /// Starts the program, behind `before`.
     pub(crate) fn start(&self, before: &[&str]) -> Service {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.path("log"))
             .expect("log file");
-        let panorama = program();
-        let mut command = match before.split_first() {
-            None => panorama,
-            Some((first, rest)) => {
-                let mut command = Command::new(first);
-                command.args(rest).arg(panorama.get_program());
-                command
-            }
-        };
-        let child = command
+        let child = self
+            .program(before)
             .args(["-v", "run", "--config", &self.config()])
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("log file"))
@@ -115,8 +132,16 @@ impl Place {
 
     /// Lets the program finish what is stored, with its listeners closed.
     pub(crate) fn drain(&self) {
-        let output = program()
-            .args(["-v", "run", "--config", &self.config(), "--until-caught-up", "--json"])
+        let output = self
+            .program(&[])
+            .args([
+                "-v",
+                "run",
+                "--config",
+                &self.config(),
+                "--until-caught-up",
+                "--json",
+            ])
             .output()
             .expect("the program starts");
         let said = said(&output);

@@ -1,6 +1,6 @@
 //! The messages of a torture run, each made from its name alone, so that what comes out can be compared byte for byte.
 
-/// Families and given names: what identity has to tell apart.
+/// Families and given names: 500 pairs, so that no two patients share one. Telling doubtful people apart is tested elsewhere.
 const FAMILIES: &[&str] = &[
     "Abernathy",
     "Bellweather",
@@ -50,7 +50,7 @@ const GIVEN: &[&str] = &[
     "Theodora",
     "Ulrich",
 ];
-/// The first numbers by which facts are told.
+/// Where they live.
 const STREETS: &[&str] = &["Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Gum", "Hazel"];
 
 /// Which message: the connection that sends it and its place there.
