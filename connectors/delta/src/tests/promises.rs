@@ -244,6 +244,25 @@ async fn upkeep_compacts_checkpoints_and_deletes_and_keeps_every_row() {
 }
 
 #[tokio::test]
+async fn all_partitions_are_compacted_by_one_commit() {
+    let root = Scratch::new();
+    let mut table = tables(root.path()).open(definition()).await.unwrap();
+    for epoch in 0..6 {
+        let id = i64::try_from(epoch).unwrap();
+        let write = |bucket: i32, id| write(PartitionMode::Append, Some(bucket), &[id]);
+        let writes = vec![write(1, id), write(2, 10 + id), write(3, 20 + id)];
+        table.commit("app", epoch, AT, writes).await.unwrap();
+    }
+    let version = table.status().await.unwrap().version;
+    let place = root.path().to_str().unwrap();
+    let done = optimize(place, "people", HashMap::new(), AT).await.unwrap();
+    assert_eq!((done.files_compacted, done.version), (18, version + 1));
+    assert_eq!(describe(place, "people", HashMap::new()).await.unwrap().files, 3);
+    let expected: Vec<i64> = (0..6).chain(10..16).chain(20..26).collect();
+    assert_eq!(ids(root.path()).await, expected);
+}
+
+#[tokio::test]
 async fn one_person_a_limit_and_exports() {
     let root = Scratch::new();
     let mut table = tables(root.path()).open(definition()).await.unwrap();
