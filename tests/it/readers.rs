@@ -41,8 +41,10 @@ fn other_peoples_readers_see_the_same_tables() {
     let demo = scratch.text("demo");
     let done = panorama(&["demo", "--quiet", "--persons", "100", "--dir", &demo]);
     assert!(done.status.success(), "{}", said(&done));
-    let tables = PathBuf::from(demo).join("tables");
+    let tables = Path::new(&demo).join("tables");
 
+    // More of the same hospital, so that files stand beside others and in the place of others.
+    more(&scratch, &demo);
     let names: Vec<String> = ask(&tables, &["list"])
         .as_array()
         .unwrap()
@@ -57,7 +59,10 @@ fn other_peoples_readers_see_the_same_tables() {
 
     // The same rows in other files, read by way of checkpoints.
     let optimized = ask(&tables, &["optimize"]);
-    assert_eq!(optimized.as_array().unwrap().len(), names.len());
+    let optimized = optimized.as_array().unwrap();
+    assert_eq!(optimized.len(), names.len());
+    let compacted = |table: &Value| table["files_compacted"].as_u64().unwrap();
+    assert!(optimized.iter().map(compacted).sum::<u64>() > 10, "{optimized:?}");
     ask(&tables, &["vacuum"]);
     for name in FILLED {
         let pointer = tables.join(name).join("_delta_log/_last_checkpoint");
@@ -68,6 +73,32 @@ fn other_peoples_readers_see_the_same_tables() {
         assert_eq!(*seen, before[name], "{name} after optimize");
     }
     no_identifying_values(&tables, &before);
+}
+
+/// Feeds of other people of the same sources, taken in by a second run.
+fn more(scratch: &Scratch, demo: &str) {
+    let second = scratch.text("second");
+    let made = panorama(&[
+        "synth",
+        "--quiet",
+        "--persons",
+        "60",
+        "--seed",
+        "2",
+        "--out",
+        &second,
+    ]);
+    assert!(made.status.success(), "{}", said(&made));
+    for (from, to) in [
+        ("hl7/hospital-0001.hl7", "hl7/hospital-0002.hl7"),
+        ("web/segment-0001.json", "web/segment-0002.json"),
+    ] {
+        let to = Path::new(demo).join("feeds").join(to);
+        fs::copy(Path::new(&second).join(from), to).unwrap();
+    }
+    let config = format!("{demo}/panorama.yaml");
+    let done = panorama(&["run", "--quiet", "--config", &config, "--until-caught-up"]);
+    assert!(done.status.success(), "{}", said(&done));
 }
 
 /// The Python of a virtual environment with the readers. Where a machine has none the test says so; CI must have one.
