@@ -45,8 +45,15 @@ struct Checker<'a, 'k> {
 
 impl<'a> Checker<'a, '_> {
     fn complain(&mut self, path: &str, message: impl Into<String>, hint: impl Into<String>) {
-        let place = self.root.at(path).map(|n| n.place).unwrap_or_default();
-        self.problems.push(ConfigProblem::new(path, place, message, hint));
+        let node = self.root.at(path);
+        let place = node.map(|n| n.place).unwrap_or_default();
+        // What came through a reference may be a secret, wherever it was put by mistake (INV-8).
+        let problem = if node.is_some_and(|n| n.is_secret) {
+            ConfigProblem::new(path, place, "the referenced value does not fit here", "")
+        } else {
+            ConfigProblem::new(path, place, message, hint)
+        };
+        self.problems.push(problem);
     }
 
     /// The text at a path, if there is one and it may be printed.
