@@ -4,8 +4,17 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stdout
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    clippy::collapsible_if
 )]
 
+mod bad_input;
 mod house;
+mod kill;
+mod order;
+mod phi;
+mod readers;
+mod rows;
+mod shared_data;
 mod support;

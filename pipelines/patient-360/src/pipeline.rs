@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// Rows that may wait to be published: 16 bytes each in memory, and the longest wait in a catch-up (INV-9).
-const UNPUBLISHED_ROWS_MAX: usize = 2_000_000;
+const UNPUBLISHED_ROWS_MAX: usize = 1_000_000;
 /// While behind, at most one part in this many of the time goes into publishing: tables are for readers, and who is
 /// behind has no fresh rows to show.
 const CATCH_UP_SHARE: f64 = 4.0;

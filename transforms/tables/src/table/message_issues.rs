@@ -17,5 +17,5 @@ table! {
     KIND kind: Text, "Type of the message in its format's words: ADT^A01, Bundle";
     CODE code: Text, "Stable name of the complaint", key;
     SEVERITY severity: Text, "information, warning, error";
-    LOCATION location: Text, "Place in the message, in its format's words: PID-3[2].4";
+    LOCATION location: Text, "Place in the message, in its format's words: PID-3.4";
 }
