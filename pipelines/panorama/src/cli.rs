@@ -95,8 +95,15 @@ pub(crate) struct ConfigFile {
     #[arg(long, short, env = "PANORAMA_CONFIG", default_value = "panorama.yaml")]
     pub config: PathBuf,
     /// Change one option: `--set tables.commit_interval=5s`
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<String>,
+}
+
+fn assignment(text: &str) -> Result<String, &'static str> {
+    match text.split_once('=') {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("write KEY=VALUE"),
+    }
 }
 
 #[derive(Debug, Args)]
