@@ -34,8 +34,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             file_bytes_max: 128 << 20,
-            row_group_bytes_max: 32 << 20,
-            writers_max: 4,
+            row_group_bytes_max: 16 << 20,
+            writers_max: 2,
             compaction_files_min: 8,
             compaction_bytes_max: 256 << 20,
             checkpoint_commits: 20,

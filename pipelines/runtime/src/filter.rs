@@ -1,10 +1,10 @@
 //! A filter of the keys of a space that was empty when it was opened: a first load asks for millions of keys that are not
 //! there, and each such question would cost a search of the store.
 
-/// Bits of the filter: 8 MiB of memory, one key in a hundred mistaken for a known one at the limit below.
-const BITS: usize = 1 << 26;
+/// Bits of the filter: 4 MiB of memory, one key in a hundred mistaken for a known one at the limit below.
+const BITS: usize = 1 << 25;
 /// Keys from which on the filter says too little to be worth asking.
-const KEYS_MAX: usize = 7_000_000;
+const KEYS_MAX: usize = 3_500_000;
 /// Bits set per key.
 const PROBES: u64 = 5;
 
