@@ -2,10 +2,10 @@
 //! name or Delta log.
 
 use crate::rows::{tables, text};
-use crate::support::{Scratch, panorama, program, said};
+use crate::support::{Scratch, free_port, panorama, program, said};
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -130,8 +130,7 @@ fn config(dir: &Path, http: u16, mllp: u16) -> String {
 
 /// Ports that nobody listens on now.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
-    let held: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a port"));
-    held.map(|listener| listener.local_addr().expect("an address").port())
+    std::array::from_fn(|_| free_port())
 }
 
 /// Waits until something is so.

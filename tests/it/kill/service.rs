@@ -1,22 +1,14 @@
 //! The program under test as a process: started, asked, killed.
 
+use crate::support::free_port;
 use crate::support::{Scratch, said};
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// Ports below those the system gives to clients: a sender that tries to reach a dead listener must not be given its port.
-fn free_port(taken: &[u16]) -> u16 {
-    let first = 20_000 + std::process::id() % 10_000;
-    (first..first + 2_000)
-        .filter_map(|port| u16::try_from(port).ok())
-        .find(|port| !taken.contains(port) && TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("a free port")
-}
 
 /// Where one run lives, and what program runs in it.
 pub(crate) struct Place {
@@ -43,7 +35,7 @@ impl Place {
     pub(crate) fn of(name: &str, program: OsString, plant: Option<&'static str>) -> Self {
         let mut ports = Vec::new();
         for _ in 0..=SOURCES.len() {
-            ports.push(free_port(&ports));
+            ports.push(free_port());
         }
         let address = |port: &u16| SocketAddr::from(([127, 0, 0, 1], *port));
         let mut addresses: Vec<SocketAddr> = ports.iter().map(address).collect();

@@ -1,3 +1,5 @@
+//! How files are cut, however their bytes arrive.
+
 use super::*;
 use proptest::prelude::*;
 
