@@ -82,7 +82,9 @@ impl LowercaseFirst for String {
 fn show_person(record: &SourceRecord) -> String {
     let mut line = format!("{}/{}", record.key.kind.name(), record.key.id);
     let person = serde_json::to_value(record.person.as_ref().unwrap()).unwrap();
-    for (field, presence) in person.as_object().unwrap() {
+    let mut fields: Vec<_> = person.as_object().unwrap().iter().collect();
+    fields.sort_by_key(|(field, _)| *field);
+    for (field, presence) in fields {
         if let Some(value) = presence.get("Value") {
             write!(line, " {field}={}", compact(value)).unwrap();
         }
@@ -93,11 +95,13 @@ fn show_person(record: &SourceRecord) -> String {
 fn compact(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Object(fields) => {
-            let parts: Vec<String> = fields
+            let mut parts: Vec<String> = fields
                 .iter()
                 .filter(|(_, v)| v.as_str() != Some(""))
                 .map(|(k, v)| format!("{k}:{}", compact(v)))
                 .collect();
+            // The order of a map's keys depends on features of the JSON crate that other crates may turn on.
+            parts.sort();
             format!("{{{}}}", parts.join(","))
         }
         serde_json::Value::Array(list) => {
