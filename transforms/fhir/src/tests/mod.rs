@@ -95,13 +95,13 @@ fn show_person(record: &SourceRecord) -> String {
 fn compact(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Object(fields) => {
-            let mut parts: Vec<String> = fields
+            // The order of a map's keys depends on features of the JSON crate that other crates may turn on.
+            let mut fields: Vec<_> = fields.iter().filter(|(_, v)| v.as_str() != Some("")).collect();
+            fields.sort_by_key(|(k, _)| *k);
+            let parts: Vec<String> = fields
                 .iter()
-                .filter(|(_, v)| v.as_str() != Some(""))
                 .map(|(k, v)| format!("{k}:{}", compact(v)))
                 .collect();
-            // The order of a map's keys depends on features of the JSON crate that other crates may turn on.
-            parts.sort();
             format!("{{{}}}", parts.join(","))
         }
         serde_json::Value::Array(list) => {
