@@ -178,15 +178,18 @@ fn show(
         render::thousands(rate as u64)
     ));
     let config = file.config.display();
+    // As the user can type it: the program is seldom on the path of who has just built it.
+    let program =
+        std::env::current_exe().map_or_else(|_| "panorama".to_owned(), |path| path.display().to_string());
     render::line("look further:");
     for command in [
-        format!("panorama tables list --config {config}"),
-        format!("panorama tables show patient_360 --limit 3 --config {config}"),
+        format!("{program} tables list --config {config}"),
+        format!("{program} tables show patient_360 --limit 3 --config {config}"),
         format!(
-            "panorama identity evaluate --truth {}/feeds/truth/entities.csv --config {config}",
+            "{program} identity evaluate --truth {}/feeds/truth/entities.csv --config {config}",
             dir.display()
         ),
-        format!("panorama status --config {config}"),
+        format!("{program} status --config {config}"),
     ] {
         render::line(format!("  {command}"));
     }
