@@ -280,7 +280,7 @@ pub(crate) enum Tables {
         #[arg(long, value_enum)]
         format: Option<ExportForm>,
     },
-    /// Ask in SQL (builds with the feature `sql`)
+    /// Ask in SQL: not built in yet, prints the question for DuckDB
     Query {
         #[command(flatten)]
         at: TablesAt,

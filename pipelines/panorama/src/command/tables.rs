@@ -76,7 +76,7 @@ pub(crate) fn run(what: Tables, output: &Output) -> anyhow::Result<()> {
         Tables::Query { at, sql } => {
             let at = Location::of(&at)?;
             bail!(
-                "this build has no SQL: the image and release binaries have it, or build with `--features sql`. With DuckDB:\n\n  \
+                "this build has no SQL yet. With DuckDB:\n\n  \
                  duckdb -c \"INSTALL delta; LOAD delta; {}\"",
                 duckdb(&at.place, &sql)
             )
