@@ -1,6 +1,5 @@
 //! The operator's calls: what the pipeline knows, why, and what to do again. Read from committed state.
 
-use crate::identity_rows::record_name;
 use crate::meta::{Meta, read_positions};
 use crate::records::{RecordState, link_probability, read_person, read_record};
 use crate::{quarantined, spaces, table_number, topic_of};
@@ -8,6 +7,7 @@ use panorama_api::{Bus, ConnectorError, StateStore};
 use panorama_identity::{Membership, Scorer};
 use panorama_model::{PersonId, RecordKind, Row, SourceRecordKey, Text, Timestamp, Value as Cell};
 use panorama_tables::table::quarantine;
+use panorama_unify::record_name;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

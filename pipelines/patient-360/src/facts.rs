@@ -2,7 +2,7 @@
 
 use crate::current::{Dirty, PARTITION_UNKNOWN};
 use crate::spaces;
-use panorama_api::{Result, StateBatch, StateRead};
+use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
 use panorama_model::{
     Fact, FactSchema, FactTable, Layer, Layers, Overlay, PersonId, RecordKind, Row, SourceRecordKey, Text,
     Timestamp, Value, Version,
@@ -261,16 +261,23 @@ fn scan_evidence(
     record: u64,
     mut take: impl FnMut(u128, EvidenceEntry),
 ) -> Result<()> {
+    let mut read = Ok(());
     state.scan_prefix(spaces::EVIDENCE, &record.to_be_bytes(), &mut |key, value| {
         let hash = key
             .get(8..)
             .and_then(|b| b.try_into().ok())
             .map(u128::from_be_bytes);
-        if let (Some(hash), Ok(entry)) = (hash, postcard::from_bytes(value)) {
-            take(hash, entry);
+        match (hash, postcard::from_bytes(value)) {
+            (Some(hash), Ok(entry)) => take(hash, entry),
+            _ => {
+                // Left out, it would be a count that is quietly too low.
+                read = Err(ConnectorError::fatal("read", "evidence", "an entry is damaged"));
+                return ControlFlow::Break(());
+            }
         }
         ControlFlow::Continue(())
-    })
+    })?;
+    read
 }
 
 /// The evidence of a fact. Only what journeys may cite carries its id: observations are many and are only counted.

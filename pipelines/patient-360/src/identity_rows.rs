@@ -6,6 +6,7 @@ use crate::table_number;
 use panorama_identity::{Evidence, Explanation, IdentityChange, Review, ReviewStatus};
 use panorama_model::{PersonId, Row, SourceRecordKey, Text, Timestamp, Value};
 use panorama_tables::table::{identity_events, match_review, patient_identity};
+use panorama_unify::record_name;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Where a record's row of the crosswalk lies.
@@ -138,14 +139,4 @@ pub(crate) fn review(
     row.set(column::OPENED_AT, at);
     row.set(column::MODEL_VERSION, explanation.model_version.as_str());
     ((table_number::MATCH_REVIEW, (bucket(id), id)), row)
-}
-
-/// `source/kind/[authority/]id`, as people name a record.
-pub(crate) fn record_name(key: &SourceRecordKey) -> Text {
-    let authority = if key.authority.is_empty() {
-        String::new()
-    } else {
-        format!("{}/", key.authority)
-    };
-    format!("{}/{}/{authority}{}", key.source, key.kind.name(), key.id).into()
 }

@@ -165,7 +165,7 @@ impl Picker<'_> {
 }
 
 /// `source/kind/authority/id`, as provenance and reviews name a record.
-pub(crate) fn record_name(key: &SourceRecordKey) -> Text {
+pub fn record_name(key: &SourceRecordKey) -> Text {
     let mut name = format!("{}/{}/", key.source, key.kind.name());
     if !key.authority.is_empty() {
         name.push_str(&key.authority);

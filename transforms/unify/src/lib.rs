@@ -12,6 +12,6 @@ mod summary;
 
 pub use engagement::{EngagementCounts, engagement};
 pub use evidence::{Evidence, EvidenceKind};
-pub use golden::{GoldenRecord, golden_record};
+pub use golden::{GoldenRecord, golden_record, record_name};
 pub use journey::{JOURNEY_RULE_VERSION, JourneyInterval, Phase, journey};
 pub use summary::{MemberSummary, Summary};
