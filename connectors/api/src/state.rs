@@ -1,28 +1,151 @@
 //! The pipeline's own state, in named spaces of sorted keys, changed in atomic durable commits (INV-4).
 
 use crate::Result;
+use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 /// A named space of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Space(pub &'static str);
 
+impl Ord for Space {
+    /// By name. Batches are sorted by it, mostly within one space, where a look at the address is enough.
+    fn cmp(&self, other: &Self) -> Ordering {
+        if std::ptr::eq(self.0, other.0) {
+            Ordering::Equal
+        } else {
+            self.0.cmp(other.0)
+        }
+    }
+}
+
+impl PartialOrd for Space {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// The changes of one epoch. A later change of a key outranks an earlier one.
+///
+/// All keys and values lie in one buffer: an epoch has hundreds of thousands, made on one thread and written on another.
 #[derive(Debug, Default)]
 pub struct StateBatch {
-    /// (space, key, new value or deletion), in order.
-    pub changes: Vec<(Space, Vec<u8>, Option<Vec<u8>>)>,
+    bytes: Vec<u8>,
+    changes: Vec<Change>,
+}
+
+/// Where a change lies in the buffer: its key, and its value right behind.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    space: Space,
+    key: usize,
+    value: usize,
+    end: usize,
+    is_put: bool,
 }
 
 impl StateBatch {
     /// Sets a key.
-    pub fn put(&mut self, space: Space, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.changes.push((space, key.into(), Some(value.into())));
+    pub fn put(&mut self, space: Space, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        let key_at = self.bytes.len();
+        self.bytes.extend_from_slice(key.as_ref());
+        let value_at = self.bytes.len();
+        self.bytes.extend_from_slice(value.as_ref());
+        self.note(space, key_at, value_at, true);
     }
 
     /// Deletes a key.
-    pub fn delete(&mut self, space: Space, key: impl Into<Vec<u8>>) {
-        self.changes.push((space, key.into(), None));
+    pub fn delete(&mut self, space: Space, key: impl AsRef<[u8]>) {
+        let key_at = self.bytes.len();
+        self.bytes.extend_from_slice(key.as_ref());
+        self.note(space, key_at, self.bytes.len(), false);
+    }
+
+    /// Changes a key, both written in place: `key` appends its bytes, `value` those of its value, or says false to delete.
+    ///
+    /// # Errors
+    /// What `value` says; the change is left out then.
+    pub fn write<E>(
+        &mut self,
+        space: Space,
+        key: impl FnOnce(&mut Vec<u8>),
+        value: impl FnOnce(&mut Vec<u8>) -> std::result::Result<bool, E>,
+    ) -> std::result::Result<(), E> {
+        let key_at = self.bytes.len();
+        key(&mut self.bytes);
+        let value_at = self.bytes.len();
+        match value(&mut self.bytes) {
+            Ok(is_put) => {
+                self.note(space, key_at, value_at, is_put);
+                Ok(())
+            }
+            Err(error) => {
+                self.bytes.truncate(key_at);
+                Err(error)
+            }
+        }
+    }
+
+    /// Adds the changes of another batch, as made after these.
+    pub fn append(&mut self, later: &Self) {
+        let shift = self.bytes.len();
+        self.bytes.extend_from_slice(&later.bytes);
+        self.changes.extend(later.changes.iter().map(|change| Change {
+            key: change.key + shift,
+            value: change.value + shift,
+            end: change.end + shift,
+            ..*change
+        }));
+    }
+
+    /// Sorts the changes by space and key and keeps, of those of one key, the last.
+    pub fn keep_last_words(&mut self) {
+        let bytes = &self.bytes;
+        let key = |change: &Change| bytes.get(change.key..change.value).unwrap_or_default();
+        // Stable, so of equal keys the last is the newest. What was written in order is found to be so in one pass.
+        self.changes
+            .sort_by(|a, b| a.space.cmp(&b.space).then_with(|| key(a).cmp(key(b))));
+        self.changes.dedup_by(|later, kept| {
+            let same = later.space == kept.space && key(later) == key(kept);
+            if same {
+                *kept = *later;
+            }
+            same
+        });
+    }
+
+    /// The changes: space, key, and the new value or none for a deletion.
+    pub fn iter(&self) -> impl Iterator<Item = (Space, &[u8], Option<&[u8]>)> {
+        self.changes.iter().map(|change| {
+            let part = |from, to| self.bytes.get(from..to).unwrap_or_default();
+            let value = change.is_put.then(|| part(change.value, change.end));
+            (change.space, part(change.key, change.value), value)
+        })
+    }
+
+    /// How many changes there are.
+    pub const fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// True where nothing changes.
+    pub const fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Bytes of all keys and values.
+    pub const fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn note(&mut self, space: Space, key: usize, value: usize, is_put: bool) {
+        self.changes.push(Change {
+            space,
+            key,
+            value,
+            end: self.bytes.len(),
+            is_put,
+        });
     }
 }
 
@@ -66,4 +189,31 @@ fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_on_a_key_holds_in_order_of_space_and_key() {
+        const A: Space = Space("a");
+        const B: Space = Space("b");
+        let mut batch = StateBatch::default();
+        batch.put(B, "x", "1");
+        batch.put(A, "x", "1");
+        batch.delete(A, "x");
+        let mut later = StateBatch::default();
+        later.put(A, "w", "1");
+        later.put(A, "x", "3");
+        later.delete(B, "x");
+        let failed: Result<(), &str> = later.write(B, |key| key.push(b'y'), |_| Err("no"));
+        assert_eq!(failed, Err("no"));
+        batch.append(&later);
+        batch.keep_last_words();
+        let words: Vec<_> = batch.iter().collect();
+        let expected: [(Space, &[u8], Option<&[u8]>); 3] =
+            [(A, b"w", Some(b"1")), (A, b"x", Some(b"3")), (B, b"x", None)];
+        assert_eq!(words, expected);
+    }
 }

@@ -6,8 +6,8 @@ use crate::keys::{self, Place};
 use crate::log::Core;
 use crate::queue::{Append, Commit, Prepared, Request};
 use crate::{LogError, tuning};
-use fjall::{OwnedWriteBatch, PersistMode};
-use panorama_api::{Appended, ConnectorError, Offset, Result};
+use fjall::{Keyspace, OwnedWriteBatch, PersistMode};
+use panorama_api::{Appended, ConnectorError, Offset, Result, Space};
 use panorama_model::Headers;
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::SyncSender;
@@ -253,8 +253,14 @@ impl<'a> Group<'a> {
         if skip {
             return Ok(());
         }
-        for (space, key, value) in commit.changes {
-            let keyspace = self.core.spaces.get(&space).ok_or(LogError::SpaceUnknown)?;
+        // Changes stand in the order of their spaces.
+        let mut found: Option<(Space, &Keyspace)> = None;
+        for (space, key, value) in commit.batch.iter() {
+            let keyspace = match found.filter(|(last, _)| *last == space) {
+                Some((_, keyspace)) => keyspace,
+                None => self.core.spaces.get(&space).ok_or(LogError::SpaceUnknown)?,
+            };
+            found = Some((space, keyspace));
             match value {
                 Some(value) => self.batch.insert(keyspace, key, value),
                 None => self.batch.remove(keyspace, key),

@@ -4,7 +4,7 @@ use crate::LogError;
 use crate::catalog::Topic;
 use crate::writer::Writer;
 use fjall::Slice;
-use panorama_api::{Appended, DedupeKey, Result, SourcePosition, Space};
+use panorama_api::{Appended, DedupeKey, Result, SourcePosition, StateBatch};
 use panorama_model::Headers;
 use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
@@ -35,13 +35,9 @@ pub(crate) struct Append {
     pub(crate) reply: oneshot::Sender<Result<Vec<Appended>>>,
 }
 
-/// A change of one key: its new value, or its deletion.
-pub(crate) type Change = (Space, Vec<u8>, Option<Vec<u8>>);
-
-/// One commit of state, each key once.
+/// One commit of state, each key once, in order.
 pub(crate) struct Commit {
-    pub(crate) changes: Vec<Change>,
-    pub(crate) bytes: usize,
+    pub(crate) batch: StateBatch,
     pub(crate) reply: SyncSender<Result<()>>,
 }
 
@@ -57,7 +53,7 @@ impl Request {
     fn bytes(&self) -> usize {
         match self {
             Self::Append(append) => append.bytes,
-            Self::Commit(commit) => commit.bytes,
+            Self::Commit(commit) => commit.batch.bytes(),
             Self::Control(_) => 0,
         }
     }
@@ -170,13 +166,15 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use panorama_api::Space;
     use std::sync::mpsc::sync_channel;
     use std::time::Duration;
 
     fn commit(bytes: usize) -> Request {
+        let mut batch = StateBatch::default();
+        batch.delete(Space("a"), vec![0; bytes]);
         Request::Commit(Commit {
-            changes: Vec::new(),
-            bytes,
+            batch,
             reply: sync_channel(1).0,
         })
     }

@@ -1,7 +1,7 @@
 //! The state spaces: read from many threads, changed by the log's writer in the batch it writes anyway (INV-4).
 
 use crate::log::{Core, LocalLog};
-use crate::queue::{Change, Commit, Request};
+use crate::queue::{Commit, Request};
 use crate::{LogError, keys};
 use fjall::{Iter, Keyspace, Readable, Snapshot};
 use panorama_api::{Result, Space, StateBatch, StateRead, StateStore, Visit};
@@ -36,25 +36,22 @@ impl StateStore for LocalLog {
         Ok(Box::new(self.view()))
     }
 
-    fn commit(&self, batch: StateBatch) -> Result<()> {
-        let changes = last_words(batch)?;
-        if changes.is_empty() {
+    fn commit(&self, mut batch: StateBatch) -> Result<()> {
+        if batch.is_empty() {
             return Ok(());
         }
-        for (space, _, _) in &changes {
-            self.core().space(*space)?;
-        }
-        let bytes = changes
-            .iter()
-            .map(|(_, key, value)| key.len() + value.as_ref().map_or(0, Vec::len))
-            .sum();
-        let (reply, answer) = sync_channel(1);
-        let request = Request::Commit(Commit {
-            changes,
-            bytes,
-            reply,
-        });
         let at = |error: LogError| error.at("commit", "state");
+        batch.keep_last_words();
+        let mut known = None;
+        for (space, key, _) in batch.iter() {
+            keys::check_key(key).map_err(at)?;
+            if known != Some(space) {
+                self.core().space(space)?;
+                known = Some(space);
+            }
+        }
+        let (reply, answer) = sync_channel(1);
+        let request = Request::Commit(Commit { batch, reply });
         self.core().queue.push(request).map_err(at)?;
         answer.recv().map_err(|_| at(LogError::Closed))?
     }
@@ -112,48 +109,17 @@ fn visit_all(entries: Iter, visit: Visit<'_>) -> std::result::Result<(), LogErro
     Ok(())
 }
 
-/// Each key once, with its last change, in order: what a batch may hold and a memtable takes best.
-fn last_words(batch: StateBatch) -> Result<Vec<Change>> {
-    let mut changes = batch.changes;
-    for (_, key, _) in &changes {
-        keys::check_key(key).map_err(|error| error.at("commit", "state"))?;
-    }
-    // The sort is stable, so of equal keys the last is the newest; `dedup_by` keeps the first, hence from behind.
-    changes.sort_by(|(a_space, a, _), (b_space, b, _)| (a_space, a).cmp(&(b_space, b)));
-    changes.reverse();
-    changes.dedup_by(|(a_space, a, _), (b_space, b, _)| a_space == b_space && a == b);
-    changes.reverse();
-    Ok(changes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_last_word_on_a_key_holds() {
-        const A: Space = Space("a");
-        const B: Space = Space("b");
-        let mut batch = StateBatch::default();
-        batch.put(B, "x", "1");
-        batch.put(A, "x", "1");
-        batch.delete(A, "x");
-        batch.put(A, "w", "1");
-        batch.put(A, "x", "3");
-        batch.delete(B, "x");
-        let words = last_words(batch).unwrap();
-        let expected = [
-            (A, b"w".to_vec(), Some(b"1".to_vec())),
-            (A, b"x".to_vec(), Some(b"3".to_vec())),
-            (B, b"x".to_vec(), None),
-        ];
-        assert_eq!(words, expected);
-    }
+    use crate::LocalLogOptions;
 
     #[test]
     fn a_key_has_at_least_one_byte() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = LocalLog::open(dir.path(), LocalLogOptions::default(), &[Space("a")]).unwrap();
         let mut batch = StateBatch::default();
         batch.put(Space("a"), "", "1");
-        assert!(last_words(batch).is_err());
+        assert!(log.commit(batch).is_err());
     }
 }

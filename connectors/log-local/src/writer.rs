@@ -80,8 +80,8 @@ impl Writer {
                     bytes = bytes.saturating_add(append.bytes as u64);
                 }
                 Request::Commit(commit) => {
-                    items += commit.changes.len();
-                    bytes = bytes.saturating_add(commit.bytes as u64);
+                    items += commit.batch.len();
+                    bytes = bytes.saturating_add(commit.batch.bytes() as u64);
                 }
                 Request::Control(_) => {}
             }

@@ -280,12 +280,21 @@ pub(crate) enum Tables {
         #[arg(long, value_enum)]
         format: Option<ExportForm>,
     },
-    /// Ask in SQL: not built in yet, prints the question for DuckDB
+    /// Ask in SQL; every table is known by its name. Builds without the feature `sql` print the question for DuckDB
+    #[command(after_help = "Examples:\n  \
+        panorama tables query \"select sex, count(*) from patient_360 group by sex\"\n  \
+        panorama tables query --csv --limit 100000 \"select * from encounters\" > encounters.csv")]
     Query {
         #[command(flatten)]
         at: TablesAt,
-        /// The question
+        /// The question: one SELECT
         sql: String,
+        /// Most rows to print
+        #[arg(long, default_value_t = 1000, value_name = "N")]
+        limit: usize,
+        /// Print CSV
+        #[arg(long)]
+        csv: bool,
     },
 }
 

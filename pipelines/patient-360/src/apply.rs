@@ -22,7 +22,6 @@ use panorama_tables::table::message_issues;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// Persons whose rows are made and committed together: bounds the memory of a publication (INV-9).
 const PROJECTED_MAX: usize = 4096;
@@ -69,7 +68,7 @@ impl Apply {
             metrics: Arc::clone(&pipeline.metrics),
             threads: pipeline.options.threads,
             people: People::new(&state, &pipeline.scorer, &pipeline.metrics, &meta, entries_max)?,
-            facts: Facts::new(&state, entries_max),
+            facts: Facts::new(&state, meta.next_fact, entries_max),
             rows: Rows::new(&state),
             seen: TypedSpace::new(spaces::SEEN, state, entries_max),
             meta,
@@ -97,7 +96,8 @@ impl Apply {
             write_positions(&next, &mut batch)?;
             self.store.commit(batch)?;
         }
-        let mut pending = Vec::new();
+        self.count(&messages);
+        let mut pending = Vec::with_capacity(2 * messages.len());
         for message in messages {
             self.take(message, at, &mut pending)?;
         }
@@ -115,6 +115,19 @@ impl Apply {
         self.positions = next;
         self.metrics.spent("file", filing);
         self.commit(began)
+    }
+
+    /// Counts what was decoded, per run of messages of one source.
+    fn count(&self, messages: &[DecodedMessage]) {
+        for run in messages.chunk_by(|a, b| Arc::ptr_eq(&a.source, &b.source)) {
+            let Some(first) = run.first() else { continue };
+            let label = Metrics::labels("source", &first.source.source, "format", &first.source.format);
+            let read = run
+                .iter()
+                .filter(|m| matches!(m.reading, Reading::Read(_)))
+                .count();
+            self.metrics.decoded.get_or_create(&label).inc_by(read as u64);
+        }
     }
 
     fn take(&mut self, message: DecodedMessage, at: Timestamp, pending: &mut Vec<PendingFact>) -> Result<()> {
@@ -136,9 +149,7 @@ impl Apply {
             Reading::Read(decoded) => decoded,
         };
         self.meta.decoded += 1;
-        let label = Metrics::labels("source", &source, "format", &message.source.format);
-        self.metrics.decoded.get_or_create(&label).inc();
-        let reused = match self.known(reading, &message)? {
+        let reused = match self.known(&message)? {
             Known::Copy => {
                 self.metrics
                     .duplicates
@@ -185,23 +196,20 @@ impl Apply {
     }
 
     /// Whether the sender's own id of a message was seen before, with the same bytes or with others.
-    fn known(&mut self, decoded: &Decoded, message: &DecodedMessage) -> Result<Known> {
-        let Some(event_key) = &decoded.event_key else {
+    fn known(&mut self, message: &DecodedMessage) -> Result<Known> {
+        let Some(event) = message.event else {
             return Ok(Known::New);
         };
-        let mut id = message.source.source.as_bytes().to_vec();
-        id.push(0x1f);
-        id.extend_from_slice(event_key.as_bytes());
-        let id = xxh3_128(&id);
-        let content = xxh3_64(&message.raw.payload);
-        match self.seen.get(id)?.copied() {
-            Some(seen) if seen == content => Ok(Known::Copy),
-            Some(_) => Ok(Known::OtherContent),
-            None => {
-                self.seen.put(id, content);
-                Ok(Known::New)
-            }
-        }
+        let mut is_new = false;
+        let seen = self.seen.get_or_put_with(event.id, || {
+            is_new = true;
+            event.content
+        })?;
+        Ok(match *seen == event.content {
+            _ if is_new => Known::New,
+            true => Known::Copy,
+            false => Known::OtherContent,
+        })
     }
 
     fn keep_issues(&mut self, message: &DecodedMessage, decoded: &Decoded, reused: bool) -> Result<()> {
@@ -271,11 +279,7 @@ impl Apply {
     fn commit(&mut self, began: Instant) -> Result<()> {
         let committing = Instant::now();
         self.meta.epoch += 1;
-        let mut batch = StateBatch::default();
-        self.people.flush(&mut self.meta, &mut batch)?;
-        self.facts.flush(&mut batch)?;
-        self.rows.flush(&mut batch)?;
-        self.seen.flush(&mut batch)?;
+        let mut batch = self.encode()?;
         self.dirty.note(self.meta.epoch, &mut batch);
         write_positions(&self.positions, &mut batch)?;
         self.meta.write(&mut batch)?;
@@ -284,6 +288,31 @@ impl Apply {
         self.committed_at = now();
         self.metrics.epoch_duration.observe(began.elapsed().as_secs_f64());
         Ok(())
+    }
+
+    /// What changed in the spaces of state since the last commit; facts, the largest part, on a thread of their own.
+    fn encode(&mut self) -> Result<StateBatch> {
+        let (facts, people) = (&mut self.facts, &mut self.people);
+        let (rows, seen, meta) = (&mut self.rows, &mut self.seen, &mut self.meta);
+        meta.next_fact = facts.next_number();
+        std::thread::scope(|scope| {
+            let encoding = scope.spawn(move || {
+                let mut batch = StateBatch::default();
+                facts.flush(&mut batch).map(|()| batch)
+            });
+            let mut batch = StateBatch::default();
+            let flushed = people
+                .flush(meta, &mut batch)
+                .and_then(|()| rows.flush(&mut batch))
+                .and_then(|()| seen.flush(&mut batch));
+            let facts = match encoding.join() {
+                Ok(facts) => facts?,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            flushed?;
+            batch.append(&facts);
+            Ok(batch)
+        })
     }
 
     /// True where the tables do not hold everything yet.
@@ -325,7 +354,7 @@ impl Apply {
         };
         self.commit(began)?;
         self.commits.settle()?;
-        let changes = self.dirty.take();
+        let changes = self.dirty.take(self.meta.next_fact);
         self.publishing = Some(raw.clone());
         Ok((self.meta.epoch, changes, raw))
     }

@@ -12,6 +12,9 @@ use std::ops::ControlFlow;
 /// A row's place: table number, partition, and 128 bits of its key.
 pub(crate) type RowKey = (u8, (i32, u128));
 
+/// A fact's place: table number, partition, and its number.
+pub(crate) type FactKey = (u8, (i32, u64));
+
 /// Changed partitions, by table, ascending.
 pub(crate) type TableChanges = Vec<(u8, Vec<(i32, Change)>)>;
 
@@ -23,6 +26,8 @@ pub(crate) const PARTITION_UNKNOWN: i32 = i32::MIN;
 pub(crate) enum Change {
     /// Only new rows: these.
     Appended(HashSet<u128>),
+    /// Only new facts: those with this number and all after it.
+    AppendedFrom(u64),
     /// Anything else.
     Changed,
 }
@@ -34,12 +39,17 @@ pub(crate) struct Dirty {
     /// Partitions touched in this epoch, to be noted in the outbox.
     touched: HashSet<(u8, i32)>,
     rows: usize,
+    /// The number from which on facts were filed after the last publication was begun.
+    new_facts_from: u64,
 }
 
 impl Dirty {
-    /// What a crash left unpublished.
-    pub(crate) fn recover(state: &dyn StateRead) -> Result<Self> {
-        let mut dirty = Self::default();
+    /// What a crash left unpublished. Facts filed from now on have `next_fact` and the numbers after it.
+    pub(crate) fn recover(state: &dyn StateRead, next_fact: u64) -> Result<Self> {
+        let mut dirty = Self {
+            new_facts_from: next_fact,
+            ..Self::default()
+        };
         #[cfg(feature = "planted-bugs")]
         if panorama_api::is_planted("forget-outbox") {
             return Ok(dirty);
@@ -88,6 +98,32 @@ impl Dirty {
         self.partitions.insert((table, partition), Change::Changed);
     }
 
+    /// A fact was filed at the end of a partition.
+    pub(crate) fn fact_appended(&mut self, (table, (partition, _)): FactKey) {
+        self.touched.insert((table, partition));
+        self.partitions
+            .entry((table, partition))
+            .or_insert(Change::AppendedFrom(self.new_facts_from));
+    }
+
+    /// A fact was changed. If it has not been published yet, it is still an append.
+    pub(crate) fn fact_changed(&mut self, (table, (partition, number)): FactKey) {
+        self.touched.insert((table, partition));
+        if number < self.new_facts_from {
+            self.partitions.insert((table, partition), Change::Changed);
+        } else {
+            // Known unpublished, unless a restart made all of its partition count as changed.
+            self.partitions
+                .entry((table, partition))
+                .or_insert(Change::AppendedFrom(self.new_facts_from));
+        }
+    }
+
+    /// A fact left its partition. If it was not published yet, nothing needs to be taken out.
+    pub(crate) fn fact_removed(&mut self, key: FactKey) {
+        self.fact_changed(key);
+    }
+
     /// Rows waiting to be appended: they cost memory, so they bound how long publishing may wait (INV-9).
     pub(crate) const fn rows(&self) -> usize {
         self.rows
@@ -105,9 +141,11 @@ impl Dirty {
         }
     }
 
-    /// Takes everything there is to publish, by table, partitions ascending.
-    pub(crate) fn take(&mut self) -> TableChanges {
+    /// Takes everything there is to publish, by table, partitions ascending. Facts filed from now on have `next_fact` and
+    /// the numbers after it.
+    pub(crate) fn take(&mut self, next_fact: u64) -> TableChanges {
         self.rows = 0;
+        self.new_facts_from = next_fact;
         let mut tables = TableChanges::new();
         let mut all: Vec<_> = self.partitions.drain().collect();
         all.sort_by_key(|(place, _)| *place);
@@ -166,10 +204,35 @@ mod tests {
         dirty.changed((1, (7, 100)));
         dirty.appended((1, (7, 101)));
         dirty.removed((1, (7, 101)));
-        assert_eq!(dirty.take(), vec![(1, vec![(7, Change::Appended([100].into()))])]);
+        assert_eq!(
+            dirty.take(0),
+            vec![(1, vec![(7, Change::Appended([100].into()))])]
+        );
         dirty.appended((1, (7, 102)));
         dirty.changed((1, (7, 100)));
-        assert_eq!(dirty.take(), vec![(1, vec![(7, Change::Changed)])]);
+        assert_eq!(dirty.take(0), vec![(1, vec![(7, Change::Changed)])]);
+    }
+
+    #[test]
+    fn facts_filed_since_the_last_publication_are_the_end_of_their_partition() {
+        let mut dirty = Dirty::default();
+        dirty.fact_appended((1, (7, 0)));
+        dirty.fact_appended((1, (7, 1)));
+        dirty.fact_changed((1, (7, 0)));
+        assert_eq!(dirty.take(2), vec![(1, vec![(7, Change::AppendedFrom(0))])]);
+        dirty.fact_appended((1, (7, 2)));
+        dirty.fact_removed((1, (7, 2)));
+        dirty.fact_appended((1, (8, 3)));
+        dirty.fact_changed((1, (9, 1)));
+        let expected = vec![
+            (7, Change::AppendedFrom(2)),
+            (8, Change::AppendedFrom(2)),
+            (9, Change::Changed),
+        ];
+        assert_eq!(dirty.take(4), vec![(1, expected)]);
+        dirty.fact_appended((1, (7, 4)));
+        dirty.fact_changed((1, (7, 2)));
+        assert_eq!(dirty.take(5), vec![(1, vec![(7, Change::Changed)])]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use panorama_identity::PreparedPerson;
 use panorama_model::{Decode, DecodeContext, Decoded, Reading, Text, Zone};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// How the messages of one source are read.
 pub struct SourceDecoder {
@@ -30,12 +30,34 @@ pub(crate) struct DecodedMessage {
     pub source: Arc<SourceDecoder>,
     /// Where it lies.
     pub position: Position,
-    /// The message itself.
+    /// The message itself; its payload only where it could not be read.
     pub raw: LogRecord,
+    /// What tells its copies, where the sender gave it an id.
+    pub event: Option<EventId>,
     /// What it says.
     pub reading: Reading,
     /// The person of each record that speaks of one, standardized, in the order of the records.
     pub prepared: Vec<Option<Prepared>>,
+}
+
+/// The sender's own id of a message, and what it said under it, both hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EventId {
+    pub id: u128,
+    pub content: u64,
+}
+
+impl EventId {
+    fn of(source: &str, event_key: &str, payload: &[u8]) -> Self {
+        let mut id = Xxh3::new();
+        id.update(source.as_bytes());
+        id.update(&[0x1f]);
+        id.update(event_key.as_bytes());
+        Self {
+            id: id.digest128(),
+            content: xxh3_64(payload),
+        }
+    }
 }
 
 /// A record's person, standardized and indexed, with a hash that tells whether that is new.
@@ -86,7 +108,7 @@ pub(crate) fn decode(messages: Vec<RawMessage>, prepare: &Prepare, threads: usiz
     })
 }
 
-fn read((source, partition, raw): RawMessage, prepare: &Prepare) -> DecodedMessage {
+fn read((source, partition, mut raw): RawMessage, prepare: &Prepare) -> DecodedMessage {
     let context = DecodeContext {
         source: &source.source,
         received_at: raw.received_at,
@@ -98,6 +120,13 @@ fn read((source, partition, raw): RawMessage, prepare: &Prepare) -> DecodedMessa
         Reading::Read(Decoded { records, .. }) => records.iter().map(|record| prepare(record)).collect(),
         Reading::Unreadable(_) => Vec::new(),
     };
+    let mut event = None;
+    if let Reading::Read(decoded) = &reading {
+        let key = decoded.event_key.as_deref();
+        event = key.map(|key| EventId::of(&source.source, key, &raw.payload));
+        // Freed here, on any core, and not held until its epoch is applied.
+        drop(std::mem::take(&mut raw.payload));
+    }
     DecodedMessage {
         position: Position {
             partition,
@@ -105,6 +134,7 @@ fn read((source, partition, raw): RawMessage, prepare: &Prepare) -> DecodedMessa
         },
         source,
         raw,
+        event,
         reading,
         prepared,
     }

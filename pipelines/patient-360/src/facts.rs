@@ -1,6 +1,9 @@
 //! Facts in state: each message's word on a fact is laid over what is known, whatever the order of arrival (INV-6).
+//!
+//! A fact gets a rising number where it is filed, so that what is new in a partition since it was last published is its
+//! end, read in one sequential scan, and state grows at its end too.
 
-use crate::current::{Dirty, PARTITION_UNKNOWN};
+use crate::current::{Dirty, FactKey, PARTITION_UNKNOWN};
 use crate::spaces;
 use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
 use panorama_model::{
@@ -47,6 +50,57 @@ pub(crate) struct FactState {
     pub layers: Layers<Row>,
 }
 
+impl FactState {
+    /// A fact told of for the first time.
+    fn first(fact: Fact, owner: Owner<'_>, position: Position, now: Timestamp) -> Self {
+        let mut layers = Layers::default();
+        layers.add(Layer {
+            version: fact.version,
+            complete: fact.complete,
+            content: fact.row,
+        });
+        Self {
+            id: fact.id,
+            owner: (!is_stand_in(owner.key), fact.version),
+            record: owner.record,
+            key: owner.key.clone(),
+            person: owner.person,
+            version: fact.version,
+            position,
+            deleted: fact.deleted,
+            updated_at: now,
+            layers,
+        }
+    }
+
+    /// Lays one more statement over it; false where that told nothing new.
+    fn lay_over(&mut self, fact: Fact, owner: Owner<'_>, position: Position, now: Timestamp) -> bool {
+        let newer = fact.version > self.version;
+        let claim = (!is_stand_in(owner.key), fact.version);
+        let layer = Layer {
+            version: fact.version,
+            complete: fact.complete,
+            content: fact.row,
+        };
+        if !self.layers.add(layer) && !newer && claim <= self.owner {
+            return false;
+        }
+        self.updated_at = now;
+        if newer {
+            self.version = fact.version;
+            self.position = position;
+            self.deleted = fact.deleted;
+        }
+        if claim > self.owner {
+            self.owner = claim;
+            self.record = owner.record;
+            self.key = owner.key.clone();
+            self.person = owner.person;
+        }
+        true
+    }
+}
+
 /// What the record of a fact is.
 #[derive(Clone, Copy)]
 pub(crate) struct Owner<'a> {
@@ -75,14 +129,30 @@ struct EvidenceEntry {
 /// The facts of all persons.
 pub(crate) struct Facts {
     state: Arc<dyn StateRead>,
-    places: TypedSpace<(u8, u128), i32>,
-    facts: TypedSpace<(u8, (i32, u128)), FactState>,
-    evidence: TypedSpace<(u64, u128), EvidenceEntry>,
+    places: TypedSpace<(u8, u128), FactPlace>,
+    facts: TypedSpace<FactKey, FactState>,
+    evidence: TypedSpace<(u64, u64), EvidenceEntry>,
+    next_number: u64,
+}
+
+/// Where a fact is filed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct FactPlace {
+    partition: i32,
+    number: u64,
+}
+
+impl FactPlace {
+    const fn key(self, table: FactTable) -> FactKey {
+        (table as u8, (self.partition, self.number))
+    }
 }
 
 impl Facts {
-    pub(crate) fn new(state: &Arc<dyn StateRead>, entries_max: usize) -> Self {
+    /// The facts in `state`, which has given out numbers up to `next_number`.
+    pub(crate) fn new(state: &Arc<dyn StateRead>, next_number: u64, entries_max: usize) -> Self {
         Self {
+            next_number,
             state: Arc::clone(state),
             places: TypedSpace::new(spaces::FACT_PLACES, Arc::clone(state), entries_max),
             // A fact is mostly told once: what is kept here are the appointments and visits told of again soon.
@@ -101,58 +171,36 @@ impl Facts {
         dirty: &mut Dirty,
     ) -> Result<Told> {
         let hash = fact.hash128(&owner.key.source);
-        let table = fact.table as u8;
-        let Some(partition) = self.places.get((table, hash))?.copied() else {
+        let table = fact.table;
+        let Some(filed) = self.places.get((table as u8, hash))?.copied() else {
             self.tell_first(fact, owner, position, now, dirty, hash);
             return Ok(Told::New);
         };
-        let place = (table, (partition, hash));
+        let place = filed.key(table);
         let Some(known) = self.facts.get_mut(place)? else {
             self.tell_first(fact, owner, position, now, dirty, hash);
             return Ok(Told::New);
         };
-        let newer = fact.version > known.version;
-        let layer = Layer {
-            version: fact.version,
-            complete: fact.complete,
-            content: fact.row,
-        };
-        let outranks = (!is_stand_in(owner.key), fact.version) > known.owner;
-        if !known.layers.add(layer) && !newer && !outranks {
+        let previous_record = known.record;
+        if !known.lay_over(fact, owner, position, now) {
             return Ok(Told::Copy);
         }
-        known.updated_at = now;
-        let previous_record = known.record;
-        if newer {
-            known.version = fact.version;
-            known.position = position;
-            known.deleted = fact.deleted;
-        }
-        let claim = (!is_stand_in(owner.key), fact.version);
-        if claim > known.owner {
-            known.owner = claim;
-            known.record = owner.record;
-            known.key = owner.key.clone();
-            known.person = owner.person;
-        }
-        let moved_to = partition_of(fact.table.schema(), &known.layers);
-        let entry = evidence_entry(fact.table, known, moved_to);
+        let partition = partition_of(table.schema(), &known.layers);
+        let entry = evidence_entry(table, known, partition);
         let record = known.record;
-        if moved_to == partition {
-            dirty.changed(place);
+        let moved_to = if partition == filed.partition {
+            dirty.fact_changed(place);
+            filed
         } else {
             let known = known.clone();
-            let new_place = (table, (moved_to, hash));
             self.facts.delete(place);
-            dirty.removed(place);
-            self.facts.put(new_place, known);
-            dirty.appended(new_place);
-            self.places.put((table, hash), moved_to);
+            dirty.fact_removed(place);
+            self.file(table, partition, hash, known, dirty)
+        };
+        if (record, moved_to.number) != (previous_record, filed.number) {
+            self.evidence.delete((previous_record, filed.number));
         }
-        if record != previous_record {
-            self.evidence.delete((previous_record, hash));
-        }
-        self.evidence.put((record, hash), entry);
+        self.evidence.put((record, moved_to.number), entry);
         Ok(Told::New)
     }
 
@@ -165,33 +213,30 @@ impl Facts {
         dirty: &mut Dirty,
         hash: u128,
     ) {
-        let mut layers = Layers::default();
-        layers.add(Layer {
-            version: fact.version,
-            complete: fact.complete,
-            content: fact.row,
-        });
-        let known = FactState {
-            id: fact.id,
-            owner: (!is_stand_in(owner.key), fact.version),
-            record: owner.record,
-            key: owner.key.clone(),
-            person: owner.person,
-            version: fact.version,
-            position,
-            deleted: fact.deleted,
-            updated_at: now,
-            layers,
-        };
-        let partition = partition_of(fact.table.schema(), &known.layers);
-        let place = (fact.table as u8, (partition, hash));
-        self.places.put((fact.table as u8, hash), partition);
-        self.evidence.put(
-            (owner.record, hash),
-            evidence_entry(fact.table, &known, partition),
-        );
-        self.facts.put(place, known);
-        dirty.appended(place);
+        let table = fact.table;
+        let known = FactState::first(fact, owner, position, now);
+        let partition = partition_of(table.schema(), &known.layers);
+        let entry = evidence_entry(table, &known, partition);
+        let filed = self.file(table, partition, hash, known, dirty);
+        self.evidence.put((owner.record, filed.number), entry);
+    }
+
+    /// Files a fact at the end of a partition.
+    fn file(
+        &mut self,
+        table: FactTable,
+        partition: i32,
+        hash: u128,
+        fact: FactState,
+        dirty: &mut Dirty,
+    ) -> FactPlace {
+        let number = self.next_number;
+        self.next_number += 1;
+        let filed = FactPlace { partition, number };
+        self.places.put((table as u8, hash), filed);
+        self.facts.put(filed.key(table), fact);
+        dirty.fact_appended(filed.key(table));
+        filed
     }
 
     /// Gives the facts of a record to another person. Called before the epoch's own facts are told.
@@ -203,8 +248,8 @@ impl Facts {
         dirty: &mut Dirty,
     ) -> Result<()> {
         let mut places = Vec::new();
-        scan_evidence(&*self.state, record, |hash, entry| {
-            places.push((entry.table, (entry.partition, hash)))
+        scan_evidence(&*self.state, record, |number, entry| {
+            places.push((entry.table, (entry.partition, number)))
         })?;
         for place in places {
             if let Some(fact) = self
@@ -214,12 +259,18 @@ impl Facts {
             {
                 fact.person = Some(person);
                 fact.updated_at = now;
-                dirty.changed(place);
+                dirty.fact_changed(place);
             }
         }
         Ok(())
     }
 
+    /// The number the next fact gets.
+    pub(crate) const fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// Moves the changes into the epoch's batch.
     pub(crate) fn flush(&mut self, batch: &mut StateBatch) -> Result<()> {
         self.places.flush(batch)?;
         self.facts.flush(batch)?;
@@ -236,11 +287,11 @@ fn is_stand_in(key: &SourceRecordKey) -> bool {
 /// The evidence of a record, from committed state.
 pub(crate) fn evidence_of(state: &dyn StateRead, record: u64) -> Result<Vec<Evidence>> {
     let mut all = Vec::new();
-    scan_evidence(state, record, |hash, entry| {
+    scan_evidence(state, record, |number, entry| {
         if let (Some(kind), Some(table)) = (entry.kind, FactTable::from_number(entry.table)) {
-            // Evidence is a set: what carries no id is told apart by its hash, or the results of one panel were one.
+            // Evidence is a set: what carries no id is told apart by its number, or the results of one panel were one.
             let id = if entry.id.is_empty() {
-                smol_str::format_smolstr!("{:016x}", (hash >> 64) as u64)
+                smol_str::format_smolstr!("{number:016x}")
             } else {
                 entry.id
             };
@@ -256,19 +307,15 @@ pub(crate) fn evidence_of(state: &dyn StateRead, record: u64) -> Result<Vec<Evid
     Ok(all)
 }
 
-fn scan_evidence(
-    state: &dyn StateRead,
-    record: u64,
-    mut take: impl FnMut(u128, EvidenceEntry),
-) -> Result<()> {
+fn scan_evidence(state: &dyn StateRead, record: u64, mut take: impl FnMut(u64, EvidenceEntry)) -> Result<()> {
     let mut read = Ok(());
     state.scan_prefix(spaces::EVIDENCE, &record.to_be_bytes(), &mut |key, value| {
-        let hash = key
+        let number = key
             .get(8..)
             .and_then(|b| b.try_into().ok())
-            .map(u128::from_be_bytes);
-        match (hash, postcard::from_bytes(value)) {
-            (Some(hash), Ok(entry)) => take(hash, entry),
+            .map(u64::from_be_bytes);
+        match (number, postcard::from_bytes(value)) {
+            (Some(number), Ok(entry)) => take(number, entry),
             _ => {
                 // Left out, it would be a count that is quietly too low.
                 read = Err(ConnectorError::fatal("read", "evidence", "an entry is damaged"));
@@ -326,12 +373,12 @@ fn partition_of(schema: &FactSchema, layers: &Layers<Row>) -> i32 {
 }
 
 /// The row of a fact, all its statements resolved; what was said to be none is left out.
-pub(crate) fn resolved_row(layers: &Layers<Row>) -> Row {
-    let mut layers = layers.layers().iter();
+pub(crate) fn resolved_row(layers: Layers<Row>) -> Row {
+    let mut layers = layers.into_layers().into_iter();
     let Some(newest) = layers.next() else {
         return Row::new();
     };
-    let mut row = newest.content.clone();
+    let mut row = newest.content;
     for layer in layers {
         row.fill_from(&layer.content);
     }

@@ -9,6 +9,9 @@ use panorama_model::SourceRecordKey;
 use panorama_runtime::TypedSpace;
 use std::sync::Arc;
 
+/// So many values of a few words take the memory of one record.
+pub(crate) const SMALL: usize = 8;
+
 /// Identity's state. The trait has no errors: the first failure is kept and ends the epoch at its commit.
 pub(crate) struct PipelineIdentityStore {
     numbers: TypedSpace<u128, u64>,
@@ -31,12 +34,16 @@ impl PipelineIdentityStore {
         entries_max: usize,
     ) -> Self {
         Self {
-            numbers: TypedSpace::new(spaces::RECORD_NUMBERS, Arc::clone(state), entries_max),
+            numbers: TypedSpace::new(spaces::RECORD_NUMBERS, Arc::clone(state), entries_max * SMALL),
             records: TypedSpace::new(spaces::IDENTITY_RECORDS, Arc::clone(state), entries_max),
-            memberships: TypedSpace::new(spaces::IDENTITY_MEMBERSHIPS, Arc::clone(state), entries_max),
-            blocks: TypedSpace::new(spaces::IDENTITY_BLOCKS, Arc::clone(state), entries_max * 2),
-            edges: TypedSpace::new(spaces::IDENTITY_EDGES, Arc::clone(state), entries_max),
-            statements: TypedSpace::new(spaces::IDENTITY_DECISIONS, Arc::clone(state), entries_max),
+            memberships: TypedSpace::new(
+                spaces::IDENTITY_MEMBERSHIPS,
+                Arc::clone(state),
+                entries_max * SMALL,
+            ),
+            blocks: TypedSpace::new(spaces::IDENTITY_BLOCKS, Arc::clone(state), entries_max * SMALL),
+            edges: TypedSpace::new(spaces::IDENTITY_EDGES, Arc::clone(state), entries_max * 4),
+            statements: TypedSpace::new(spaces::IDENTITY_DECISIONS, Arc::clone(state), entries_max * 4),
             next_record,
             next_sequence,
             failure: None,

@@ -19,6 +19,8 @@ pub(crate) struct Meta {
     pub epoch: u64,
     /// The number the next source record gets; also how many there are.
     pub next_record: u64,
+    /// The number the next fact gets where it is filed.
+    pub next_fact: u64,
     /// The last of identity's rising sequence.
     pub identity_sequence: u64,
     /// Persons known.

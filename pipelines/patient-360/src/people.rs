@@ -4,7 +4,7 @@
 use crate::current::Dirty;
 use crate::decode::Prepared;
 use crate::facts::{Facts, Position};
-use crate::identity_store::PipelineIdentityStore;
+use crate::identity_store::{PipelineIdentityStore, SMALL};
 use crate::meta::Meta;
 use crate::reader::Prepare;
 use crate::records::{PersonEntry, RecordState};
@@ -71,8 +71,8 @@ impl People {
             engine: IdentityEngine::new(Arc::clone(scorer)),
             store: PipelineIdentityStore::new(state, meta.next_record, meta.identity_sequence, entries_max),
             records: TypedSpace::new(spaces::RECORDS, Arc::clone(state), entries_max),
-            versions: TypedSpace::new(spaces::RECORD_VERSIONS, Arc::clone(state), entries_max),
-            persons: TypedSpace::new(spaces::PERSONS, Arc::clone(state), entries_max),
+            versions: TypedSpace::new(spaces::RECORD_VERSIONS, Arc::clone(state), entries_max * SMALL),
+            persons: TypedSpace::new(spaces::PERSONS, Arc::clone(state), entries_max * 4),
             metrics: Arc::clone(metrics),
             person_count: meta.persons,
             touched,
@@ -367,7 +367,7 @@ impl People {
             let mut key = Vec::with_capacity(16);
             person.0.bytes(&mut key);
             if touched {
-                batch.put(spaces::DIRTY_PERSONS, key, []);
+                batch.put(spaces::DIRTY_PERSONS, key, b"");
             } else {
                 batch.delete(spaces::DIRTY_PERSONS, key);
             }

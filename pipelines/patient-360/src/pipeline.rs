@@ -23,7 +23,9 @@ use tokio::sync::watch;
 const UNPUBLISHED_ROWS_MAX: usize = 1_000_000;
 /// While behind, at most one part in this many of the time goes into publishing: tables are for readers, and who is
 /// behind has no fresh rows to show.
-const CATCH_UP_SHARE: f64 = 4.0;
+const CATCH_UP_SHARE: f64 = 9.0;
+/// While behind, rows wait at least this many commit intervals.
+const CATCH_UP_INTERVALS: u32 = 6;
 /// A stop waits for a last publication only where the one before was shorter than this.
 const LAST_PUBLICATION_MAX: Duration = Duration::from_secs(3);
 
@@ -103,7 +105,7 @@ impl Pipeline {
         let state: Arc<dyn StateRead> = Arc::<dyn StateStore>::clone(&self.store);
         let meta = recover(&*state, &runtime.block_on(publisher.epochs())?)?;
         let positions = read_positions(&*state)?;
-        let dirty = Dirty::recover(&*state)?;
+        let dirty = Dirty::recover(&*state, meta.next_fact)?;
         let apply = Apply::new(&self, meta, positions.clone(), dirty)?;
         let reader = Reader {
             bus: Arc::clone(&self.bus),
@@ -259,7 +261,7 @@ impl Conductor<'_> {
         let waited = self.published_at.elapsed();
         let interval = self.pipeline.options.commit_interval;
         if behind {
-            let enough = interval.max(self.last_publication.mul_f64(CATCH_UP_SHARE));
+            let enough = (interval * CATCH_UP_INTERVALS).max(self.last_publication.mul_f64(CATCH_UP_SHARE));
             return waited >= enough || self.apply.unpublished_rows() > UNPUBLISHED_ROWS_MAX;
         }
         waited + self.last_publication.min(interval / 2) >= interval

@@ -1,7 +1,7 @@
 //! The publish step: everything that changed since the last publication goes into the tables, as of one epoch (INV-5).
 //!
-//! One publisher commits to all tables, one after the other, from one snapshot of state. A table that fails stops the
-//! pipeline after retries: what is not published stays in the outbox.
+//! One publisher commits to all tables from one snapshot of state: the messages as received beside the others, which go
+//! one after the other. A table that fails stops the pipeline after retries: what is not published stays in the outbox.
 
 use crate::current::Change;
 use crate::render::{RawRange, ReceivedTimes, partition_write, raw_writes};
@@ -41,12 +41,19 @@ pub(crate) struct Published {
 
 /// The one committer of all tables.
 pub(crate) struct Publisher {
-    pipeline: String,
     bus: Arc<dyn Bus>,
+    committer: Committer,
+    tables: Tables,
+}
+
+/// How one table is committed to.
+struct Committer {
+    pipeline: String,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
-    tables: BTreeMap<&'static str, Box<dyn Table>>,
 }
+
+const RAW_MESSAGES: &str = "raw_messages";
 
 impl Publisher {
     /// Opens every table, making those that are missing.
@@ -64,17 +71,14 @@ impl Publisher {
             }
         }
         Ok(Self {
-            pipeline: pipeline.to_owned(),
             bus,
-            metrics,
-            shutdown,
+            committer: Committer {
+                pipeline: pipeline.to_owned(),
+                metrics,
+                shutdown,
+            },
             tables,
         })
-    }
-
-    /// The name under which this pipeline's epochs are kept in a table.
-    fn application(&self, table: &str) -> String {
-        format!("panorama/{}/{table}/0", self.pipeline)
     }
 
     /// The last epoch each table has.
@@ -82,7 +86,7 @@ impl Publisher {
         let mut epochs = BTreeMap::new();
         let names: Vec<&'static str> = self.tables.keys().copied().collect();
         for name in names {
-            let application = self.application(name);
+            let application = self.committer.application(name);
             if let Some(table) = self.tables.get_mut(name)
                 && let Some(epoch) = table.epoch(&application).await?
             {
@@ -96,41 +100,28 @@ impl Publisher {
     pub(crate) async fn publish(&mut self, job: Job) -> Result<Published> {
         let began = Instant::now();
         let received = ReceivedTimes::default();
-        let mut done: Vec<(&'static str, Committed)> = Vec::new();
-        if job.raw.iter().any(|range| range.from < range.until)
-            && let Some(definition) = panorama_tables::find("raw_messages")
-        {
-            let bus = Arc::clone(&self.bus);
-            let make = || {
-                received.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                raw_writes(&bus, definition, &job.raw, &received)
-            };
-            done.push((
-                definition.name,
-                self.commit(definition.name, job.epoch, make).await?,
-            ));
-        }
-        let mut partitions = Vec::new();
-        for (number, changes) in &job.tables {
-            let Some(definition) = table_number::definition(*number) else {
-                continue;
-            };
-            let make = || {
-                let write = |(p, change): &(i32, Change)| {
-                    partition_write(&job.snapshot, *number, definition, *p, change)
-                };
-                Ok(changes.iter().map(write).collect())
-            };
-            done.push((
-                definition.name,
-                self.commit(definition.name, job.epoch, make).await?,
-            ));
-            partitions.extend(changes.iter().map(|(partition, _)| (*number, *partition)));
-        }
+        let mut raw_table = self.tables.remove(RAW_MESSAGES);
+        let raw = commit_raw(
+            &self.committer,
+            raw_table.as_deref_mut(),
+            &self.bus,
+            &job,
+            &received,
+        );
+        let others = commit_changed(&self.committer, &mut self.tables, &job);
+        // Neither is cut off where the other fails: a commit under way is seen to its end.
+        let (raw, others) = tokio::join!(raw, others);
+        self.tables
+            .extend(raw_table.map(|table| (RAW_MESSAGES, table)));
+        let mut done: Vec<(&'static str, Committed)> = raw?.into_iter().collect();
+        let (committed, partitions) = others?;
+        done.extend(committed);
         self.note_epoch(job.epoch, &done).await?;
+        self.committer.metrics.spent("publish", began);
         let visible_at = now();
         for received_at in received.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            self.metrics
+            self.committer
+                .metrics
                 .freshness
                 .observe(seconds_between(*received_at, visible_at));
         }
@@ -147,7 +138,7 @@ impl Publisher {
             return Ok(());
         };
         let committed_at = now();
-        let pipeline = self.pipeline.clone();
+        let pipeline = self.committer.pipeline.clone();
         let rows: Vec<Row> = done
             .iter()
             .map(|(name, committed)| {
@@ -168,24 +159,87 @@ impl Publisher {
             })
             .collect();
         let make = || Ok(vec![one_batch(definition, &rows)]);
-        self.commit(definition.name, epoch, make).await?;
+        let table = opened(&mut self.tables, definition.name)?;
+        self.committer.commit(table, definition.name, epoch, make).await?;
         Ok(())
+    }
+}
+
+type Tables = BTreeMap<&'static str, Box<dyn Table>>;
+
+fn opened<'a>(tables: &'a mut Tables, name: &'static str) -> Result<&'a mut dyn Table> {
+    match tables.get_mut(name) {
+        Some(table) => Ok(table.as_mut()),
+        None => Err(never_opened(name)),
+    }
+}
+
+fn never_opened(name: &'static str) -> ConnectorError {
+    ConnectorError::fatal("commit to", name, "the table was never opened")
+}
+
+/// Appends the messages as received.
+async fn commit_raw(
+    committer: &Committer,
+    table: Option<&mut dyn Table>,
+    bus: &Arc<dyn Bus>,
+    job: &Job,
+    received: &ReceivedTimes,
+) -> Result<Option<(&'static str, Committed)>> {
+    let Some(definition) = panorama_tables::find(RAW_MESSAGES) else {
+        return Ok(None);
+    };
+    if job.raw.iter().all(|range| range.from >= range.until) {
+        return Ok(None);
+    }
+    let table = table.ok_or_else(|| never_opened(RAW_MESSAGES))?;
+    let make = || {
+        received.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        raw_writes(bus, definition, &job.raw, received)
+    };
+    let committed = committer.commit(table, definition.name, job.epoch, make).await?;
+    Ok(Some((definition.name, committed)))
+}
+
+/// Brings the changed partitions of every other table to the job's epoch.
+async fn commit_changed(
+    committer: &Committer,
+    tables: &mut Tables,
+    job: &Job,
+) -> Result<(Vec<(&'static str, Committed)>, Vec<(u8, i32)>)> {
+    let (mut done, mut partitions) = (Vec::new(), Vec::new());
+    for (number, changes) in &job.tables {
+        let Some(definition) = table_number::definition(*number) else {
+            continue;
+        };
+        let make = || {
+            let write = |(p, change): &(i32, Change)| {
+                partition_write(&job.snapshot, *number, definition, *p, change)
+            };
+            Ok(changes.iter().map(write).collect())
+        };
+        let table = opened(tables, definition.name)?;
+        let committed = committer.commit(table, definition.name, job.epoch, make).await?;
+        done.push((definition.name, committed));
+        partitions.extend(changes.iter().map(|(partition, _)| (*number, *partition)));
+    }
+    Ok((done, partitions))
+}
+
+impl Committer {
+    /// The name under which this pipeline's epochs are kept in a table.
+    fn application(&self, table: &str) -> String {
+        format!("panorama/{}/{table}/0", self.pipeline)
     }
 
     async fn commit(
-        &mut self,
+        &self,
+        table: &mut dyn Table,
         name: &'static str,
         epoch: u64,
         make: impl Fn() -> Result<Vec<PartitionWrite>>,
     ) -> Result<Committed> {
         let application = self.application(name);
-        let Some(table) = self.tables.get_mut(name) else {
-            return Err(ConnectorError::fatal(
-                "commit to",
-                name,
-                "the table was never opened",
-            ));
-        };
         let began = Instant::now();
         let table = tokio::sync::Mutex::new(table);
         let committed = with_retries(RetryPolicy::default(), &self.shutdown, name, || async {
@@ -207,7 +261,7 @@ impl Publisher {
             .get_or_create(&label)
             .inc_by(committed.rows);
         table.maintain(now()).await?;
-        report(&self.metrics, name, table.as_mut()).await?;
+        report(&self.metrics, name, table).await?;
         Ok(committed)
     }
 }

@@ -26,8 +26,13 @@ pub(crate) fn partition_write(
     partition: i32,
     change: &Change,
 ) -> PartitionWrite {
+    let mut next = Vec::new();
     let (mode, keys) = match change {
         Change::Changed => (PartitionMode::Replace, None),
+        Change::AppendedFrom(number) => {
+            next.extend_from_slice(&number.to_be_bytes());
+            (PartitionMode::Append, None)
+        }
         Change::Appended(rows) => {
             let mut rows: Vec<u128> = rows.iter().copied().collect();
             rows.sort_unstable();
@@ -44,7 +49,7 @@ pub(crate) fn partition_write(
             spaces::ROWS
         },
         prefix: outbox_key(table, partition),
-        next: Vec::new(),
+        next,
         keys,
         done: false,
         batcher: RowBatcher::new(definition),
@@ -141,7 +146,7 @@ impl Iterator for KeptRows {
 fn push(batcher: &mut RowBatcher, space: Space, value: &[u8], partition: Option<i32>) -> Result<()> {
     let broken = |e| ConnectorError::fatal("read", space.0, e);
     if space == spaces::FACTS {
-        push_fact(batcher, &postcard::from_bytes(value).map_err(broken)?, partition);
+        push_fact(batcher, postcard::from_bytes(value).map_err(broken)?, partition);
         return Ok(());
     }
     let rows: Vec<Row> = postcard::from_bytes(value).map_err(broken)?;
@@ -151,10 +156,10 @@ fn push(batcher: &mut RowBatcher, space: Space, value: &[u8], partition: Option<
     Ok(())
 }
 
-fn push_fact(batcher: &mut RowBatcher, fact: &FactState, partition: Option<i32>) {
+fn push_fact(batcher: &mut RowBatcher, fact: FactState, partition: Option<i32>) {
     let topic = crate::topic_of(&fact.key.source);
     let person = fact.person.map(|p| p.to_string());
-    let row = resolved_row(&fact.layers);
+    let row = resolved_row(fact.layers);
     batcher.push_fact(
         &FactRow {
             id: &fact.id,

@@ -14,11 +14,11 @@ pub(crate) const RECORDS: Space = Space("records");
 pub(crate) const RECORD_VERSIONS: Space = Space("record_versions");
 /// Person -> numbers of its source records.
 pub(crate) const PERSONS: Space = Space("persons");
-/// (table, hash of a fact) -> the partition it is filed in.
+/// (table, hash of a fact) -> the partition it is filed in, and its number.
 pub(crate) const FACT_PLACES: Space = Space("fact_places");
-/// (table, partition, hash of a fact) -> the fact, all its statements in force.
+/// (table, partition, number of a fact) -> the fact, all its statements in force.
 pub(crate) const FACTS: Space = Space("facts");
-/// (record number, hash of a fact) -> the little of it that counts and journeys need.
+/// (record number, number of a fact) -> the little of it that counts and journeys need.
 pub(crate) const EVIDENCE: Space = Space("evidence");
 /// (table, partition, row) -> the row of a current table.
 pub(crate) const ROWS: Space = Space("rows");

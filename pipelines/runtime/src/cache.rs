@@ -1,6 +1,7 @@
 //! Typed, write-back access to a space of state: changes gather in memory and leave as part of the epoch's one batch (INV-4).
 
 use crate::filter::KeyFilter;
+use hashbrown::hash_map::Entry as MapEntry;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use panorama_api::{ConnectorError, Result, Space, StateBatch, StateRead};
 use serde::Serialize;
@@ -10,7 +11,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// A key of state: hashable in memory, sorted bytes on disk.
-pub trait StateKey: Copy + Eq + Hash {
+pub trait StateKey: Copy + Ord + Hash {
     /// Its bytes; big-endian, so that their order is the key's order.
     fn bytes(&self, out: &mut Vec<u8>);
 }
@@ -52,6 +53,15 @@ struct Entry<V> {
     changed: bool,
 }
 
+impl<V> Entry<V> {
+    fn mark<K>(&mut self, key: K, changed: &mut Vec<K>) {
+        if !self.changed {
+            self.changed = true;
+            changed.push(key);
+        }
+    }
+}
+
 /// One space, read through two generations of cache (INV-9: at most `2 x entries_max` unchanged entries are held).
 pub struct TypedSpace<K, V> {
     space: Space,
@@ -59,6 +69,8 @@ pub struct TypedSpace<K, V> {
     young: HashMap<K, Entry<V>>,
     old: HashMap<K, Entry<V>>,
     entries_max: usize,
+    /// Keys changed since the last flush, each once.
+    changed: Vec<K>,
     key: Vec<u8>,
     hasher: DefaultHashBuilder,
     /// The keys written since the space was opened empty; none where it was not.
@@ -82,6 +94,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
             young: HashMap::new(),
             old: HashMap::new(),
             entries_max,
+            changed: Vec::new(),
             key: Vec::new(),
         }
     }
@@ -91,8 +104,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// # Errors
     /// Where the state cannot be read, or holds bytes of another form.
     pub fn get(&mut self, key: K) -> Result<Option<&V>> {
-        self.load(key)?;
-        Ok(self.young.get(&key).and_then(|entry| entry.value.as_ref()))
+        Ok(self.load(key)?.0.value.as_ref())
     }
 
     /// The value of a key, to be changed in place; it counts as changed.
@@ -100,11 +112,11 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// # Errors
     /// As [`TypedSpace::get`].
     pub fn get_mut(&mut self, key: K) -> Result<Option<&mut V>> {
-        self.load(key)?;
-        Ok(self.young.get_mut(&key).and_then(|entry| {
-            entry.changed |= entry.value.is_some();
-            entry.value.as_mut()
-        }))
+        let (entry, changed) = self.load(key)?;
+        if entry.value.is_some() {
+            entry.mark(key, changed);
+        }
+        Ok(entry.value.as_mut())
     }
 
     /// The value of a key, made where there is none, to be changed in place.
@@ -112,55 +124,73 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// # Errors
     /// As [`TypedSpace::get`].
     pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> Result<&mut V> {
-        self.load(key)?;
-        let entry = self.young.entry(key).or_insert(Entry {
-            value: None,
-            changed: true,
-        });
-        entry.changed = true;
+        let (entry, changed) = self.load(key)?;
+        entry.mark(key, changed);
+        Ok(entry.value.get_or_insert_with(make))
+    }
+
+    /// The value of a key, set where there is none; a value that was there does not count as changed.
+    ///
+    /// # Errors
+    /// As [`TypedSpace::get`].
+    pub fn get_or_put_with(&mut self, key: K, make: impl FnOnce() -> V) -> Result<&V> {
+        let (entry, changed) = self.load(key)?;
+        if entry.value.is_none() {
+            entry.mark(key, changed);
+        }
         Ok(entry.value.get_or_insert_with(make))
     }
 
     /// Sets a key.
     pub fn put(&mut self, key: K, value: V) {
-        self.old.remove(&key);
-        self.young.insert(
-            key,
-            Entry {
-                value: Some(value),
-                changed: true,
-            },
-        );
+        self.set(key, Some(value));
     }
 
     /// Deletes a key.
     pub fn delete(&mut self, key: K) {
-        self.old.remove(&key);
-        self.young.insert(
-            key,
-            Entry {
-                value: None,
-                changed: true,
-            },
-        );
+        self.set(key, None);
     }
 
-    /// Moves the changes into the epoch's batch and lets go of what has not been used lately.
+    fn set(&mut self, key: K, value: Option<V>) {
+        let entry = match self.young.entry(key) {
+            MapEntry::Occupied(known) => known.into_mut(),
+            MapEntry::Vacant(vacant) => {
+                let was_changed = self.old.remove(&key).is_some_and(|entry| entry.changed);
+                vacant.insert(Entry {
+                    value: None,
+                    changed: was_changed,
+                })
+            }
+        };
+        entry.value = value;
+        entry.mark(key, &mut self.changed);
+    }
+
+    /// Moves the changes into the epoch's batch, in the order of keys, and lets go of what has not been used lately.
     ///
     /// # Errors
     /// Where a value cannot be encoded.
     pub fn flush(&mut self, batch: &mut StateBatch) -> Result<()> {
-        for generation in [&mut self.old, &mut self.young] {
-            for (key, entry) in generation.iter_mut().filter(|(_, entry)| entry.changed) {
-                let mut bytes = Vec::with_capacity(32);
-                key.bytes(&mut bytes);
-                let value = entry.value.as_ref().map(postcard::to_allocvec).transpose();
-                let value = value.map_err(|e| ConnectorError::fatal("encode", self.space.0, e))?;
-                batch.changes.push((self.space, bytes, value));
-                entry.changed = false;
-                if let Some(written) = &mut self.written {
-                    written.insert(self.hasher.hash_one(key));
-                }
+        self.changed.sort_unstable();
+        for key in self.changed.drain(..) {
+            let generation = if self.young.contains_key(&key) {
+                &mut self.young
+            } else {
+                &mut self.old
+            };
+            let Some(entry) = generation.get_mut(&key) else {
+                continue;
+            };
+            let encode = |out: &mut Vec<u8>| match &entry.value {
+                Some(value) => postcard::serialize_with_flavor(value, Appending(out)).map(|()| true),
+                None => Ok(false),
+            };
+            batch
+                .write(self.space, |out| key.bytes(out), encode)
+                .map_err(|e| ConnectorError::fatal("encode", self.space.0, e))?;
+            entry.changed = false;
+            if let Some(written) = &mut self.written {
+                written.insert(self.hasher.hash_one(key));
             }
         }
         if self.young.len() >= self.entries_max {
@@ -174,41 +204,56 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
         self.young.len() + self.old.len()
     }
 
-    /// True where the space was empty when it was opened and the key was not written since.
-    fn is_new(&self, key: K) -> bool {
-        let written = self.written.as_ref().filter(|written| written.is_useful());
-        written.is_some_and(|written| !written.may_hold(self.hasher.hash_one(key)))
-    }
-
-    fn load(&mut self, key: K) -> Result<()> {
-        if self.young.contains_key(&key) {
-            return Ok(());
-        }
-        let entry = match self.old.remove(&key) {
-            Some(entry) => entry,
-            None => {
-                if self.is_new(key) {
-                    self.young.insert(
-                        key,
-                        Entry {
-                            value: None,
-                            changed: false,
+    /// The entry of a key, and where to note that it changed.
+    fn load(&mut self, key: K) -> Result<(&mut Entry<V>, &mut Vec<K>)> {
+        let entry = match self.young.entry(key) {
+            MapEntry::Occupied(known) => known.into_mut(),
+            MapEntry::Vacant(vacant) => {
+                let entry = match self.old.remove(&key) {
+                    Some(entry) => entry,
+                    None => Entry {
+                        value: if is_new(self.written.as_ref(), &self.hasher, key) {
+                            None
+                        } else {
+                            self.key.clear();
+                            key.bytes(&mut self.key);
+                            let bytes = self.state.get(self.space, &self.key)?;
+                            let value = bytes.map(|b| postcard::from_bytes(&b)).transpose();
+                            value.map_err(|e| ConnectorError::fatal("read", self.space.0, e))?
                         },
-                    );
-                    return Ok(());
-                }
-                self.key.clear();
-                key.bytes(&mut self.key);
-                let bytes = self.state.get(self.space, &self.key)?;
-                let value = bytes.map(|b| postcard::from_bytes(&b)).transpose();
-                let value = value.map_err(|e| ConnectorError::fatal("read", self.space.0, e))?;
-                Entry {
-                    value,
-                    changed: false,
-                }
+                        changed: false,
+                    },
+                };
+                vacant.insert(entry)
             }
         };
-        self.young.insert(key, entry);
+        Ok((entry, &mut self.changed))
+    }
+}
+
+/// Writes a value behind what a buffer holds.
+struct Appending<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Appending<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
         Ok(())
     }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// True where the space was empty when it was opened and the key was not written since.
+fn is_new(written: Option<&KeyFilter>, hasher: &DefaultHashBuilder, key: impl StateKey) -> bool {
+    let written = written.filter(|written| written.is_useful());
+    written.is_some_and(|written| !written.may_hold(hasher.hash_one(key)))
 }

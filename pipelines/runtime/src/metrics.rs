@@ -7,7 +7,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 type Label1 = [(&'static str, String); 1];
 type Label2 = [(&'static str, String); 2];
@@ -18,6 +21,7 @@ macro_rules! metrics {
         /// Every metric of the process.
         pub struct Metrics {
             registry: Registry,
+            steps: StepTimes,
             $($(#[$doc])* #[doc = $help] pub $field: $ty,)*
         }
 
@@ -25,10 +29,32 @@ macro_rules! metrics {
             fn default() -> Self {
                 let mut registry = Registry::with_prefix("panorama");
                 $(let $field: $ty = $make; registry.register($name, $help, $field.clone());)*
-                Self { registry, $($field,)* }
+                Self { registry, steps: StepTimes::default(), $($field,)* }
             }
         }
     };
+}
+
+/// Seconds by step, to be told at the end of a run.
+#[derive(Default)]
+struct StepTimes(Mutex<BTreeMap<&'static str, f64>>);
+
+impl StepTimes {
+    fn add(&self, step: &'static str, seconds: f64) {
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(step)
+            .or_default() += seconds;
+    }
+
+    fn longest_first(&self) -> Vec<(&'static str, f64)> {
+        let steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut steps: Vec<_> = steps.iter().map(|(step, seconds)| (*step, *seconds)).collect();
+        steps.sort_by(|a, b| b.1.total_cmp(&a.1));
+        steps
+    }
 }
 
 /// Buckets of waiting times, seconds: from a group commit to a stuck table.
@@ -95,11 +121,18 @@ impl Metrics {
         [(name, value.to_owned()), (second, second_value.to_owned())]
     }
 
-    /// Adds time spent in a step.
-    pub fn spent(&self, step: &str, since: std::time::Instant) {
+    /// Adds time spent in a step, of one thread.
+    pub fn spent(&self, step: &'static str, since: Instant) {
+        let seconds = since.elapsed().as_secs_f64();
         self.step_seconds
             .get_or_create(&Self::label("step", step))
-            .inc_by(since.elapsed().as_secs_f64());
+            .inc_by(seconds);
+        self.steps.add(step, seconds);
+    }
+
+    /// Seconds spent in each step so far, the longest first. Steps of different threads overlap.
+    pub fn steps(&self) -> Vec<(&'static str, f64)> {
+        self.steps.longest_first()
     }
 }
 

@@ -93,6 +93,11 @@ impl<T: Overlay> Layers<T> {
         &self.0
     }
 
+    /// The statements in force, newest first, taken out.
+    pub fn into_layers(self) -> Vec<Layer<T>> {
+        self.0
+    }
+
     fn normalize(&mut self) {
         let mut covered = 0;
         let mut buried = false;

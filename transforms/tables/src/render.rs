@@ -5,13 +5,15 @@ use arrow::array::{
     RecordBatch, TimestampMicrosecondArray,
 };
 use arrow::datatypes::DataType;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use panorama_model::{Date, Timestamp};
 use serde_json::{Map, Number, Value};
 
 /// One row as a JSON object, columns in order.
 ///
 /// - Units: instants are RFC 3339 in UTC, days ISO 8601, bytes UTF-8 where they are (lossy otherwise).
-/// - Nulls: JSON null, also for a type no table of ours has and a row out of range.
+/// - Units: of a type no table of ours has, as an answer to SQL may, numbers are numbers and all else is Arrow's text.
+/// - Nulls: JSON null, also for a row out of range.
 pub fn row_json(batch: &RecordBatch, row: usize) -> Map<String, Value> {
     batch
         .schema()
@@ -85,8 +87,17 @@ fn scalar_json(array: &dyn Array, row: usize) -> Option<Value> {
     if let Some(days) = any.downcast_ref::<Date32Array>() {
         return Some(Value::String(Date(days.value(row)).to_string()));
     }
-    let bytes = any.downcast_ref::<BinaryArray>()?;
-    Some(Value::String(
-        String::from_utf8_lossy(bytes.value(row)).into_owned(),
-    ))
+    if let Some(bytes) = any.downcast_ref::<BinaryArray>() {
+        return Some(Value::String(
+            String::from_utf8_lossy(bytes.value(row)).into_owned(),
+        ));
+    }
+    let options = FormatOptions::default();
+    let formatter = ArrayFormatter::try_new(array, &options).ok()?;
+    let text = formatter.value(row).try_to_string().ok()?;
+    let number = array
+        .data_type()
+        .is_numeric()
+        .then(|| text.parse::<Number>().ok());
+    Some(number.flatten().map_or(Value::String(text), Value::Number))
 }

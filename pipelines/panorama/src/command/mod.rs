@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod identity;
 pub(crate) mod quarantine;
+pub(crate) mod query;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod synth;

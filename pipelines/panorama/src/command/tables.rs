@@ -16,9 +16,9 @@ use tokio::runtime::Runtime;
 
 /// Where tables are.
 pub(crate) struct Location {
-    place: String,
-    options: HashMap<String, String>,
-    runtime: Runtime,
+    pub place: String,
+    pub options: HashMap<String, String>,
+    pub runtime: Runtime,
 }
 
 /// Which rows to show.
@@ -73,30 +73,10 @@ pub(crate) fn run(what: Tables, output: &Output) -> anyhow::Result<()> {
             out,
             format,
         } => write_file(&Location::of(&at)?, &name, &out, format, output),
-        Tables::Query { at, sql } => {
-            let at = Location::of(&at)?;
-            bail!(
-                "this build has no SQL yet. With DuckDB:\n\n  \
-                 duckdb -c \"INSTALL delta; LOAD delta; {}\"",
-                duckdb(&at.place, &sql)
-            )
+        Tables::Query { at, sql, limit, csv } => {
+            super::query::run(&Location::of(&at)?, &sql, limit, csv, output)
         }
     }
-}
-
-/// The question with each table's name replaced by a scan that DuckDB understands.
-fn duckdb(place: &str, sql: &str) -> String {
-    let mut asked = String::new();
-    for word in sql.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_')) {
-        let name = word.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '_'));
-        let rest = word.strip_prefix(name).unwrap_or_default();
-        if panorama_tables::find(name).is_some() {
-            asked.push_str(&format!("delta_scan('{place}/{name}'){rest}"));
-        } else {
-            asked.push_str(word);
-        }
-    }
-    asked
 }
 
 impl Location {
@@ -250,7 +230,7 @@ fn show_description(at: &Location, name: &str, output: &Output) -> anyhow::Resul
     Ok(())
 }
 
-fn show_rows(rows: &[Value], csv: bool, output: &Output) -> anyhow::Result<()> {
+pub(crate) fn show_rows(rows: &[Value], csv: bool, output: &Output) -> anyhow::Result<()> {
     if output.json {
         render::json(&Value::Array(rows.to_vec()));
         return Ok(());
