@@ -258,7 +258,7 @@ pub(crate) fn provider<'m>(repetitions: impl Iterator<Item = Repetition<'m>>) ->
     let names = [given.value(), family.value()];
     Provider {
         id: id.text(),
-        name: non_empty(joined(names.iter().flatten().map(|name| &**name), b' ')),
+        name: non_empty(joined(names.iter().flatten().map(|name| &**name), ' ')),
     }
 }
 

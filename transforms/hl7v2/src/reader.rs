@@ -9,12 +9,14 @@ use crate::syntax::{Component, Field, Message, Repetition, Segment};
 use crate::time::{Hl7Time, Precision};
 use panorama_model::{
     DecodeContext, Fact, FactTable, HumanName, IdentityEvent, Issue, Presence, RecordKind, Row, SourceRecord,
-    SourceRecordKey, Text, TimeError, Timestamp, Version, Zone, fact::observations,
+    SourceRecordKey, Text, TextBuilder, Timestamp, Version, Zone, fact::observations, text,
 };
-use smallvec::SmallVec;
 
 /// Between the parts of a made fact id. Not a default delimiter, so that parts stay told apart.
-const ID_SEPARATOR: u8 = b'/';
+const ID_SEPARATOR: char = '/';
+
+/// Room for an id of several parts, so that the buffer rarely grows.
+const ID_RESERVED: usize = 96;
 
 /// Most facts that room is made for ahead: more than most messages have, and little memory where there are fewer.
 const FACTS_RESERVED_MAX: usize = 64;
@@ -58,6 +60,10 @@ pub(crate) struct Reader<'m> {
     zone: Option<&'m Zone>,
     offset_seconds: Option<i32>,
     zone_missing: bool,
+    /// The last time that was read, as sent: the results of a panel repeat theirs.
+    last_time: Option<(&'m str, Timestamp)>,
+    /// Where ids are put together.
+    pub(crate) buffer: String,
 }
 
 impl<'m> Reader<'m> {
@@ -81,10 +87,12 @@ impl<'m> Reader<'m> {
             detailed: None,
             identity_events: Vec::new(),
             issues: message.issues().collect(),
-            source: Text::new(context.source),
+            source: text(context.source),
             zone: context.zone,
             offset_seconds: None,
             zone_missing: false,
+            last_time: None,
+            buffer: String::with_capacity(ID_RESERVED),
         };
         // v2.5 2.15.9.7: the zone of MSH-7 serves the whole message.
         reader.offset_seconds = Hl7Time::parse(msh.field(7).component(1).raw())
@@ -151,22 +159,30 @@ impl<'m> Reader<'m> {
         field: usize,
     ) -> Option<Timestamp> {
         let raw = component.raw();
-        if raw.is_empty() || raw == "\"\"" || raw.bytes().all(|b| b == b'0' || b == b' ') {
+        if raw.is_empty() {
+            return None;
+        }
+        if let Some((last, at)) = self.last_time
+            && last == raw
+        {
+            return Some(at);
+        }
+        if raw == "\"\"" || raw.bytes().all(|b| b == b'0' || b == b' ') {
             return None;
         }
         let read = Hl7Time::parse(raw).and_then(|mut time| {
             time.offset_seconds = time.offset_seconds.or(self.offset_seconds);
-            let utc = Zone::utc();
-            match time.instant(self.zone) {
-                Err(TimeError::ZoneMissing) => {
-                    self.zone_missing |= time.precision > Precision::Day;
-                    time.instant(Some(&utc))
-                }
-                other => other,
+            if time.offset_seconds.is_none() && self.zone.is_none() {
+                self.zone_missing |= time.precision > Precision::Day;
+                time.offset_seconds = Some(0);
             }
+            time.instant(self.zone)
         });
         match read {
-            Ok(at) => Some(at),
+            Ok(at) => {
+                self.last_time = Some((raw, at));
+                Some(at)
+            }
             Err(_) => {
                 self.complain("date_invalid", segment, field);
                 None
@@ -261,20 +277,23 @@ impl<'m> Reader<'m> {
 
     /// An id made of parts, the patient's own id first.
     pub(crate) fn patient_scoped_id(&mut self, parts: &[&str]) -> Text {
+        let mut buffer = std::mem::take(&mut self.buffer);
         let key = &self.patient().record.key;
         let owner = [key.authority.as_str(), key.id.as_str()];
-        join_id(
-            owner
-                .into_iter()
-                .filter(|p| !p.is_empty())
-                .chain(parts.iter().copied()),
-        )
+        let owner = owner.into_iter().filter(|p| !p.is_empty());
+        let id = join_id(&mut buffer, owner.chain(parts.iter().copied()));
+        self.buffer = buffer;
+        id
     }
 
     /// An id made of parts, the visit's first, else the patient's.
     pub(crate) fn visit_scoped_id(&mut self, parts: &[&str]) -> Text {
-        match self.patient().encounters.last() {
-            Some((_, encounter)) => join_id(std::iter::once(encounter.as_str()).chain(parts.iter().copied())),
+        let encounter = self.patients.last().and_then(|patient| patient.encounters.last());
+        match encounter {
+            Some((_, id)) => join_id(
+                &mut self.buffer,
+                std::iter::once(id.as_str()).chain(parts.iter().copied()),
+            ),
             None => self.patient_scoped_id(parts),
         }
     }
@@ -386,21 +405,28 @@ pub(crate) fn names(field: Field<'_>) -> impl Iterator<Item = HumanName> {
     field.repetitions().filter_map(human_name)
 }
 
-/// An id made of parts.
-pub(crate) fn join_id<'t>(parts: impl Iterator<Item = &'t str>) -> Text {
-    joined(parts, ID_SEPARATOR)
+/// An id made of parts, put together in a buffer that serves all ids of the message.
+pub(crate) fn join_id<'t>(buffer: &mut String, parts: impl Iterator<Item = &'t str>) -> Text {
+    buffer.clear();
+    for (at, part) in parts.enumerate() {
+        if at > 0 {
+            buffer.push(ID_SEPARATOR);
+        }
+        buffer.push_str(part);
+    }
+    text(buffer)
 }
 
-/// Texts with an ASCII character between, gathered on the stack where they are not long.
-pub(crate) fn joined<'t>(parts: impl IntoIterator<Item = &'t str>, between: u8) -> Text {
-    let mut whole = SmallVec::<[u8; 128]>::new();
+/// Texts with a character between.
+pub(crate) fn joined<'t>(parts: impl IntoIterator<Item = &'t str>, between: char) -> Text {
+    let mut whole = TextBuilder::new();
     for (at, part) in parts.into_iter().enumerate() {
         if at > 0 {
             whole.push(between);
         }
-        whole.extend_from_slice(part.as_bytes());
+        whole.push_str(part);
     }
-    std::str::from_utf8(&whole).map(Text::new).unwrap_or_default()
+    whole.finish()
 }
 
 /// The digits a control id ends in, as a number; they order the messages of one instant.

@@ -59,7 +59,8 @@ fn id(reader: &mut Reader<'_>, obx: Segment<'_>, code: &Coded) -> Text {
     let panel = &reader.order.panel;
     if let (Some(order), true) = (&panel.number, panel.present) {
         let panel = panel.code.code_or_display().map_or("", Text::as_str);
-        return join_id([order.as_str(), panel, what, sub_id, set_id].into_iter());
+        let parts = [order.as_str(), panel, what, sub_id, set_id];
+        return join_id(&mut reader.buffer, parts.into_iter());
     }
     let panel = panel.code.code_or_display().cloned().unwrap_or_default();
     let observed = match (obx.field(14).component(1).text(), &reader.order.panel.observed) {

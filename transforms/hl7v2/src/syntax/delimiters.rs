@@ -5,60 +5,34 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// The places of some delimiters, ascending. None of them is NUL.
-pub(super) struct Delimiters<'t, const N: usize> {
-    words: std::slice::ChunksExact<'t, u8>,
-    tail: &'t [u8],
-    patterns: [u64; N],
-    /// Where the word of `found` begins.
-    base: usize,
-    /// The high bit of each byte that matched and is still to be told.
-    found: u64,
-}
-
-impl<'t, const N: usize> Delimiters<'t, N> {
-    #[inline]
-    pub(super) fn new(delimiters: [u8; N], bytes: &'t [u8]) -> Self {
-        let words = bytes.chunks_exact(8);
-        Self {
-            tail: words.remainder(),
-            words,
-            patterns: delimiters.map(|byte| u64::from(byte) * ONES),
-            base: 0_usize.wrapping_sub(8),
-            found: 0,
+/// Tells, for each eight bytes that have any, where they begin and the high bits of the field separators and of the
+/// control characters among them: line ends are rare enough to be told from the others afterwards.
+#[inline]
+pub(super) fn each_separator_and_control(separator: u8, bytes: &[u8], mut tell: impl FnMut(usize, u64, u64)) {
+    let pattern = u64::from(separator) * ONES;
+    let words = bytes.chunks_exact(8);
+    let tail = words.remainder();
+    let mut base = 0;
+    for word in words {
+        let word = word.try_into().map_or(0, u64::from_le_bytes);
+        let (separators, controls) = (zero_bytes(word ^ pattern), control_bytes(word));
+        if separators | controls != 0 {
+            tell(base, separators, controls);
         }
+        base += 8;
     }
-
-    /// The high bit of each byte of a word that is one of the delimiters.
-    #[inline]
-    fn matches(&self, word: u64) -> u64 {
-        let found = self.patterns.iter().map(|pattern| zero_bytes(word ^ pattern));
-        found.fold(0, |all, found| all | found)
+    if !tail.is_empty() {
+        let word = last_word(tail);
+        // The zeros after the end are none of the text's.
+        let within = HIGH >> (8 * (8 - tail.len()));
+        tell(base, zero_bytes(word ^ pattern), control_bytes(word) & within);
     }
 }
 
-impl<const N: usize> Iterator for Delimiters<'_, N> {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        while self.found == 0 {
-            let word = match self.words.next() {
-                Some(word) => word.try_into().map_or(0, u64::from_le_bytes),
-                None if self.tail.is_empty() => return None,
-                None => {
-                    let last = last_word(self.tail);
-                    self.tail = &[];
-                    last
-                }
-            };
-            self.base = self.base.wrapping_add(8);
-            self.found = self.matches(word);
-        }
-        let at = self.base + (self.found.trailing_zeros() / 8) as usize;
-        self.found &= self.found - 1;
-        Some(at)
-    }
+/// The high bit of each byte below the space.
+#[inline]
+const fn control_bytes(word: u64) -> u64 {
+    !(((word & LOW) + 0x60 * ONES) | word) & HIGH
 }
 
 /// The high bit of each byte that is zero.
@@ -139,8 +113,14 @@ mod tests {
     proptest! {
         #[test]
         fn finds_what_a_plain_search_finds(bytes in prop::collection::vec(prop_oneof![Just(b'|'), Just(b'\r'), Just(b'\n'), Just(0xfc_u8), any::<u8>()], 0..70)) {
-            let plain: Vec<usize> = (0..bytes.len()).filter(|at| matches!(bytes[*at], b'|' | b'\r' | b'\n')).collect();
-            prop_assert_eq!(Delimiters::new([b'|', b'\r', b'\n'], &bytes).collect::<Vec<_>>(), plain);
+            let plain: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] == b'|' || bytes[*at] < b' ').collect();
+            let mut told = Vec::new();
+            each_separator_and_control(b'|', &bytes, |base, separators, controls| {
+                let found = separators | controls;
+                assert_eq!(separators & controls, 0);
+                told.extend((0..8).filter(|at| found & 0x80 << (8 * at) != 0).map(|at| base + at));
+            });
+            prop_assert_eq!(told, plain);
             let mut bars = Vec::new();
             let whole = each_position(b'|', &bytes, |at| { bars.push(at); true });
             prop_assert!(whole);

@@ -2,10 +2,11 @@
 //! non-blank line is either a segment or on the list of malformed lines (INV-2).
 
 use super::charset::{self, to_text};
-use super::delimiters::Delimiters;
+use super::delimiters::{each_separator_and_control, position_of_either};
 use super::part::Codec;
 use super::segment::{MSH, Segment, code_of_bytes};
 use super::separators::{Oddity, Separators};
+use encoding_rs::{Encoding, UTF_8};
 use memchr::memmem::Finder;
 use panorama_model::{Issue, Text, Unreadable};
 use smallvec::SmallVec;
@@ -43,45 +44,58 @@ impl<'a> Message<'a> {
     /// [`Unreadable`] where there is no usable MSH segment.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Unreadable> {
         match charset::utf16_to_utf8(bytes) {
-            Some(text) => Message::of_text(Cow::Owned(text), encoding_rs::UTF_8),
+            Some(text) => Message::of_text(Cow::Owned(text), UTF_8),
             None => Self::of_bytes(bytes),
         }
     }
 
     fn of_bytes(bytes: &'a [u8]) -> Result<Self, Unreadable> {
         let line = msh_line(bytes).ok_or_else(|| no_msh(bytes))?;
-        let (separators, _) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
-        let declared = Delimiters::new([separators.field], line).nth(16);
+        let (separators, oddity) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
+        // Most messages are UTF-8 and say so: then the index itself tells what MSH-18 is.
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && let Ok(mut message) = Message::of_line(Cow::Borrowed(text), UTF_8, separators, oddity)
+            && message.header_segment().raw().as_bytes() == line
+        {
+            let name = first_part(message.header_segment().field(18).raw(), &separators);
+            let (encoding, oddity) = charset::declared(name);
+            if encoding == UTF_8 {
+                message.note(oddity);
+                return Ok(message);
+            }
+        }
+        let declared = line.split(|b| *b == separators.field).nth(17).unwrap_or_default();
         let declared = declared
-            .and_then(|at| line.get(at + 1..))
-            .unwrap_or_default()
-            .split(|b| *b == separators.field)
-            .next()
-            .unwrap_or_default()
             .split(|b| *b == separators.repetition || *b == separators.component)
             .next();
         let (text, encoding, oddity) = to_text(bytes, declared.unwrap_or_default());
         let mut message = Message::of_text(text, encoding)?;
-        match oddity {
-            charset::Oddity::None => {}
-            charset::Oddity::Unknown => message.issues.push(Issue::warning("charset_unknown", "MSH-18")),
-            charset::Oddity::Fallback => message.issues.push(Issue::warning("charset_fallback", "MSH-18")),
-        }
+        message.note(oddity);
         Ok(message)
     }
 
-    fn of_text(text: Cow<'a, str>, charset: &'static encoding_rs::Encoding) -> Result<Self, Unreadable> {
+    fn of_text(text: Cow<'a, str>, charset: &'static Encoding) -> Result<Self, Unreadable> {
+        let line = msh_line(text.as_bytes()).ok_or_else(|| no_msh(text.as_bytes()))?;
+        let (separators, oddity) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
+        Self::of_line(text, charset, separators, oddity)
+    }
+
+    /// The message whose MSH line has these separators.
+    fn of_line(
+        text: Cow<'a, str>,
+        charset: &'static Encoding,
+        separators: Separators,
+        oddity: Oddity,
+    ) -> Result<Self, Unreadable> {
         if u32::try_from(text.len()).is_err() {
             return Err(unreadable(
                 "message_too_large",
                 "a message of 4 GiB or more cannot be read",
             ));
         }
-        let line = msh_line(text.as_bytes()).ok_or_else(|| no_msh(text.as_bytes()))?;
-        let (separators, oddity) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
         let mut message = Self {
             codec: Codec::new(separators, charset),
-            bounds: Vec::with_capacity(text.len() / 8 + 16),
+            bounds: Vec::with_capacity(text.len() / 5 + 16),
             segments: Vec::with_capacity(16),
             malformed: SmallVec::new(),
             header: 0,
@@ -98,40 +112,49 @@ impl<'a> Message<'a> {
         Ok(message)
     }
 
+    fn note(&mut self, oddity: charset::Oddity) {
+        match oddity {
+            charset::Oddity::None => {}
+            charset::Oddity::Unknown => self.issues.push(Issue::warning("charset_unknown", "MSH-18")),
+            charset::Oddity::Fallback => self.issues.push(Issue::warning("charset_fallback", "MSH-18")),
+        }
+    }
+
     /// One pass over the text.
     fn index(&mut self) {
         let bytes = self.text.as_bytes();
+        let separator = self.codec.separators.field;
         let mut lines = Lines {
-            separator: self.codec.separators.field,
             bytes,
             line: 1,
             start: skip_junk(bytes, 0),
             first: 0,
+            bounds: std::mem::take(&mut self.bounds),
+            segments: std::mem::take(&mut self.segments),
+            malformed: SmallVec::new(),
         };
-        self.bounds.push(lines.start as u32);
-        for at in Delimiters::new([lines.separator, b'\r', b'\n'], bytes) {
-            // Separators inside skipped junk cannot be: junk is white space and control characters.
-            let byte = bytes.get(at).copied().unwrap_or_default();
-            if byte == lines.separator {
-                if at >= lines.start {
-                    self.bounds.push(at as u32);
+        lines.bounds.push(lines.start as u32);
+        // What is skipped as junk before a segment holds neither a separator nor a line end.
+        each_separator_and_control(separator, bytes, |base, separators, controls| {
+            let mut found = separators | controls;
+            while found != 0 {
+                let at = base + (found.trailing_zeros() / 8) as usize;
+                if controls & found & found.wrapping_neg() == 0 {
+                    lines.bounds.push(at as u32);
+                } else {
+                    lines.control(at);
                 }
-                continue;
+                found &= found - 1;
             }
-            if at >= lines.start {
-                lines.close(at, &mut self.bounds, &mut self.segments, &mut self.malformed);
-                lines.start = skip_blanks(bytes, at + 1);
-                self.bounds.push(lines.start as u32);
-            }
-            let crlf = byte == b'\r' && bytes.get(at + 1) == Some(&b'\n');
-            lines.line += u32::from(!crlf);
-        }
-        lines.close(
-            bytes.len(),
-            &mut self.bounds,
-            &mut self.segments,
-            &mut self.malformed,
-        );
+        });
+        lines.close(bytes.len());
+        let Lines {
+            bounds,
+            segments,
+            malformed,
+            ..
+        } = lines;
+        (self.bounds, self.segments, self.malformed) = (bounds, segments, malformed);
     }
 
     fn find_header(&mut self) -> Result<(), Unreadable> {
@@ -228,43 +251,63 @@ impl<'a> Message<'a> {
     }
 }
 
-/// The line being indexed.
+/// What stands before the first component or repetition separator.
+fn first_part<'t>(field: &'t str, separators: &Separators) -> &'t [u8] {
+    let bytes = field.as_bytes();
+    let end = position_of_either([separators.repetition, separators.component], bytes);
+    bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default()
+}
+
+/// The index while it is made, and the line being indexed.
 struct Lines<'t> {
-    separator: u8,
     bytes: &'t [u8],
     line: u32,
     start: usize,
     /// Where the line's bounds begin.
     first: usize,
+    bounds: Vec<u32>,
+    segments: Vec<Span>,
+    malformed: SmallVec<[u32; 2]>,
 }
 
 impl Lines<'_> {
+    /// A control character: the line's end, or nothing.
+    fn control(&mut self, at: usize) {
+        let next = self.bytes.get(at + 1).copied();
+        let crlf = match self.bytes.get(at) {
+            Some(b'\r') => next == Some(b'\n'),
+            Some(b'\n') => false,
+            _ => return,
+        };
+        if at >= self.start {
+            self.close(at);
+            self.start = skip_blanks(self.bytes, at + 1);
+            self.bounds.push(self.start as u32);
+        }
+        self.line += u32::from(!crlf);
+    }
+
     /// Ends the line at `end`: a segment, a malformed line, or a blank one.
-    fn close(
-        &mut self,
-        end: usize,
-        bounds: &mut Vec<u32>,
-        segments: &mut Vec<Span>,
-        malformed: &mut SmallVec<[u32; 2]>,
-    ) {
-        let name_end = bounds.get(self.first + 1).map_or(end, |at| *at as usize);
-        let has_fields = bounds.len() > self.first + 1;
+    fn close(&mut self, end: usize) {
+        let name_end = self.bounds.get(self.first + 1).map_or(end, |at| *at as usize);
+        let has_fields = self.bounds.len() > self.first + 1;
         let name = self.bytes.get(self.start..name_end).unwrap_or_default();
-        if self.start >= end || name.iter().all(|b| is_junk(*b)) && !has_fields {
-            bounds.truncate(self.first);
-        } else if is_name(name.trim_ascii_end(), has_fields) {
-            bounds.push(end as u32);
-            segments.push(Span {
-                code: code_of_bytes(name.trim_ascii_end()),
+        let trimmed = name.trim_ascii_end();
+        if is_name(trimmed, has_fields) {
+            self.bounds.push(end as u32);
+            self.segments.push(Span {
+                code: code_of_bytes(trimmed),
                 first: self.first as u32,
-                last: bounds.len() as u32,
+                last: self.bounds.len() as u32,
                 line: self.line,
             });
         } else {
-            malformed.push(self.line);
-            bounds.truncate(self.first);
+            if self.start < end && (has_fields || !name.iter().all(|b| is_junk(*b))) {
+                self.malformed.push(self.line);
+            }
+            self.bounds.truncate(self.first);
         }
-        self.first = bounds.len();
+        self.first = self.bounds.len();
     }
 }
 

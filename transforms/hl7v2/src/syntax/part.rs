@@ -57,7 +57,7 @@ fn trim(text: &str) -> &str {
 /// The text of a value without escapes.
 fn plain(raw: &str) -> Option<Text> {
     let text = trim(raw);
-    (!text.is_empty()).then(|| Text::new(text))
+    (!text.is_empty()).then(|| panorama_model::text(text))
 }
 
 #[cold]
