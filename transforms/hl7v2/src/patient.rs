@@ -152,7 +152,9 @@ impl Patient {
                 FactTable::Documents => fact::documents::ENCOUNTER_ID,
                 _ => continue,
             };
-            if fact.row.get(column).is_none() {
+            // The column is the first of each table, and cells stand in the order of columns.
+            let first = fact.row.cells().first();
+            if first.is_none_or(|(index, _)| *index != column.index) {
                 fact.row.set(column, current.clone());
             }
         }

@@ -5,7 +5,7 @@ use crate::event::{DocumentEffect, VisitEffect};
 use crate::order::Order;
 use crate::patient::{Again, Patient};
 use crate::segment::appointment::Appointment;
-use crate::syntax::{Component, Field, Message, Repetition, Segment};
+use crate::syntax::{Component, Field, Message, Repetition, Segment, trim};
 use crate::time::{Hl7Time, Precision};
 use panorama_model::{
     DecodeContext, Fact, FactTable, HumanName, IdentityEvent, Issue, Presence, RecordKind, Row, SourceRecord,
@@ -140,7 +140,14 @@ impl<'m> Reader<'m> {
 
     /// A field's time; what is not one becomes an issue.
     pub(crate) fn time(&mut self, segment: Segment<'m>, field: usize) -> Option<Timestamp> {
-        self.time_of(segment.field(field).component(1), segment, field)
+        let sent = segment.field(field);
+        if sent.is_empty() {
+            return None;
+        }
+        match self.last_time {
+            Some((last, at)) if last == sent.raw() => Some(at),
+            _ => self.time_of(sent.component(1), segment, field),
+        }
     }
 
     /// As the source speaks of it: a time, none, or nothing.
@@ -159,14 +166,6 @@ impl<'m> Reader<'m> {
         field: usize,
     ) -> Option<Timestamp> {
         let raw = component.raw();
-        if raw.is_empty() {
-            return None;
-        }
-        if let Some((last, at)) = self.last_time
-            && last == raw
-        {
-            return Some(at);
-        }
         if raw == "\"\"" || raw.bytes().all(|b| b == b'0' || b == b' ') {
             return None;
         }
@@ -389,7 +388,10 @@ pub(crate) fn field_said(segment: Segment<'_>, field: usize) -> Presence<Text> {
 
 /// A number, where the text is one.
 pub(crate) fn number(text: &str) -> Option<f64> {
-    let plain = text.trim();
+    let plain = trim(text);
+    if let Some(number) = plain_number(plain) {
+        return Some(number);
+    }
     let numeric = plain
         .bytes()
         .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
@@ -398,6 +400,28 @@ pub(crate) fn number(text: &str) -> Option<f64> {
     } else {
         None
     }
+}
+
+/// A number of at most 15 digits, with a point or without: as a quotient of two exact ones it is exact.
+fn plain_number(text: &str) -> Option<f64> {
+    const DIGITS_MAX: usize = 15;
+    const TENS: [f64; DIGITS_MAX + 1] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    if text.is_empty() || text.len() > DIGITS_MAX {
+        return None;
+    }
+    let mut digits = 0u64;
+    let mut point = None;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' => digits = digits * 10 + u64::from(byte - b'0'),
+            b'.' if point.is_none() && text.len() > 1 => point = Some(at),
+            _ => return None,
+        }
+    }
+    let decimals = point.map_or(0, |at| text.len() - at - 1);
+    TENS.get(decimals).map(|tens| digits as f64 / tens)
 }
 
 /// The names of a field's repetitions.

@@ -5,7 +5,7 @@ use crate::order::Panel;
 use crate::patient::Again;
 use crate::reader::{Note, Reader, join_id, number};
 use crate::syntax::{Field, Segment};
-use panorama_model::{Fact, FactTable, Row, Text, fact::observations as table};
+use panorama_model::{Fact, FactTable, Row, Text, fact::observations as table, text};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, obx: Segment<'m>) {
     let value_type = obx.field(2).component(1).value().unwrap_or_default();
@@ -111,15 +111,25 @@ fn status(result: &str, panel: &str) -> Option<&'static str> {
     })
 }
 
-/// OBX-5 by the type of OBX-2.
+/// OBX-5 by the type of OBX-2, and its unit, OBX-6.
 fn value(row: &mut Row, obx: Segment<'_>, value_type: &str) {
     let field = obx.field(5);
     if !value_type.is_empty() {
-        row.set(table::VALUE_TYPE, value_type);
+        row.set(table::VALUE_TYPE, text(value_type));
+    }
+    let unit = obx.field(6).first();
+    let unit = if unit.is_empty() {
+        None
+    } else {
+        let unit = coded(unit, "UCUM");
+        unit.code.or(unit.display)
+    };
+    match value_type {
+        "NM" => return numeric(row, field, unit),
+        "SN" => return structured_numeric(row, field, unit),
+        _ => row.set_some(table::UNIT, unit),
     }
     match value_type {
-        "NM" => numeric(row, field),
-        "SN" => structured_numeric(row, field),
         "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" => coded_value(row, field),
         // The content of an encapsulated document is no text to show.
         "ED" => {}
@@ -127,51 +137,50 @@ fn value(row: &mut Row, obx: Segment<'_>, value_type: &str) {
         "RP" => row.set_some(table::VALUE_TEXT, field.component(1).text()),
         _ => row.set_some(table::VALUE_TEXT, all_text(field, "; ")),
     }
-    let unit = obx.field(6).first();
-    if !unit.is_empty() {
-        let unit = coded(unit, "UCUM");
-        row.set_some(table::UNIT, unit.code.or(unit.display));
-    }
 }
 
 fn all_text(field: Field<'_>, between: &str) -> Option<Text> {
+    if !field.repeats() {
+        return field.text();
+    }
     let texts = field.repetitions().filter_map(|r| r.text());
     crate::datatype::non_empty(crate::datatype::join(texts, between))
 }
 
-fn numeric(row: &mut Row, field: Field<'_>) {
-    if let Some(text) = all_text(field, "; ") {
-        let (comparator, rest) = bound(&text);
-        row.set_some(table::VALUE_NUM, number(rest));
-        row.set_some(
-            table::COMPARATOR,
-            comparator
-                .filter(|_| number(rest).is_some())
-                .map(Text::new_static),
-        );
-        row.set(table::VALUE_TEXT, text);
-    }
+fn numeric(row: &mut Row, field: Field<'_>, unit: Option<Text>) {
+    let text = all_text(field, "; ");
+    let (comparator, rest) = bound(text.as_deref().unwrap_or_default());
+    let number = number(rest);
+    row.set_some(table::VALUE_NUM, number);
+    row.set_some(table::UNIT, unit);
+    let comparator = comparator.filter(|_| number.is_some());
+    let comparator = comparator.map(Text::new_static);
+    row.set_some(table::VALUE_TEXT, text);
+    row.set_some(table::COMPARATOR, comparator);
 }
 
 /// SN: comparator, number, separator, number.
-fn structured_numeric(row: &mut Row, field: Field<'_>) {
+fn structured_numeric(row: &mut Row, field: Field<'_>, unit: Option<Text>) {
     let [comparator, first, separator, second] = field.first().first_components::<4>();
     let comparator = comparator.text().filter(|c| c != "=");
-    if separator.is_empty() && second.is_empty() {
+    let single = separator.is_empty() && second.is_empty();
+    if single {
         row.set_some(table::VALUE_NUM, number(first.raw()));
-        row.set_some(table::COMPARATOR, comparator.clone());
     }
+    row.set_some(table::UNIT, unit);
     let parts = comparator
+        .clone()
         .into_iter()
         .chain([first, separator, second].into_iter().filter_map(|c| c.text()));
     row.set_some(
         table::VALUE_TEXT,
         crate::datatype::non_empty(crate::datatype::join(parts, "")),
     );
+    row.set_some(table::COMPARATOR, comparator.filter(|_| single));
 }
 
 fn coded_value(row: &mut Row, field: Field<'_>) {
-    let several = field.repetitions().nth(1).is_some();
+    let several = field.repeats();
     let value = coded(field.first(), "");
     let words = if several {
         let all = field.repetitions().filter_map(|r| coded(r, "").display_or_code());

@@ -2,31 +2,37 @@
 //! anew at each of them would spend its time on starting.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
+const SPACES: u64 = 0x2020_2020_2020_2020;
 const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// Tells, for each eight bytes that have any, where they begin and the high bits of the field separators and of the
-/// control characters among them: line ends are rare enough to be told from the others afterwards.
-#[inline]
-pub(super) fn each_separator_and_control(separator: u8, bytes: &[u8], mut tell: impl FnMut(usize, u64, u64)) {
+/// Eight bytes of a text: the high bits of the field separators and of the control characters among them. Line ends are
+/// rare enough to be told from the other control characters afterwards.
+pub(super) struct Marks {
+    pub(super) separators: u64,
+    pub(super) controls: u64,
+}
+
+impl Marks {
+    #[inline(always)]
+    const fn new(word: u64, pattern: u64) -> Self {
+        Self {
+            separators: zero_bytes(word ^ pattern),
+            controls: control_bytes(word),
+        }
+    }
+}
+
+/// The marks of a text, eight bytes at a step, and of the fewer than eight at its end.
+#[inline(always)]
+pub(super) fn marks(separator: u8, bytes: &[u8]) -> (impl Iterator<Item = Marks>, Marks) {
     let pattern = u64::from(separator) * ONES;
     let words = bytes.chunks_exact(8);
     let tail = words.remainder();
-    let mut base = 0;
-    for word in words {
-        let word = word.try_into().map_or(0, u64::from_le_bytes);
-        let (separators, controls) = (zero_bytes(word ^ pattern), control_bytes(word));
-        if separators | controls != 0 {
-            tell(base, separators, controls);
-        }
-        base += 8;
-    }
-    if !tail.is_empty() {
-        let word = last_word(tail);
-        // The zeros after the end are none of the text's.
-        let within = HIGH >> (8 * (8 - tail.len()));
-        tell(base, zero_bytes(word ^ pattern), control_bytes(word) & within);
-    }
+    // Spaces after the end, which are none of both.
+    let tail = last_word(tail) | (SPACES << (4 * tail.len()) << (4 * tail.len()));
+    let words = words.map(move |word| Marks::new(word.try_into().map_or(0, u64::from_le_bytes), pattern));
+    (words, Marks::new(tail, pattern))
 }
 
 /// The high bit of each byte below the space.
@@ -70,23 +76,28 @@ pub(super) fn position_of_either(delimiters: [u8; 2], bytes: &[u8]) -> Option<us
     (found != 0).then(|| base + (found.trailing_zeros() / 8) as usize)
 }
 
-/// Tells each place of a delimiter, ascending, until `take` has had enough; false where it had.
+/// A bit for each place of a delimiter in at most 64 bytes.
 #[inline]
-pub(super) fn each_position(delimiter: u8, bytes: &[u8], mut take: impl FnMut(usize) -> bool) -> bool {
+pub(super) fn places(delimiter: u8, bytes: &[u8]) -> u64 {
     let pattern = u64::from(delimiter) * ONES;
     let words = bytes.chunks_exact(8);
-    let tail = last_word(words.remainder());
-    let words = words.map(|word| word.try_into().map_or(0, u64::from_le_bytes));
-    for (at, word) in words.chain([tail]).enumerate() {
-        let mut found = zero_bytes(word ^ pattern);
-        while found != 0 {
-            if !take(at * 8 + (found.trailing_zeros() / 8) as usize) {
-                return false;
-            }
-            found &= found - 1;
-        }
+    let tail = words.remainder();
+    let (mut places, mut at) = (0, 0);
+    for word in words {
+        let word = word.try_into().map_or(0, u64::from_le_bytes);
+        places |= gathered(zero_bytes(word ^ pattern)) << at;
+        at += 8;
     }
-    true
+    if !tail.is_empty() {
+        places |= gathered(zero_bytes(last_word(tail) ^ pattern)) << at;
+    }
+    places
+}
+
+/// The high bits of eight bytes, side by side.
+#[inline]
+const fn gathered(high: u64) -> u64 {
+    (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 /// Fewer than eight bytes as a word; the zeros after them match nothing.
@@ -114,17 +125,18 @@ mod tests {
         #[test]
         fn finds_what_a_plain_search_finds(bytes in prop::collection::vec(prop_oneof![Just(b'|'), Just(b'\r'), Just(b'\n'), Just(0xfc_u8), any::<u8>()], 0..70)) {
             let plain: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] == b'|' || bytes[*at] < b' ').collect();
+            let (words, tail) = marks(b'|', &bytes);
             let mut told = Vec::new();
-            each_separator_and_control(b'|', &bytes, |base, separators, controls| {
-                let found = separators | controls;
-                assert_eq!(separators & controls, 0);
-                told.extend((0..8).filter(|at| found & 0x80 << (8 * at) != 0).map(|at| base + at));
-            });
+            for (base, marks) in words.chain([tail]).enumerate() {
+                prop_assert_eq!(marks.separators & marks.controls, 0);
+                let found = marks.separators | marks.controls;
+                told.extend((0..8).filter(|at| found & 0x80 << (8 * at) != 0).map(|at| 8 * base + at));
+            }
             prop_assert_eq!(told, plain);
-            let mut bars = Vec::new();
-            let whole = each_position(b'|', &bytes, |at| { bars.push(at); true });
-            prop_assert!(whole);
-            prop_assert_eq!(bars, (0..bytes.len()).filter(|at| bytes[*at] == b'|').collect::<Vec<_>>());
+            let short = &bytes[..bytes.len().min(64)];
+            let bars = places(b'|', short);
+            let expected = (0..short.len()).filter(|at| short[*at] == b'|').fold(0, |all, at| all | 1 << at);
+            prop_assert_eq!(bars, expected);
             prop_assert_eq!(position(b'|', &bytes), bytes.iter().position(|b| *b == b'|'));
             let either = bytes.iter().position(|b| matches!(b, b'|' | b'\r'));
             prop_assert_eq!(position_of_either([b'|', b'\r'], &bytes), either);

@@ -2,9 +2,9 @@
 //! non-blank line is either a segment or on the list of malformed lines (INV-2).
 
 use super::charset::{self, to_text};
-use super::delimiters::{each_separator_and_control, position_of_either};
+use super::delimiters::{Marks, marks, position_of_either};
 use super::part::Codec;
-use super::segment::{MSH, Segment, code_of_bytes};
+use super::segment::{MSH, Segment, code_of, code_of_bytes};
 use super::separators::{Oddity, Separators};
 use encoding_rs::{Encoding, UTF_8};
 use memchr::memmem::Finder;
@@ -135,18 +135,13 @@ impl<'a> Message<'a> {
         };
         lines.bounds.push(lines.start as u32);
         // What is skipped as junk before a segment holds neither a separator nor a line end.
-        each_separator_and_control(separator, bytes, |base, separators, controls| {
-            let mut found = separators | controls;
-            while found != 0 {
-                let at = base + (found.trailing_zeros() / 8) as usize;
-                if controls & found & found.wrapping_neg() == 0 {
-                    lines.bounds.push(at as u32);
-                } else {
-                    lines.control(at);
-                }
-                found &= found - 1;
-            }
-        });
+        let (words, tail) = marks(separator, bytes);
+        let mut base = 0;
+        for word in words {
+            lines.take(base, word);
+            base += 8;
+        }
+        lines.take(base, tail);
         lines.close(bytes.len());
         let Lines {
             bounds,
@@ -184,7 +179,9 @@ impl<'a> Message<'a> {
 
     /// The first segment of this name.
     pub fn first(&self, name: &str) -> Option<Segment<'_>> {
-        self.segments().find(|s| s.is(name))
+        let code = code_of(name);
+        let found = self.segments.iter().find(|span| span.code == code);
+        found.map(|span| self.segment(*span))
     }
 
     /// The MSH segment.
@@ -271,6 +268,42 @@ struct Lines<'t> {
 }
 
 impl Lines<'_> {
+    /// The marks of the eight bytes from `base` on.
+    #[inline(always)]
+    fn take(&mut self, base: usize, marks: Marks) {
+        let mut separators = marks.separators;
+        if marks.controls != 0 {
+            separators = self.take_controls(base, marks);
+        }
+        self.separators(base, separators);
+    }
+
+    /// Ends lines; what is left are the separators after the last of the control characters.
+    #[inline(never)]
+    fn take_controls(&mut self, base: usize, marks: Marks) -> u64 {
+        let Marks {
+            mut separators,
+            mut controls,
+        } = marks;
+        while controls != 0 {
+            // Those before the line's end are the line's.
+            let before = (controls & controls.wrapping_neg()) - 1;
+            self.separators(base, separators & before);
+            separators &= !before;
+            self.control(base + (controls.trailing_zeros() / 8) as usize);
+            controls &= controls - 1;
+        }
+        separators
+    }
+
+    #[inline(always)]
+    fn separators(&mut self, base: usize, mut found: u64) {
+        while found != 0 {
+            self.bounds.push((base + (found.trailing_zeros() / 8) as usize) as u32);
+            found &= found - 1;
+        }
+    }
+
     /// A control character: the line's end, or nothing.
     fn control(&mut self, at: usize) {
         let next = self.bytes.get(at + 1).copied();
