@@ -364,11 +364,13 @@ impl<'m> Reader<'m> {
         if self.zone_missing {
             self.issues.push(Issue::warning("zone_missing", "MSH-7"));
         }
-        let records = self.patients.into_iter().map(|mut patient| {
+        // A list of its own: collecting would keep, and then shrink, the larger one of the patients.
+        let mut records = Vec::with_capacity(self.patients.len());
+        for mut patient in self.patients {
             patient.link_facts_to_encounters();
-            patient.record
-        });
-        (records.collect(), self.identity_events, self.issues)
+            records.push(patient.record);
+        }
+        (records, self.identity_events, self.issues)
     }
 }
 

@@ -272,7 +272,10 @@ impl Zone {
             steady.extend((span.from < span.to).then_some(span));
         };
         let (mut from, mut offset) = (first, rules.to_offset(first).seconds());
-        for change in rules.following(first).take_while(|change| change.timestamp() < last) {
+        for change in rules
+            .following(first)
+            .take_while(|change| change.timestamp() < last)
+        {
             add(from, change.timestamp(), offset);
             (from, offset) = (change.timestamp(), change.offset().seconds());
         }
@@ -296,7 +299,10 @@ impl Zone {
     /// # Errors
     /// [`TimeError::OutOfRange`] where the instant cannot be told.
     pub fn to_utc(&self, local: civil::DateTime) -> Result<Timestamp, TimeError> {
-        let instant = self.rules.to_timestamp(local).map_err(|_| TimeError::OutOfRange)?;
+        let instant = self
+            .rules
+            .to_timestamp(local)
+            .map_err(|_| TimeError::OutOfRange)?;
         Ok(Timestamp(instant.as_microsecond()))
     }
 

@@ -299,7 +299,8 @@ impl Lines<'_> {
     #[inline(always)]
     fn separators(&mut self, base: usize, mut found: u64) {
         while found != 0 {
-            self.bounds.push((base + (found.trailing_zeros() / 8) as usize) as u32);
+            self.bounds
+                .push((base + (found.trailing_zeros() / 8) as usize) as u32);
             found &= found - 1;
         }
     }
