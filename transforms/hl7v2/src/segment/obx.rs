@@ -72,17 +72,29 @@ fn id(reader: &mut Reader<'_>, obx: Segment<'_>, code: &Coded) -> Text {
 }
 
 /// LOINC codes of the vital signs (FHIR R4 vital signs profiles, and weight, height, oxygen in common use).
-const VITAL_SIGNS: &[&str] = &[
-    "8867-4", "9279-1", "8310-5", "8480-6", "8462-4", "85354-9", "8302-2", "29463-7", "39156-5", "59408-5",
-    "2708-6", "3141-9", "9843-4", "8478-0", "85353-1",
-];
+fn is_vital_sign(loinc: &str) -> bool {
+    matches!(
+        loinc,
+        "8867-4"
+            | "9279-1"
+            | "8310-5"
+            | "8480-6"
+            | "8462-4"
+            | "85354-9"
+            | "8302-2"
+            | "29463-7"
+            | "39156-5"
+            | "59408-5"
+            | "2708-6"
+            | "3141-9"
+            | "9843-4"
+            | "8478-0"
+            | "85353-1"
+    )
+}
 
 fn category(panel: &Panel, code: &Coded) -> Option<&'static str> {
-    let vital = code
-        .code
-        .as_ref()
-        .is_some_and(|code| VITAL_SIGNS.contains(&code.as_str()));
-    if vital {
+    if code.code.as_deref().is_some_and(is_vital_sign) {
         Some("vital-signs")
     } else {
         panel.category

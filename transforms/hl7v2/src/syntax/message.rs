@@ -381,7 +381,11 @@ fn skip_blanks(bytes: &[u8], at: usize) -> usize {
 
 /// The first line that starts with `MSH`, to its end.
 pub(super) fn msh_line(bytes: &[u8]) -> Option<&[u8]> {
-    let start = msh_starts(bytes).next()?;
+    let start = match bytes {
+        // As most messages begin.
+        [b'M', b'S', b'H', b'|', ..] => 0,
+        _ => msh_starts(bytes).next()?,
+    };
     let rest = bytes.get(start..)?;
     let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
     rest.get(..end)
@@ -406,18 +410,15 @@ fn msh_starts(bytes: &[u8]) -> impl Iterator<Item = usize> {
 /// The messages of a payload: each from its MSH line, the first with what stands before it, to before the next MSH line.
 /// File and batch headers go with the message after them.
 pub(crate) fn messages(bytes: &[u8]) -> SmallVec<[(&[u8], u32); 1]> {
-    let mut starts: SmallVec<[usize; 4]> = msh_starts(bytes).skip(1).collect();
-    starts.push(bytes.len());
     let mut found = SmallVec::new();
     let (mut from, mut lines) = (0, 0);
-    for to in starts {
+    for to in msh_starts(bytes).skip(1) {
         let chunk = bytes.get(from..to).unwrap_or_default();
         found.push((chunk, lines));
-        if to < bytes.len() {
-            lines += line_ends(chunk);
-        }
+        lines += line_ends(chunk);
         from = to;
     }
+    found.push((bytes.get(from..).unwrap_or_default(), lines));
     found
 }
 
