@@ -4,6 +4,7 @@ use crate::reader::joined;
 use crate::syntax::{Component, Repetition, Subcomponent};
 use panorama_model::{
     Address, AddressUse, ContactUse, Email, HumanName, Identifier, IdentifierKind, NameUse, Phone, Text,
+    TextBuilder,
 };
 use std::borrow::Cow;
 
@@ -258,7 +259,7 @@ pub(crate) fn provider<'m>(repetitions: impl Iterator<Item = Repetition<'m>>) ->
     let names = [given.value(), family.value()];
     Provider {
         id: id.text(),
-        name: non_empty(joined(names.iter().flatten().map(|name| &**name), b' ')),
+        name: non_empty(joined(names.iter().flatten().map(|name| &**name), ' ')),
     }
 }
 
@@ -272,10 +273,12 @@ fn chosen_provider<'m>(
     repetitions: impl Iterator<Item = Repetition<'m>>,
 ) -> Option<(Component<'m>, Component<'m>, Subcomponent<'m>)> {
     let mut found = None;
-    for repetition in repetitions.filter(|r| !r.is_empty()) {
-        let parts = repetition.first_components::<13>();
-        let [id, family, given, .., authority, _, _, _, kind] = parts;
-        let is_npi = kind.raw() == "NPI" || authority.subcomponent(1).raw() == "NPI";
+    let mut repetitions = repetitions.filter(|r| !r.is_empty()).peekable();
+    while let Some(repetition) = repetitions.next() {
+        let [id, family, given] = repetition.first_components::<3>();
+        let alone = found.is_none() && repetitions.peek().is_none();
+        // Where there is one to choose from, its kind does not matter.
+        let is_npi = !alone && has_npi(repetition);
         if found.is_some() && !is_npi {
             continue;
         }
@@ -288,6 +291,12 @@ fn chosen_provider<'m>(
         }
     }
     found
+}
+
+/// XCN-9 or XCN-13 says that the id is an NPI.
+fn has_npi(provider: Repetition<'_>) -> bool {
+    let [.., authority, _, _, _, kind] = provider.first_components::<13>();
+    kind.raw() == "NPI" || authority.subcomponent(1).raw() == "NPI"
 }
 
 /// A code in upper case, as most are sent.
@@ -307,13 +316,13 @@ pub(crate) fn join(mut parts: impl Iterator<Item = Text>, between: &str) -> Text
     let Some(second) = parts.next() else {
         return first;
     };
-    let mut joined = String::with_capacity(first.len() + second.len() + 16);
+    let mut joined = TextBuilder::new();
     joined.push_str(&first);
     for part in std::iter::once(second).chain(parts) {
         joined.push_str(between);
         joined.push_str(&part);
     }
-    Text::from(joined)
+    joined.finish()
 }
 
 /// The text, where it is any.

@@ -106,7 +106,7 @@ fn kind(message_type: &str, trigger_event: &str) -> Text {
     match (message_type, trigger_event) {
         ("", _) => Text::new_static("unknown"),
         (message_type, "") if plain(message_type) => Text::new(message_type),
-        (message_type, event) if plain(message_type) && plain(event) => joined([message_type, event], b'^'),
+        (message_type, event) if plain(message_type) && plain(event) => joined([message_type, event], '^'),
         _ => Text::new_static("unknown"),
     }
 }
@@ -119,7 +119,7 @@ fn event_key(message: &Message<'_>) -> Option<Text> {
         return None;
     }
     let (application, facility) = (msh.field(3).raw(), msh.field(4).raw());
-    Some(joined([application, facility, control_id], 0x1f))
+    Some(joined([application, facility, control_id], '\u{1f}'))
 }
 
 /// BTS-1 says how many messages the batch had; the connector says how many it found.

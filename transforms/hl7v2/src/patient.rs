@@ -19,9 +19,14 @@ pub(crate) struct Patient {
     pub(crate) named: bool,
     /// Where each encounter's facts begin, and its id.
     pub(crate) encounters: SmallVec<[(usize, Text); 1]>,
-    /// The facts' places by the hash of their ids.
-    pub(crate) seen: HashMap<u64, Seen, BuildHasherDefault<HashOfHash>>,
+    /// The facts' places by the hash of their ids, once they are too many to be compared.
+    pub(crate) places: HashMap<u64, usize, BuildHasherDefault<HashOfHash>>,
+    /// How many other things used a fact's id too, by its place; empty but in odd messages.
+    pub(crate) repeats: HashMap<usize, usize, BuildHasherDefault<HashOfHash>>,
 }
+
+/// So many ids are compared one by one faster than one is hashed and looked up.
+const COMPARED_MAX: usize = 16;
 
 /// What one MRG segment says of the record before.
 pub(crate) struct Prior {
@@ -42,13 +47,6 @@ pub(crate) enum Again {
     Same,
     /// It is another thing: number it.
     Another,
-}
-
-/// A fact id that was used.
-pub(crate) struct Seen {
-    at: usize,
-    /// How many other things used it too.
-    repeats: usize,
 }
 
 /// The keys are hashes already.
@@ -75,7 +73,8 @@ impl Patient {
     /// A record that stands for itself: no PID group of the message.
     pub(crate) fn of_record(record: SourceRecord) -> Self {
         Self {
-            seen: HashMap::with_capacity_and_hasher(record.facts.capacity(), BuildHasherDefault::default()),
+            places: HashMap::default(),
+            repeats: HashMap::default(),
             record,
             account: None,
             external: None,
@@ -87,29 +86,49 @@ impl Patient {
 
     /// Adds a fact; returns its place.
     pub(crate) fn add(&mut self, mut fact: Fact, again: Again) -> usize {
-        let at = self.record.facts.len();
-        let hash = id_hash(fact.table, &fact.id);
-        let Some(seen) = self.seen.get_mut(&hash) else {
-            self.seen.insert(hash, Seen { at, repeats: 0 });
-            self.record.facts.push(fact);
-            return at;
+        let Some(at) = self.find(fact.table, &fact.id) else {
+            return self.push(fact);
         };
-        if again == Again::Same {
-            let at = seen.at;
-            if let Some(earlier) = self.record.facts.get_mut(at) {
-                fact.row.fill_from(&earlier.row);
-                *earlier = fact;
-            }
-            return at;
+        if again == Again::Another {
+            let repeats = self.repeats.entry(at).or_default();
+            *repeats += 1;
+            fact.id = Text::from(format!("{}#{}", fact.id, *repeats + 1));
+            return self.add(fact, Again::Same);
         }
-        seen.repeats += 1;
-        fact.id = Text::from(format!("{}#{}", fact.id, seen.repeats + 1));
-        self.add(fact, Again::Same)
+        if let Some(earlier) = self.record.facts.get_mut(at) {
+            fact.row.fill_from(&earlier.row);
+            *earlier = fact;
+        }
+        at
+    }
+
+    fn push(&mut self, fact: Fact) -> usize {
+        let at = self.record.facts.len();
+        if at >= COMPARED_MAX {
+            if self.places.is_empty() {
+                let facts = self.record.facts.iter().enumerate();
+                self.places
+                    .extend(facts.map(|(at, fact)| (id_hash(fact.table, &fact.id), at)));
+            }
+            self.places.insert(id_hash(fact.table, &fact.id), at);
+        }
+        self.record.facts.push(fact);
+        at
+    }
+
+    /// The place of the fact of this id.
+    fn find(&self, table: FactTable, id: &Text) -> Option<usize> {
+        if self.places.is_empty() {
+            let mut facts = self.record.facts.iter();
+            facts.position(|fact| fact.table == table && fact.id == *id)
+        } else {
+            self.places.get(&id_hash(table, id)).copied()
+        }
     }
 
     /// True where a fact of this id was added.
-    pub(crate) fn knows(&self, table: FactTable, id: &str) -> bool {
-        self.seen.contains_key(&id_hash(table, id))
+    pub(crate) fn knows(&self, table: FactTable, id: &Text) -> bool {
+        self.find(table, id).is_some()
     }
 
     /// A fact belongs to the last encounter before it, and to the first where it stands before all.
@@ -133,7 +152,9 @@ impl Patient {
                 FactTable::Documents => fact::documents::ENCOUNTER_ID,
                 _ => continue,
             };
-            if fact.row.get(column).is_none() {
+            // The column is the first of each table, and cells stand in the order of columns.
+            let first = fact.row.cells().first();
+            if first.is_none_or(|(index, _)| *index != column.index) {
                 fact.row.set(column, current.clone());
             }
         }

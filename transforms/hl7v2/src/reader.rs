@@ -5,16 +5,18 @@ use crate::event::{DocumentEffect, VisitEffect};
 use crate::order::Order;
 use crate::patient::{Again, Patient};
 use crate::segment::appointment::Appointment;
-use crate::syntax::{Component, Field, Message, Repetition, Segment};
+use crate::syntax::{Component, Field, Message, Repetition, Segment, trim};
 use crate::time::{Hl7Time, Precision};
 use panorama_model::{
     DecodeContext, Fact, FactTable, HumanName, IdentityEvent, Issue, Presence, RecordKind, Row, SourceRecord,
-    SourceRecordKey, Text, TimeError, Timestamp, Version, Zone, fact::observations,
+    SourceRecordKey, Text, TextBuilder, Timestamp, Version, Zone, fact::observations, text,
 };
-use smallvec::SmallVec;
 
 /// Between the parts of a made fact id. Not a default delimiter, so that parts stay told apart.
-const ID_SEPARATOR: u8 = b'/';
+const ID_SEPARATOR: char = '/';
+
+/// Room for an id of several parts, so that the buffer rarely grows.
+const ID_RESERVED: usize = 96;
 
 /// Most facts that room is made for ahead: more than most messages have, and little memory where there are fewer.
 const FACTS_RESERVED_MAX: usize = 64;
@@ -58,6 +60,10 @@ pub(crate) struct Reader<'m> {
     zone: Option<&'m Zone>,
     offset_seconds: Option<i32>,
     zone_missing: bool,
+    /// The last time that was read, as sent: the results of a panel repeat theirs.
+    last_time: Option<(&'m str, Timestamp)>,
+    /// Where ids are put together.
+    pub(crate) buffer: String,
 }
 
 impl<'m> Reader<'m> {
@@ -81,10 +87,12 @@ impl<'m> Reader<'m> {
             detailed: None,
             identity_events: Vec::new(),
             issues: message.issues().collect(),
-            source: Text::new(context.source),
+            source: text(context.source),
             zone: context.zone,
             offset_seconds: None,
             zone_missing: false,
+            last_time: None,
+            buffer: String::with_capacity(ID_RESERVED),
         };
         // v2.5 2.15.9.7: the zone of MSH-7 serves the whole message.
         reader.offset_seconds = Hl7Time::parse(msh.field(7).component(1).raw())
@@ -132,7 +140,14 @@ impl<'m> Reader<'m> {
 
     /// A field's time; what is not one becomes an issue.
     pub(crate) fn time(&mut self, segment: Segment<'m>, field: usize) -> Option<Timestamp> {
-        self.time_of(segment.field(field).component(1), segment, field)
+        let sent = segment.field(field);
+        if sent.is_empty() {
+            return None;
+        }
+        match self.last_time {
+            Some((last, at)) if last == sent.raw() => Some(at),
+            _ => self.time_of(sent.component(1), segment, field),
+        }
     }
 
     /// As the source speaks of it: a time, none, or nothing.
@@ -151,22 +166,22 @@ impl<'m> Reader<'m> {
         field: usize,
     ) -> Option<Timestamp> {
         let raw = component.raw();
-        if raw.is_empty() || raw == "\"\"" || raw.bytes().all(|b| b == b'0' || b == b' ') {
+        if raw == "\"\"" || raw.bytes().all(|b| b == b'0' || b == b' ') {
             return None;
         }
         let read = Hl7Time::parse(raw).and_then(|mut time| {
             time.offset_seconds = time.offset_seconds.or(self.offset_seconds);
-            let utc = Zone::utc();
-            match time.instant(self.zone) {
-                Err(TimeError::ZoneMissing) => {
-                    self.zone_missing |= time.precision > Precision::Day;
-                    time.instant(Some(&utc))
-                }
-                other => other,
+            if time.offset_seconds.is_none() && self.zone.is_none() {
+                self.zone_missing |= time.precision > Precision::Day;
+                time.offset_seconds = Some(0);
             }
+            time.instant(self.zone)
         });
         match read {
-            Ok(at) => Some(at),
+            Ok(at) => {
+                self.last_time = Some((raw, at));
+                Some(at)
+            }
             Err(_) => {
                 self.complain("date_invalid", segment, field);
                 None
@@ -261,20 +276,23 @@ impl<'m> Reader<'m> {
 
     /// An id made of parts, the patient's own id first.
     pub(crate) fn patient_scoped_id(&mut self, parts: &[&str]) -> Text {
+        let mut buffer = std::mem::take(&mut self.buffer);
         let key = &self.patient().record.key;
         let owner = [key.authority.as_str(), key.id.as_str()];
-        join_id(
-            owner
-                .into_iter()
-                .filter(|p| !p.is_empty())
-                .chain(parts.iter().copied()),
-        )
+        let owner = owner.into_iter().filter(|p| !p.is_empty());
+        let id = join_id(&mut buffer, owner.chain(parts.iter().copied()));
+        self.buffer = buffer;
+        id
     }
 
     /// An id made of parts, the visit's first, else the patient's.
     pub(crate) fn visit_scoped_id(&mut self, parts: &[&str]) -> Text {
-        match self.patient().encounters.last() {
-            Some((_, encounter)) => join_id(std::iter::once(encounter.as_str()).chain(parts.iter().copied())),
+        let encounter = self.patients.last().and_then(|patient| patient.encounters.last());
+        match encounter {
+            Some((_, id)) => join_id(
+                &mut self.buffer,
+                std::iter::once(id.as_str()).chain(parts.iter().copied()),
+            ),
             None => self.patient_scoped_id(parts),
         }
     }
@@ -346,11 +364,13 @@ impl<'m> Reader<'m> {
         if self.zone_missing {
             self.issues.push(Issue::warning("zone_missing", "MSH-7"));
         }
-        let records = self.patients.into_iter().map(|mut patient| {
+        // A list of its own: collecting would keep, and then shrink, the larger one of the patients.
+        let mut records = Vec::with_capacity(self.patients.len());
+        for mut patient in self.patients {
             patient.link_facts_to_encounters();
-            patient.record
-        });
-        (records.collect(), self.identity_events, self.issues)
+            records.push(patient.record);
+        }
+        (records, self.identity_events, self.issues)
     }
 }
 
@@ -370,7 +390,10 @@ pub(crate) fn field_said(segment: Segment<'_>, field: usize) -> Presence<Text> {
 
 /// A number, where the text is one.
 pub(crate) fn number(text: &str) -> Option<f64> {
-    let plain = text.trim();
+    let plain = trim(text);
+    if let Some(number) = plain_number(plain) {
+        return Some(number);
+    }
     let numeric = plain
         .bytes()
         .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
@@ -381,26 +404,55 @@ pub(crate) fn number(text: &str) -> Option<f64> {
     }
 }
 
+/// A number of at most 15 digits, with a point or without: as a quotient of two exact ones it is exact.
+fn plain_number(text: &str) -> Option<f64> {
+    const DIGITS_MAX: usize = 15;
+    const TENS: [f64; DIGITS_MAX + 1] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    if text.is_empty() || text.len() > DIGITS_MAX {
+        return None;
+    }
+    let mut digits = 0u64;
+    let mut point = None;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' => digits = digits * 10 + u64::from(byte - b'0'),
+            b'.' if point.is_none() && text.len() > 1 => point = Some(at),
+            _ => return None,
+        }
+    }
+    let decimals = point.map_or(0, |at| text.len() - at - 1);
+    TENS.get(decimals).map(|tens| digits as f64 / tens)
+}
+
 /// The names of a field's repetitions.
 pub(crate) fn names(field: Field<'_>) -> impl Iterator<Item = HumanName> {
     field.repetitions().filter_map(human_name)
 }
 
-/// An id made of parts.
-pub(crate) fn join_id<'t>(parts: impl Iterator<Item = &'t str>) -> Text {
-    joined(parts, ID_SEPARATOR)
+/// An id made of parts, put together in a buffer that serves all ids of the message.
+pub(crate) fn join_id<'t>(buffer: &mut String, parts: impl Iterator<Item = &'t str>) -> Text {
+    buffer.clear();
+    for (at, part) in parts.enumerate() {
+        if at > 0 {
+            buffer.push(ID_SEPARATOR);
+        }
+        buffer.push_str(part);
+    }
+    text(buffer)
 }
 
-/// Texts with an ASCII character between, gathered on the stack where they are not long.
-pub(crate) fn joined<'t>(parts: impl IntoIterator<Item = &'t str>, between: u8) -> Text {
-    let mut whole = SmallVec::<[u8; 128]>::new();
+/// Texts with a character between.
+pub(crate) fn joined<'t>(parts: impl IntoIterator<Item = &'t str>, between: char) -> Text {
+    let mut whole = TextBuilder::new();
     for (at, part) in parts.into_iter().enumerate() {
         if at > 0 {
             whole.push(between);
         }
-        whole.extend_from_slice(part.as_bytes());
+        whole.push_str(part);
     }
-    std::str::from_utf8(&whole).map(Text::new).unwrap_or_default()
+    whole.finish()
 }
 
 /// The digits a control id ends in, as a number; they order the messages of one instant.

@@ -94,29 +94,28 @@ impl Hl7Time {
 
     /// The forms that most senders write: the day, the minute or the second, in digits, with `+ZZZZ` or without.
     fn of_plain_digits(text: &[u8]) -> Option<Self> {
-        let (text, mut offset) = match text.split_last_chunk::<5>() {
-            Some((time, zone @ [b'+' | b'-', ..])) => (time, Digits(zone)),
-            _ => (text, Digits(b"")),
+        let (text, offset_seconds) = match text.split_last_chunk::<5>() {
+            Some((time, [sign @ (b'+' | b'-'), zone @ ..])) => (time, Some(plain_offset(*sign, *zone)?)),
+            _ => (text, None),
         };
-        let precision = match text.len() {
-            8 => Precision::Day,
-            12 => Precision::Minute,
-            14 => Precision::Second,
+        let [century, year, month, day] = digit_pairs(*text.first_chunk()?)?;
+        let (hour, minute, second, precision) = match text.len() {
+            8 => (0, 0, 0, Precision::Day),
+            12 => {
+                let [.., hour, minute] = digit_pairs(*text.last_chunk()?)?;
+                (hour, minute, 0, Precision::Minute)
+            }
+            14 => {
+                let [_, hour, minute, second] = digit_pairs(*text.last_chunk()?)?;
+                (hour, minute, second, Precision::Second)
+            }
             _ => return None,
         };
-        let mut pairs = [0u8; 7];
-        for (pair, digits) in pairs.iter_mut().zip(text.chunks_exact(2)) {
-            *pair = match digits {
-                [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => (tens - b'0') * 10 + (ones - b'0'),
-                _ => return None,
-            };
-        }
-        let [century, year, month, day, hour, minute, second] = pairs;
         Some(Self {
             date: (i16::from(century) * 100 + i16::from(year), month, day),
             clock: (hour, minute, second),
             microsecond: 0,
-            offset_seconds: offset.offset().ok()?,
+            offset_seconds,
             precision,
         })
     }
@@ -125,28 +124,34 @@ impl Hl7Time {
         let (hour, minute, second) = self.clock;
         let midnight = hour == 24 && minute == 0 && second == 0;
         let clock = (hour < 24 || midnight) && minute < 60 && second <= 60;
-        if clock && self.day().is_some() && self.date.0 > 0 {
+        if clock && self.has_day() && self.date.0 > 0 {
             Ok(self)
         } else {
             Err(TimeError::OutOfRange)
         }
     }
 
+    /// True where the calendar has the day.
+    fn has_day(self) -> bool {
+        let (year, month, day) = self.date;
+        let length = match month {
+            4 | 6 | 9 | 11 => 30,
+            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+            2 => 28,
+            1..=12 => 31,
+            _ => 0,
+        };
+        (1..=length).contains(&day)
+    }
+
     /// Days since 1970-01-01, if the calendar has the day.
     ///
     /// - Spec: proleptic Gregorian calendar; the arithmetic counts years from March, so that leap days come last.
     fn day(self) -> Option<Date> {
-        let (year, month, day) = self.date;
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let length = match month {
-            4 | 6 | 9 | 11 => 30,
-            2 => 28 + u8::from(leap),
-            1..=12 => 31,
-            _ => return None,
-        };
-        if day == 0 || day > length {
+        if !self.has_day() {
             return None;
         }
+        let (year, month, day) = self.date;
         let (month, day) = (i32::from(month), i32::from(day));
         let year = i32::from(year) - i32::from(month <= 2);
         let era = year.div_euclid(400);
@@ -169,6 +174,11 @@ impl Hl7Time {
             return Ok(Timestamp(at.0 + i64::from(self.microsecond)));
         }
         let zone = zone.ok_or(TimeError::ZoneMissing)?;
+        let local = day.at_midnight_utc().plus_seconds(seconds);
+        if let Some(offset) = zone.steady_offset(local.0 / 1_000_000) {
+            let at = local.plus_seconds(-i64::from(offset));
+            return Ok(Timestamp(at.0 + i64::from(self.microsecond)));
+        }
         // The next day's midnight and leap seconds are no clock times: the calendar gets the nearest before them.
         let (date, hour) = if hour == 24 {
             (Date(day.0 + 1).to_ymd(), 0)
@@ -194,6 +204,30 @@ impl Hl7Time {
             day: if self.precision >= Precision::Day { day } else { 0 },
         }
     }
+}
+
+/// Eight digits as four numbers of two, all at one time; `None` where one of them is no digit.
+#[inline]
+fn digit_pairs(text: [u8; 8]) -> Option<[u8; 4]> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    let word = u64::from_le_bytes(text);
+    // Past 9 the second sum has another high half.
+    if word & HIGH != ZEROS || word.wrapping_add(0x0606_0606_0606_0606) & HIGH != ZEROS {
+        return None;
+    }
+    let digits = word & !HIGH;
+    let [first, _, second, _, third, _, fourth, _] = (digits * 10 + (digits >> 8)).to_le_bytes();
+    Some([first, second, third, fourth])
+}
+
+/// `+ZZZZ` as seconds; `None` where it is no offset.
+#[inline]
+fn plain_offset(sign: u8, zone: [u8; 4]) -> Option<i32> {
+    let [a, b, c, d] = zone;
+    let [hours, minutes, ..] = digit_pairs([a, b, c, d, b'0', b'0', b'0', b'0'])?;
+    let seconds = i32::from(hours) * 3600 + i32::from(minutes) * 60;
+    (hours <= 18 && minutes < 60).then_some(if sign == b'-' { -seconds } else { seconds })
 }
 
 /// What is left to read.

@@ -18,6 +18,7 @@ mod phi;
 mod presence;
 mod quantity;
 mod record;
+mod text;
 mod time;
 mod value;
 mod version;
@@ -37,9 +38,12 @@ pub use phi::Phi;
 pub use presence::Presence;
 pub use quantity::{ByteCount, Period};
 pub use record::SourceRecord;
+pub use text::text;
 pub use time::{Date, PartialDate, TimeError, Timestamp, Zone};
 pub use value::{Column, ColumnType, Row, Value};
 pub use version::Version;
 
 /// Text as it travels: inline up to 23 bytes, shared beyond, cheap to clone.
 pub type Text = smol_str::SmolStr;
+/// Text that is put together; inline too where it is short.
+pub type TextBuilder = smol_str::SmolStrBuilder;

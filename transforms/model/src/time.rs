@@ -3,6 +3,7 @@
 use jiff::civil;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Why a time could not be read.
@@ -209,7 +210,28 @@ impl fmt::Display for PartialDate {
 
 /// A site's time zone: an IANA name from the bundled database, or a fixed offset.
 #[derive(Clone, Debug)]
-pub struct Zone(TimeZone);
+pub struct Zone {
+    rules: TimeZone,
+    /// Ascending and apart.
+    steady: Cow<'static, [Steady]>,
+}
+
+/// A span of local time that no clock change is near: one offset serves it all.
+#[derive(Clone, Copy, Debug)]
+struct Steady {
+    /// First second of local time, counted as if it were UTC.
+    from: i64,
+    /// The second after the last.
+    to: i64,
+    /// Seconds east of Greenwich.
+    offset: i32,
+}
+
+/// The years whose clock changes are looked up ahead. Times before and after are rare; each year costs two spans.
+const STEADY_YEARS: std::ops::Range<i16> = 1970..2060;
+
+/// No offset is as large, so that this long after a change and before the next the clock can only show one time.
+const OFFSET_SECONDS_MAX: i64 = 26 * 3600;
 
 impl Zone {
     /// The zone of this IANA name (`America/Chicago`), or a fixed offset (`+05:30`, `-0600`, `Z`).
@@ -217,14 +239,59 @@ impl Zone {
         if let Some(offset) = fixed_offset_seconds(name) {
             return jiff::tz::Offset::from_seconds(offset)
                 .ok()
-                .map(|o| Self(o.to_time_zone()));
+                .map(|o| Self::of_rules(o.to_time_zone()));
         }
-        TimeZone::get(name).ok().map(Self)
+        TimeZone::get(name).ok().map(Self::of_rules)
     }
 
     /// UTC.
     pub const fn utc() -> Self {
-        Self(TimeZone::UTC)
+        const ALWAYS: &[Steady] = &[Steady {
+            from: i64::MIN,
+            to: i64::MAX,
+            offset: 0,
+        }];
+        Self {
+            rules: TimeZone::UTC,
+            steady: Cow::Borrowed(ALWAYS),
+        }
+    }
+
+    fn of_rules(rules: TimeZone) -> Self {
+        let [first, last] = [STEADY_YEARS.start, STEADY_YEARS.end].map(|year| {
+            let midnight = Date::from_ymd(year, 1, 1).unwrap_or_default().at_midnight_utc();
+            jiff::Timestamp::from_microsecond(midnight.0).unwrap_or_default()
+        });
+        let mut steady = Vec::new();
+        let mut add = |from: jiff::Timestamp, to: jiff::Timestamp, offset: i32| {
+            let span = Steady {
+                from: from.as_second() + OFFSET_SECONDS_MAX,
+                to: to.as_second() - OFFSET_SECONDS_MAX,
+                offset,
+            };
+            steady.extend((span.from < span.to).then_some(span));
+        };
+        let (mut from, mut offset) = (first, rules.to_offset(first).seconds());
+        for change in rules
+            .following(first)
+            .take_while(|change| change.timestamp() < last)
+        {
+            add(from, change.timestamp(), offset);
+            (from, offset) = (change.timestamp(), change.offset().seconds());
+        }
+        add(from, last, offset);
+        Self {
+            rules,
+            steady: steady.into(),
+        }
+    }
+
+    /// The offset of a local time, in seconds east of Greenwich, where no clock change is near it; `local` is in seconds
+    /// since 1970-01-01T00:00:00 of the same clock. `None` says nothing: [`Zone::to_utc`] knows all times.
+    pub fn steady_offset(&self, local: i64) -> Option<i32> {
+        let after = self.steady.partition_point(|span| span.from <= local);
+        let span = self.steady.get(after.checked_sub(1)?)?;
+        (local < span.to).then_some(span.offset)
     }
 
     /// The instant of a local time. In a gap the offset before it serves, in a fold the earlier instant.
@@ -232,7 +299,10 @@ impl Zone {
     /// # Errors
     /// [`TimeError::OutOfRange`] where the instant cannot be told.
     pub fn to_utc(&self, local: civil::DateTime) -> Result<Timestamp, TimeError> {
-        let instant = self.0.to_timestamp(local).map_err(|_| TimeError::OutOfRange)?;
+        let instant = self
+            .rules
+            .to_timestamp(local)
+            .map_err(|_| TimeError::OutOfRange)?;
         Ok(Timestamp(instant.as_microsecond()))
     }
 
@@ -301,6 +371,40 @@ mod tests {
         assert_eq!(PartialDate::parse_us("2/29/1980"), PartialDate::parse("19800229"));
         assert_eq!(PartialDate::parse_us("13/01/1980"), None);
         assert_eq!(PartialDate::parse_us("1/1/80"), None);
+    }
+
+    #[test]
+    fn steady_offsets_are_the_calendars() {
+        for name in [
+            "America/Chicago",
+            "America/Phoenix",
+            "Europe/London",
+            "Africa/Casablanca",
+            "Asia/Kathmandu",
+            "Australia/Lord_Howe",
+            "Pacific/Apia",
+            "Antarctica/Troll",
+            "-0330",
+            "Z",
+        ] {
+            let zone = Zone::named(name).unwrap();
+            let (mut told, mut asked) = (0, 0);
+            // From before the first span to after the last, at every hour of the day in turn.
+            for hour in (-20_000..850_000i64).step_by(7) {
+                let local = hour * 3600 + 1799;
+                let at = jiff::Timestamp::from_second(local).unwrap();
+                let at = TimeZone::UTC.to_datetime(at);
+                asked += 1;
+                if let Some(offset) = zone.steady_offset(local) {
+                    told += 1;
+                    let expected = Timestamp::from_seconds(local - i64::from(offset));
+                    assert_eq!(zone.to_utc(at), Ok(expected), "{name} {at}");
+                    let unambiguous = zone.rules.to_ambiguous_timestamp(at).is_ambiguous();
+                    assert!(!unambiguous, "{name} {at}");
+                }
+            }
+            assert!(told * 10 > asked * 8, "{name}: {told} of {asked}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::datatype::{coded, provider_id};
 use crate::patient::Again;
 use crate::reader::Reader;
 use crate::syntax::Segment;
-use panorama_model::{Fact, FactTable, fact::conditions as table, fact::encounters};
+use panorama_model::{Fact, FactTable, Row, fact::conditions as table, fact::encounters};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, dg1: Segment<'m>) {
     let code = coded(dg1.field(3).first(), "");
@@ -30,6 +30,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, dg1: Segment<'m>) {
     }
     let mut fact = Fact::new(FactTable::Conditions, id, reader.version);
     fact.deleted = deleted;
+    fact.row = Row::with_capacity(table::SCHEMA.columns.len());
     let row = &mut fact.row;
     row.set_some(table::CODE, code.code);
     row.set_some(table::CODE_SYSTEM, system);

@@ -4,7 +4,7 @@ use crate::datatype::{coded, human_name, join, non_empty};
 use crate::patient::Again;
 use crate::reader::Reader;
 use crate::syntax::{Field, Segment};
-use panorama_model::{Fact, FactTable, Text, fact::coverage as table, fact::encounters};
+use panorama_model::{Fact, FactTable, Row, Text, fact::coverage as table, fact::encounters};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, in1: Segment<'m>) {
     let payer_id = in1.field(3).component(1).text();
@@ -26,6 +26,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, in1: Segment<'m>) {
     let id = reader.patient_scoped_id(&[&by, &number]);
     let (start_at, end_at) = (reader.time_said(in1, 12), reader.time_said(in1, 13));
     let mut fact = Fact::new(FactTable::Coverage, id, reader.version);
+    fact.row = Row::with_capacity(table::SCHEMA.columns.len());
     let row = &mut fact.row;
     row.set(table::STATUS, "active");
     row.set_some(table::RANK, rank.and_then(|n| n.parse::<i64>().ok()));

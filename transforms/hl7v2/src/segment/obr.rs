@@ -61,7 +61,7 @@ fn request<'m>(reader: &mut Reader<'m>, obr: Segment<'m>) {
     let code = reader.order.panel.code.clone();
     let what = code.code_or_display().cloned().unwrap_or_default();
     let id = match placer.as_ref().or(filler.as_ref()) {
-        Some(number) => join_id([number.as_str(), what.as_str()].into_iter()),
+        Some(number) => join_id(&mut reader.buffer, [number.as_str(), what.as_str()].into_iter()),
         None => {
             let observed = reader.order.panel.observed.clone();
             reader.patient_scoped_id(&[&what, &observed])

@@ -5,7 +5,7 @@ use crate::order::Panel;
 use crate::patient::Again;
 use crate::reader::{Note, Reader, join_id, number};
 use crate::syntax::{Field, Segment};
-use panorama_model::{Fact, FactTable, Row, Text, fact::observations as table};
+use panorama_model::{Fact, FactTable, Row, Text, fact::observations as table, text};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, obx: Segment<'m>) {
     let value_type = obx.field(2).component(1).value().unwrap_or_default();
@@ -59,7 +59,8 @@ fn id(reader: &mut Reader<'_>, obx: Segment<'_>, code: &Coded) -> Text {
     let panel = &reader.order.panel;
     if let (Some(order), true) = (&panel.number, panel.present) {
         let panel = panel.code.code_or_display().map_or("", Text::as_str);
-        return join_id([order.as_str(), panel, what, sub_id, set_id].into_iter());
+        let parts = [order.as_str(), panel, what, sub_id, set_id];
+        return join_id(&mut reader.buffer, parts.into_iter());
     }
     let panel = panel.code.code_or_display().cloned().unwrap_or_default();
     let observed = match (obx.field(14).component(1).text(), &reader.order.panel.observed) {
@@ -71,17 +72,29 @@ fn id(reader: &mut Reader<'_>, obx: Segment<'_>, code: &Coded) -> Text {
 }
 
 /// LOINC codes of the vital signs (FHIR R4 vital signs profiles, and weight, height, oxygen in common use).
-const VITAL_SIGNS: &[&str] = &[
-    "8867-4", "9279-1", "8310-5", "8480-6", "8462-4", "85354-9", "8302-2", "29463-7", "39156-5", "59408-5",
-    "2708-6", "3141-9", "9843-4", "8478-0", "85353-1",
-];
+fn is_vital_sign(loinc: &str) -> bool {
+    matches!(
+        loinc,
+        "8867-4"
+            | "9279-1"
+            | "8310-5"
+            | "8480-6"
+            | "8462-4"
+            | "85354-9"
+            | "8302-2"
+            | "29463-7"
+            | "39156-5"
+            | "59408-5"
+            | "2708-6"
+            | "3141-9"
+            | "9843-4"
+            | "8478-0"
+            | "85353-1"
+    )
+}
 
 fn category(panel: &Panel, code: &Coded) -> Option<&'static str> {
-    let vital = code
-        .code
-        .as_ref()
-        .is_some_and(|code| VITAL_SIGNS.contains(&code.as_str()));
-    if vital {
+    if code.code.as_deref().is_some_and(is_vital_sign) {
         Some("vital-signs")
     } else {
         panel.category
@@ -110,15 +123,25 @@ fn status(result: &str, panel: &str) -> Option<&'static str> {
     })
 }
 
-/// OBX-5 by the type of OBX-2.
+/// OBX-5 by the type of OBX-2, and its unit, OBX-6.
 fn value(row: &mut Row, obx: Segment<'_>, value_type: &str) {
     let field = obx.field(5);
     if !value_type.is_empty() {
-        row.set(table::VALUE_TYPE, value_type);
+        row.set(table::VALUE_TYPE, text(value_type));
+    }
+    let unit = obx.field(6).first();
+    let unit = if unit.is_empty() {
+        None
+    } else {
+        let unit = coded(unit, "UCUM");
+        unit.code.or(unit.display)
+    };
+    match value_type {
+        "NM" => return numeric(row, field, unit),
+        "SN" => return structured_numeric(row, field, unit),
+        _ => row.set_some(table::UNIT, unit),
     }
     match value_type {
-        "NM" => numeric(row, field),
-        "SN" => structured_numeric(row, field),
         "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" => coded_value(row, field),
         // The content of an encapsulated document is no text to show.
         "ED" => {}
@@ -126,51 +149,50 @@ fn value(row: &mut Row, obx: Segment<'_>, value_type: &str) {
         "RP" => row.set_some(table::VALUE_TEXT, field.component(1).text()),
         _ => row.set_some(table::VALUE_TEXT, all_text(field, "; ")),
     }
-    let unit = obx.field(6).first();
-    if !unit.is_empty() {
-        let unit = coded(unit, "UCUM");
-        row.set_some(table::UNIT, unit.code.or(unit.display));
-    }
 }
 
 fn all_text(field: Field<'_>, between: &str) -> Option<Text> {
+    if !field.repeats() {
+        return field.text();
+    }
     let texts = field.repetitions().filter_map(|r| r.text());
     crate::datatype::non_empty(crate::datatype::join(texts, between))
 }
 
-fn numeric(row: &mut Row, field: Field<'_>) {
-    if let Some(text) = all_text(field, "; ") {
-        let (comparator, rest) = bound(&text);
-        row.set_some(table::VALUE_NUM, number(rest));
-        row.set_some(
-            table::COMPARATOR,
-            comparator
-                .filter(|_| number(rest).is_some())
-                .map(Text::new_static),
-        );
-        row.set(table::VALUE_TEXT, text);
-    }
+fn numeric(row: &mut Row, field: Field<'_>, unit: Option<Text>) {
+    let text = all_text(field, "; ");
+    let (comparator, rest) = bound(text.as_deref().unwrap_or_default());
+    let number = number(rest);
+    row.set_some(table::VALUE_NUM, number);
+    row.set_some(table::UNIT, unit);
+    let comparator = comparator.filter(|_| number.is_some());
+    let comparator = comparator.map(Text::new_static);
+    row.set_some(table::VALUE_TEXT, text);
+    row.set_some(table::COMPARATOR, comparator);
 }
 
 /// SN: comparator, number, separator, number.
-fn structured_numeric(row: &mut Row, field: Field<'_>) {
+fn structured_numeric(row: &mut Row, field: Field<'_>, unit: Option<Text>) {
     let [comparator, first, separator, second] = field.first().first_components::<4>();
     let comparator = comparator.text().filter(|c| c != "=");
-    if separator.is_empty() && second.is_empty() {
+    let single = separator.is_empty() && second.is_empty();
+    if single {
         row.set_some(table::VALUE_NUM, number(first.raw()));
-        row.set_some(table::COMPARATOR, comparator.clone());
     }
+    row.set_some(table::UNIT, unit);
     let parts = comparator
+        .clone()
         .into_iter()
         .chain([first, separator, second].into_iter().filter_map(|c| c.text()));
     row.set_some(
         table::VALUE_TEXT,
         crate::datatype::non_empty(crate::datatype::join(parts, "")),
     );
+    row.set_some(table::COMPARATOR, comparator.filter(|_| single));
 }
 
 fn coded_value(row: &mut Row, field: Field<'_>) {
-    let several = field.repetitions().nth(1).is_some();
+    let several = field.repeats();
     let value = coded(field.first(), "");
     let words = if several {
         let all = field.repetitions().filter_map(|r| coded(r, "").display_or_code());

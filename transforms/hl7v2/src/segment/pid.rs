@@ -115,9 +115,8 @@ fn coded_said(field: Field<'_>) -> Presence<Text> {
     if field.is_empty() {
         return Presence::Absent;
     }
-    let [code, words] = field.first().first_components::<2>();
-    match said(code) {
-        Presence::Absent => said(words),
+    match said(field.component(1)) {
+        Presence::Absent => said(field.component(2)),
         code => code,
     }
 }

@@ -4,7 +4,7 @@ use crate::datatype::{coded, provider_id};
 use crate::patient::Again;
 use crate::reader::Reader;
 use crate::syntax::Segment;
-use panorama_model::{Fact, FactTable, fact::procedures as table};
+use panorama_model::{Fact, FactTable, Row, fact::procedures as table};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, pr1: Segment<'m>) {
     let code = coded(pr1.field(3).first(), "");
@@ -25,6 +25,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pr1: Segment<'m>) {
         .find_map(|n| provider_id(pr1.field(n).repetitions()));
     let mut fact = Fact::new(FactTable::Procedures, id, reader.version);
     fact.deleted = deleted;
+    fact.row = Row::with_capacity(table::SCHEMA.columns.len());
     let row = &mut fact.row;
     row.set_some(table::CODE, code.code);
     row.set_some(

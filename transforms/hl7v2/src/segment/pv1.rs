@@ -21,7 +21,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pv1: Segment<'m>) {
     let start = reader.time_said(pv1, 44);
     let end = reader.time_said(pv1, 45);
     let has_ended = matches!(end, Presence::Value(_));
-    let mut row = Row::with_capacity(20);
+    let mut row = Row::with_capacity(table::SCHEMA.columns.len());
     row.set_some(table::VISIT_NUMBER, visit_number);
     let class = class(pv1.field(2).component(1).raw());
     row.set_some(table::CLASS, class.map(Text::new_static));

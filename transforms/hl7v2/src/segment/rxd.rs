@@ -5,7 +5,7 @@ use crate::datatype::coded;
 use crate::patient::Again;
 use crate::reader::{Reader, number};
 use crate::syntax::Segment;
-use panorama_model::{Fact, FactTable, Text, fact::medications as table};
+use panorama_model::{Fact, FactTable, Row, Text, fact::medications as table};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, rxd: Segment<'m>) {
     let code = coded(rxd.field(2).first(), "RXNORM");
@@ -18,6 +18,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, rxd: Segment<'m>) {
     let id = drug_id(reader, "dispense", &code, &which);
     let dispensed_at = reader.time(rxd, 3);
     let mut fact = Fact::new(FactTable::Medications, id, reader.version);
+    fact.row = Row::with_capacity(table::SCHEMA.columns.len());
     let row = &mut fact.row;
     row.set(table::KIND, "dispense");
     row.set_some(table::CODE, code.code);

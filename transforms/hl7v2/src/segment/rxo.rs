@@ -4,7 +4,7 @@ use crate::datatype::{Coded, coded};
 use crate::patient::Again;
 use crate::reader::{Reader, join_id, number};
 use crate::syntax::Segment;
-use panorama_model::{Fact, FactTable, Text, fact::medications as table};
+use panorama_model::{Fact, FactTable, Row, Text, fact::medications as table};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, rxo: Segment<'m>) {
     let mut drug = Drug::new(coded(rxo.field(1).first(), "RXNORM"));
@@ -46,6 +46,7 @@ pub(super) fn order(reader: &mut Reader<'_>, drug: Drug) {
     let id = drug_id(reader, "request", &drug.code, "");
     let mut fact = Fact::new(FactTable::Medications, id, reader.version);
     let status = reader.order.request_status();
+    fact.row = Row::with_capacity(table::SCHEMA.columns.len());
     let row = &mut fact.row;
     row.set(table::KIND, "request");
     row.set_some(table::CODE, drug.code.code);
@@ -73,8 +74,8 @@ pub(super) fn order(reader: &mut Reader<'_>, drug: Drug) {
 pub(super) fn drug_id(reader: &mut Reader<'_>, kind: &str, code: &Coded, which: &str) -> Text {
     let what = code.code_or_display().cloned().unwrap_or_default();
     match reader.order.number() {
-        Some(order) if which.is_empty() => join_id([kind, order].into_iter()),
-        Some(order) => join_id([kind, order, which].into_iter()),
+        Some(order) if which.is_empty() => join_id(&mut reader.buffer, [kind, order].into_iter()),
+        Some(order) => join_id(&mut reader.buffer, [kind, order, which].into_iter()),
         None => {
             let ordered = reader
                 .order

@@ -72,14 +72,19 @@ fn other(plain: &str) -> Option<&'static Encoding> {
     Encoding::for_label(plain.as_bytes()).filter(|e| *e != UTF_16LE && *e != UTF_16BE)
 }
 
-/// The text of a message whose MSH-18 says `declared`, the character set used, and what was odd.
-pub(crate) fn to_text<'a>(bytes: &'a [u8], declared: &[u8]) -> (Cow<'a, str>, &'static Encoding, Oddity) {
-    let (encoding, oddity) = match std::str::from_utf8(declared).map(str::trim) {
+/// The character set that MSH-18 declares, and what was odd about it.
+pub(crate) fn declared(name: &[u8]) -> (&'static Encoding, Oddity) {
+    match std::str::from_utf8(name).map(str::trim) {
         // What most senders write.
         Ok("" | "\"\"" | "UNICODE UTF-8" | "UTF-8" | "ASCII") => (UTF_8, Oddity::None),
         Ok(name) => named(name).map_or((UTF_8, Oddity::Unknown), |e| (e, Oddity::None)),
         Err(_) => (UTF_8, Oddity::Unknown),
-    };
+    }
+}
+
+/// The text of a message whose MSH-18 says `name`, the character set used, and what was odd.
+pub(crate) fn to_text<'a>(bytes: &'a [u8], name: &[u8]) -> (Cow<'a, str>, &'static Encoding, Oddity) {
+    let (encoding, oddity) = declared(name);
     if encoding == UTF_8 {
         return match std::str::from_utf8(bytes) {
             Ok(text) => (Cow::Borrowed(text), UTF_8, oddity),

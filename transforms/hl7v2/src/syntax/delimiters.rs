@@ -2,63 +2,43 @@
 //! anew at each of them would spend its time on starting.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
+const SPACES: u64 = 0x2020_2020_2020_2020;
 const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// The places of some delimiters, ascending. None of them is NUL.
-pub(super) struct Delimiters<'t, const N: usize> {
-    words: std::slice::ChunksExact<'t, u8>,
-    tail: &'t [u8],
-    patterns: [u64; N],
-    /// Where the word of `found` begins.
-    base: usize,
-    /// The high bit of each byte that matched and is still to be told.
-    found: u64,
+/// Eight bytes of a text: the high bits of the field separators and of the control characters among them. Line ends are
+/// rare enough to be told from the other control characters afterwards.
+pub(super) struct Marks {
+    pub(super) separators: u64,
+    pub(super) controls: u64,
 }
 
-impl<'t, const N: usize> Delimiters<'t, N> {
-    #[inline]
-    pub(super) fn new(delimiters: [u8; N], bytes: &'t [u8]) -> Self {
-        let words = bytes.chunks_exact(8);
+impl Marks {
+    #[inline(always)]
+    const fn new(word: u64, pattern: u64) -> Self {
         Self {
-            tail: words.remainder(),
-            words,
-            patterns: delimiters.map(|byte| u64::from(byte) * ONES),
-            base: 0_usize.wrapping_sub(8),
-            found: 0,
+            separators: zero_bytes(word ^ pattern),
+            controls: control_bytes(word),
         }
-    }
-
-    /// The high bit of each byte of a word that is one of the delimiters.
-    #[inline]
-    fn matches(&self, word: u64) -> u64 {
-        let found = self.patterns.iter().map(|pattern| zero_bytes(word ^ pattern));
-        found.fold(0, |all, found| all | found)
     }
 }
 
-impl<const N: usize> Iterator for Delimiters<'_, N> {
-    type Item = usize;
+/// The marks of a text, eight bytes at a step, and of the fewer than eight at its end.
+#[inline(always)]
+pub(super) fn marks(separator: u8, bytes: &[u8]) -> (impl Iterator<Item = Marks>, Marks) {
+    let pattern = u64::from(separator) * ONES;
+    let words = bytes.chunks_exact(8);
+    let tail = words.remainder();
+    // Spaces after the end, which are none of both.
+    let tail = last_word(tail) | (SPACES << (4 * tail.len()) << (4 * tail.len()));
+    let words = words.map(move |word| Marks::new(word.try_into().map_or(0, u64::from_le_bytes), pattern));
+    (words, Marks::new(tail, pattern))
+}
 
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        while self.found == 0 {
-            let word = match self.words.next() {
-                Some(word) => word.try_into().map_or(0, u64::from_le_bytes),
-                None if self.tail.is_empty() => return None,
-                None => {
-                    let last = last_word(self.tail);
-                    self.tail = &[];
-                    last
-                }
-            };
-            self.base = self.base.wrapping_add(8);
-            self.found = self.matches(word);
-        }
-        let at = self.base + (self.found.trailing_zeros() / 8) as usize;
-        self.found &= self.found - 1;
-        Some(at)
-    }
+/// The high bit of each byte below the space.
+#[inline]
+const fn control_bytes(word: u64) -> u64 {
+    !(((word & LOW) + 0x60 * ONES) | word) & HIGH
 }
 
 /// The high bit of each byte that is zero.
@@ -96,23 +76,28 @@ pub(super) fn position_of_either(delimiters: [u8; 2], bytes: &[u8]) -> Option<us
     (found != 0).then(|| base + (found.trailing_zeros() / 8) as usize)
 }
 
-/// Tells each place of a delimiter, ascending, until `take` has had enough; false where it had.
+/// A bit for each place of a delimiter in at most 64 bytes.
 #[inline]
-pub(super) fn each_position(delimiter: u8, bytes: &[u8], mut take: impl FnMut(usize) -> bool) -> bool {
+pub(super) fn places(delimiter: u8, bytes: &[u8]) -> u64 {
     let pattern = u64::from(delimiter) * ONES;
     let words = bytes.chunks_exact(8);
-    let tail = last_word(words.remainder());
-    let words = words.map(|word| word.try_into().map_or(0, u64::from_le_bytes));
-    for (at, word) in words.chain([tail]).enumerate() {
-        let mut found = zero_bytes(word ^ pattern);
-        while found != 0 {
-            if !take(at * 8 + (found.trailing_zeros() / 8) as usize) {
-                return false;
-            }
-            found &= found - 1;
-        }
+    let tail = words.remainder();
+    let (mut places, mut at) = (0, 0);
+    for word in words {
+        let word = word.try_into().map_or(0, u64::from_le_bytes);
+        places |= gathered(zero_bytes(word ^ pattern)) << at;
+        at += 8;
     }
-    true
+    if !tail.is_empty() {
+        places |= gathered(zero_bytes(last_word(tail) ^ pattern)) << at;
+    }
+    places
+}
+
+/// The high bits of eight bytes, side by side.
+#[inline]
+const fn gathered(high: u64) -> u64 {
+    (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 /// Fewer than eight bytes as a word; the zeros after them match nothing.
@@ -139,12 +124,19 @@ mod tests {
     proptest! {
         #[test]
         fn finds_what_a_plain_search_finds(bytes in prop::collection::vec(prop_oneof![Just(b'|'), Just(b'\r'), Just(b'\n'), Just(0xfc_u8), any::<u8>()], 0..70)) {
-            let plain: Vec<usize> = (0..bytes.len()).filter(|at| matches!(bytes[*at], b'|' | b'\r' | b'\n')).collect();
-            prop_assert_eq!(Delimiters::new([b'|', b'\r', b'\n'], &bytes).collect::<Vec<_>>(), plain);
-            let mut bars = Vec::new();
-            let whole = each_position(b'|', &bytes, |at| { bars.push(at); true });
-            prop_assert!(whole);
-            prop_assert_eq!(bars, (0..bytes.len()).filter(|at| bytes[*at] == b'|').collect::<Vec<_>>());
+            let plain: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] == b'|' || bytes[*at] < b' ').collect();
+            let (words, tail) = marks(b'|', &bytes);
+            let mut told = Vec::new();
+            for (base, marks) in words.chain([tail]).enumerate() {
+                prop_assert_eq!(marks.separators & marks.controls, 0);
+                let found = marks.separators | marks.controls;
+                told.extend((0..8).filter(|at| found & 0x80 << (8 * at) != 0).map(|at| 8 * base + at));
+            }
+            prop_assert_eq!(told, plain);
+            let short = &bytes[..bytes.len().min(64)];
+            let bars = places(b'|', short);
+            let expected = (0..short.len()).filter(|at| short[*at] == b'|').fold(0, |all, at| all | 1 << at);
+            prop_assert_eq!(bars, expected);
             prop_assert_eq!(position(b'|', &bytes), bytes.iter().position(|b| *b == b'|'));
             let either = bytes.iter().position(|b| matches!(b, b'|' | b'\r'));
             prop_assert_eq!(position_of_either([b'|', b'\r'], &bytes), either);

@@ -2,10 +2,11 @@
 //! non-blank line is either a segment or on the list of malformed lines (INV-2).
 
 use super::charset::{self, to_text};
-use super::delimiters::Delimiters;
+use super::delimiters::{Marks, marks, position_of_either};
 use super::part::Codec;
-use super::segment::{MSH, Segment, code_of_bytes};
+use super::segment::{MSH, Segment, code_of, code_of_bytes};
 use super::separators::{Oddity, Separators};
+use encoding_rs::{Encoding, UTF_8};
 use memchr::memmem::Finder;
 use panorama_model::{Issue, Text, Unreadable};
 use smallvec::SmallVec;
@@ -43,45 +44,58 @@ impl<'a> Message<'a> {
     /// [`Unreadable`] where there is no usable MSH segment.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Unreadable> {
         match charset::utf16_to_utf8(bytes) {
-            Some(text) => Message::of_text(Cow::Owned(text), encoding_rs::UTF_8),
+            Some(text) => Message::of_text(Cow::Owned(text), UTF_8),
             None => Self::of_bytes(bytes),
         }
     }
 
     fn of_bytes(bytes: &'a [u8]) -> Result<Self, Unreadable> {
         let line = msh_line(bytes).ok_or_else(|| no_msh(bytes))?;
-        let (separators, _) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
-        let declared = Delimiters::new([separators.field], line).nth(16);
+        let (separators, oddity) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
+        // Most messages are UTF-8 and say so: then the index itself tells what MSH-18 is.
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && let Ok(mut message) = Message::of_line(Cow::Borrowed(text), UTF_8, separators, oddity)
+            && message.header_segment().raw().as_bytes() == line
+        {
+            let name = first_part(message.header_segment().field(18).raw(), &separators);
+            let (encoding, oddity) = charset::declared(name);
+            if encoding == UTF_8 {
+                message.note(oddity);
+                return Ok(message);
+            }
+        }
+        let declared = line.split(|b| *b == separators.field).nth(17).unwrap_or_default();
         let declared = declared
-            .and_then(|at| line.get(at + 1..))
-            .unwrap_or_default()
-            .split(|b| *b == separators.field)
-            .next()
-            .unwrap_or_default()
             .split(|b| *b == separators.repetition || *b == separators.component)
             .next();
         let (text, encoding, oddity) = to_text(bytes, declared.unwrap_or_default());
         let mut message = Message::of_text(text, encoding)?;
-        match oddity {
-            charset::Oddity::None => {}
-            charset::Oddity::Unknown => message.issues.push(Issue::warning("charset_unknown", "MSH-18")),
-            charset::Oddity::Fallback => message.issues.push(Issue::warning("charset_fallback", "MSH-18")),
-        }
+        message.note(oddity);
         Ok(message)
     }
 
-    fn of_text(text: Cow<'a, str>, charset: &'static encoding_rs::Encoding) -> Result<Self, Unreadable> {
+    fn of_text(text: Cow<'a, str>, charset: &'static Encoding) -> Result<Self, Unreadable> {
+        let line = msh_line(text.as_bytes()).ok_or_else(|| no_msh(text.as_bytes()))?;
+        let (separators, oddity) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
+        Self::of_line(text, charset, separators, oddity)
+    }
+
+    /// The message whose MSH line has these separators.
+    fn of_line(
+        text: Cow<'a, str>,
+        charset: &'static Encoding,
+        separators: Separators,
+        oddity: Oddity,
+    ) -> Result<Self, Unreadable> {
         if u32::try_from(text.len()).is_err() {
             return Err(unreadable(
                 "message_too_large",
                 "a message of 4 GiB or more cannot be read",
             ));
         }
-        let line = msh_line(text.as_bytes()).ok_or_else(|| no_msh(text.as_bytes()))?;
-        let (separators, oddity) = Separators::of_msh(line).ok_or_else(invalid_msh)?;
         let mut message = Self {
             codec: Codec::new(separators, charset),
-            bounds: Vec::with_capacity(text.len() / 8 + 16),
+            bounds: Vec::with_capacity(text.len() / 5 + 16),
             segments: Vec::with_capacity(16),
             malformed: SmallVec::new(),
             header: 0,
@@ -98,40 +112,44 @@ impl<'a> Message<'a> {
         Ok(message)
     }
 
+    fn note(&mut self, oddity: charset::Oddity) {
+        match oddity {
+            charset::Oddity::None => {}
+            charset::Oddity::Unknown => self.issues.push(Issue::warning("charset_unknown", "MSH-18")),
+            charset::Oddity::Fallback => self.issues.push(Issue::warning("charset_fallback", "MSH-18")),
+        }
+    }
+
     /// One pass over the text.
     fn index(&mut self) {
         let bytes = self.text.as_bytes();
+        let separator = self.codec.separators.field;
         let mut lines = Lines {
-            separator: self.codec.separators.field,
             bytes,
             line: 1,
             start: skip_junk(bytes, 0),
             first: 0,
+            bounds: std::mem::take(&mut self.bounds),
+            segments: std::mem::take(&mut self.segments),
+            malformed: SmallVec::new(),
         };
-        self.bounds.push(lines.start as u32);
-        for at in Delimiters::new([lines.separator, b'\r', b'\n'], bytes) {
-            // Separators inside skipped junk cannot be: junk is white space and control characters.
-            let byte = bytes.get(at).copied().unwrap_or_default();
-            if byte == lines.separator {
-                if at >= lines.start {
-                    self.bounds.push(at as u32);
-                }
-                continue;
-            }
-            if at >= lines.start {
-                lines.close(at, &mut self.bounds, &mut self.segments, &mut self.malformed);
-                lines.start = skip_blanks(bytes, at + 1);
-                self.bounds.push(lines.start as u32);
-            }
-            let crlf = byte == b'\r' && bytes.get(at + 1) == Some(&b'\n');
-            lines.line += u32::from(!crlf);
+        lines.bounds.push(lines.start as u32);
+        // What is skipped as junk before a segment holds neither a separator nor a line end.
+        let (words, tail) = marks(separator, bytes);
+        let mut base = 0;
+        for word in words {
+            lines.take(base, word);
+            base += 8;
         }
-        lines.close(
-            bytes.len(),
-            &mut self.bounds,
-            &mut self.segments,
-            &mut self.malformed,
-        );
+        lines.take(base, tail);
+        lines.close(bytes.len());
+        let Lines {
+            bounds,
+            segments,
+            malformed,
+            ..
+        } = lines;
+        (self.bounds, self.segments, self.malformed) = (bounds, segments, malformed);
     }
 
     fn find_header(&mut self) -> Result<(), Unreadable> {
@@ -161,7 +179,9 @@ impl<'a> Message<'a> {
 
     /// The first segment of this name.
     pub fn first(&self, name: &str) -> Option<Segment<'_>> {
-        self.segments().find(|s| s.is(name))
+        let code = code_of(name);
+        let found = self.segments.iter().find(|span| span.code == code);
+        found.map(|span| self.segment(*span))
     }
 
     /// The MSH segment.
@@ -228,43 +248,100 @@ impl<'a> Message<'a> {
     }
 }
 
-/// The line being indexed.
+/// What stands before the first component or repetition separator.
+fn first_part<'t>(field: &'t str, separators: &Separators) -> &'t [u8] {
+    let bytes = field.as_bytes();
+    let end = position_of_either([separators.repetition, separators.component], bytes);
+    bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default()
+}
+
+/// The index while it is made, and the line being indexed.
 struct Lines<'t> {
-    separator: u8,
     bytes: &'t [u8],
     line: u32,
     start: usize,
     /// Where the line's bounds begin.
     first: usize,
+    bounds: Vec<u32>,
+    segments: Vec<Span>,
+    malformed: SmallVec<[u32; 2]>,
 }
 
 impl Lines<'_> {
+    /// The marks of the eight bytes from `base` on.
+    #[inline(always)]
+    fn take(&mut self, base: usize, marks: Marks) {
+        let mut separators = marks.separators;
+        if marks.controls != 0 {
+            separators = self.take_controls(base, marks);
+        }
+        self.separators(base, separators);
+    }
+
+    /// Ends lines; what is left are the separators after the last of the control characters.
+    #[inline(never)]
+    fn take_controls(&mut self, base: usize, marks: Marks) -> u64 {
+        let Marks {
+            mut separators,
+            mut controls,
+        } = marks;
+        while controls != 0 {
+            // Those before the line's end are the line's.
+            let before = (controls & controls.wrapping_neg()) - 1;
+            self.separators(base, separators & before);
+            separators &= !before;
+            self.control(base + (controls.trailing_zeros() / 8) as usize);
+            controls &= controls - 1;
+        }
+        separators
+    }
+
+    #[inline(always)]
+    fn separators(&mut self, base: usize, mut found: u64) {
+        while found != 0 {
+            self.bounds
+                .push((base + (found.trailing_zeros() / 8) as usize) as u32);
+            found &= found - 1;
+        }
+    }
+
+    /// A control character: the line's end, or nothing.
+    fn control(&mut self, at: usize) {
+        let next = self.bytes.get(at + 1).copied();
+        let crlf = match self.bytes.get(at) {
+            Some(b'\r') => next == Some(b'\n'),
+            Some(b'\n') => false,
+            _ => return,
+        };
+        if at >= self.start {
+            self.close(at);
+            self.start = skip_blanks(self.bytes, at + 1);
+            self.bounds.push(self.start as u32);
+        }
+        self.line += u32::from(!crlf);
+    }
+
     /// Ends the line at `end`: a segment, a malformed line, or a blank one.
-    fn close(
-        &mut self,
-        end: usize,
-        bounds: &mut Vec<u32>,
-        segments: &mut Vec<Span>,
-        malformed: &mut SmallVec<[u32; 2]>,
-    ) {
-        let name_end = bounds.get(self.first + 1).map_or(end, |at| *at as usize);
-        let has_fields = bounds.len() > self.first + 1;
+    fn close(&mut self, end: usize) {
+        let name_end = self.bounds.get(self.first + 1).map_or(end, |at| *at as usize);
+        let has_fields = self.bounds.len() > self.first + 1;
         let name = self.bytes.get(self.start..name_end).unwrap_or_default();
-        if self.start >= end || name.iter().all(|b| is_junk(*b)) && !has_fields {
-            bounds.truncate(self.first);
-        } else if is_name(name.trim_ascii_end(), has_fields) {
-            bounds.push(end as u32);
-            segments.push(Span {
-                code: code_of_bytes(name.trim_ascii_end()),
+        let trimmed = name.trim_ascii_end();
+        if is_name(trimmed, has_fields) {
+            self.bounds.push(end as u32);
+            self.segments.push(Span {
+                code: code_of_bytes(trimmed),
                 first: self.first as u32,
-                last: bounds.len() as u32,
+                last: self.bounds.len() as u32,
                 line: self.line,
             });
         } else {
-            malformed.push(self.line);
-            bounds.truncate(self.first);
+            if self.start < end && (has_fields || !name.iter().all(|b| is_junk(*b))) {
+                self.malformed.push(self.line);
+            }
+            self.bounds.truncate(self.first);
         }
-        self.first = bounds.len();
+        self.first = self.bounds.len();
     }
 }
 
@@ -304,7 +381,11 @@ fn skip_blanks(bytes: &[u8], at: usize) -> usize {
 
 /// The first line that starts with `MSH`, to its end.
 pub(super) fn msh_line(bytes: &[u8]) -> Option<&[u8]> {
-    let start = msh_starts(bytes).next()?;
+    let start = match bytes {
+        // As most messages begin.
+        [b'M', b'S', b'H', b'|', ..] => 0,
+        _ => msh_starts(bytes).next()?,
+    };
     let rest = bytes.get(start..)?;
     let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
     rest.get(..end)
@@ -329,18 +410,15 @@ fn msh_starts(bytes: &[u8]) -> impl Iterator<Item = usize> {
 /// The messages of a payload: each from its MSH line, the first with what stands before it, to before the next MSH line.
 /// File and batch headers go with the message after them.
 pub(crate) fn messages(bytes: &[u8]) -> SmallVec<[(&[u8], u32); 1]> {
-    let mut starts: SmallVec<[usize; 4]> = msh_starts(bytes).skip(1).collect();
-    starts.push(bytes.len());
     let mut found = SmallVec::new();
     let (mut from, mut lines) = (0, 0);
-    for to in starts {
+    for to in msh_starts(bytes).skip(1) {
         let chunk = bytes.get(from..to).unwrap_or_default();
         found.push((chunk, lines));
-        if to < bytes.len() {
-            lines += line_ends(chunk);
-        }
+        lines += line_ends(chunk);
         from = to;
     }
+    found.push((bytes.get(from..).unwrap_or_default(), lines));
     found
 }
 

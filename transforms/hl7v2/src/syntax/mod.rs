@@ -11,6 +11,7 @@ mod separators;
 
 pub(crate) use charset::utf16_to_utf8;
 pub(crate) use message::{is_junk, messages};
+pub(crate) use part::trim;
 pub(crate) use segment::code_of;
 
 pub use escape::escape;

@@ -2,7 +2,7 @@
 //! decoding happens on asking.
 
 use super::Separators;
-use super::delimiters::{each_position, position, position_of_either};
+use super::delimiters::{places, position, position_of_either};
 use super::escape::unescape;
 use encoding_rs::Encoding;
 use panorama_model::{Presence, Text};
@@ -47,7 +47,7 @@ impl Codec {
 
 /// `str::trim`, but for the many texts that begin and end with a visible ASCII character, which need none.
 #[inline]
-fn trim(text: &str) -> &str {
+pub(crate) fn trim(text: &str) -> &str {
     match text.as_bytes() {
         [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => text,
         _ => text.trim(),
@@ -57,7 +57,7 @@ fn trim(text: &str) -> &str {
 /// The text of a value without escapes.
 fn plain(raw: &str) -> Option<Text> {
     let text = trim(raw);
-    (!text.is_empty()).then(|| Text::new(text))
+    (!text.is_empty()).then(|| panorama_model::text(text))
 }
 
 #[cold]
@@ -212,6 +212,10 @@ impl<'m> Field<'m> {
         if number != 1 {
             return self.first().component(number);
         }
+        if self.raw.is_empty() {
+            let (raw, codec) = ("", self.codec);
+            return Component { raw, codec };
+        }
         let separators = &self.codec.separators;
         let bytes = self.raw.as_bytes();
         let end = position_of_either([separators.component, separators.repetition], bytes);
@@ -221,7 +225,15 @@ impl<'m> Field<'m> {
         }
     }
 
+    /// True where there are several repetitions.
+    #[inline]
+    pub(crate) fn repeats(self) -> bool {
+        let separator = self.codec.repetition;
+        separator.is_some_and(|separator| position(separator, self.raw.as_bytes()).is_some())
+    }
+
     /// Said to be none: `""`.
+    #[inline]
     pub fn is_null(self) -> bool {
         self.raw == "\"\""
     }
@@ -251,19 +263,25 @@ impl<'m> Repetition<'m> {
         if self.raw.is_empty() {
             return found;
         }
-        let raw = self.raw;
-        let mut components = found.iter_mut();
-        let mut start = 0;
-        let mut take = |end: usize| match components.next() {
-            Some(component) => {
-                component.raw = raw.get(start..end).unwrap_or_default();
-                start = end + 1;
-                true
+        if self.raw.len() > 64 {
+            for (part, component) in found.iter_mut().zip(self.components()) {
+                *part = component;
             }
-            None => false,
-        };
-        if each_position(self.codec.separators.component, raw.as_bytes(), &mut take) {
-            take(raw.len());
+            return found;
+        }
+        let mut ends = places(self.codec.separators.component, self.raw.as_bytes());
+        let mut start = 0;
+        for part in &mut found {
+            if ends == 0 {
+                part.raw = self.raw.get(start..).unwrap_or_default();
+                break;
+            }
+            let end = ends.trailing_zeros() as usize;
+            if end > start {
+                part.raw = self.raw.get(start..end).unwrap_or_default();
+            }
+            start = end + 1;
+            ends &= ends - 1;
         }
         found
     }
