@@ -101,18 +101,11 @@ impl Publisher {
         let began = Instant::now();
         let received = ReceivedTimes::default();
         let mut raw_table = self.tables.remove(RAW_MESSAGES);
-        let raw = commit_raw(
-            &self.committer,
-            raw_table.as_deref_mut(),
-            &self.bus,
-            &job,
-            &received,
-        );
+        let raw = commit_raw(&self.committer, raw_table.as_mut(), &self.bus, &job, &received);
         let others = commit_changed(&self.committer, &mut self.tables, &job);
         // Neither is cut off where the other fails: a commit under way is seen to its end.
         let (raw, others) = tokio::join!(raw, others);
-        self.tables
-            .extend(raw_table.map(|table| (RAW_MESSAGES, table)));
+        self.tables.extend(raw_table.map(|table| (RAW_MESSAGES, table)));
         let mut done: Vec<(&'static str, Committed)> = raw?.into_iter().collect();
         let (committed, partitions) = others?;
         done.extend(committed);
@@ -181,7 +174,7 @@ fn never_opened(name: &'static str) -> ConnectorError {
 /// Appends the messages as received.
 async fn commit_raw(
     committer: &Committer,
-    table: Option<&mut dyn Table>,
+    table: Option<&mut Box<dyn Table>>,
     bus: &Arc<dyn Bus>,
     job: &Job,
     received: &ReceivedTimes,
@@ -192,7 +185,7 @@ async fn commit_raw(
     if job.raw.iter().all(|range| range.from >= range.until) {
         return Ok(None);
     }
-    let table = table.ok_or_else(|| never_opened(RAW_MESSAGES))?;
+    let table = table.ok_or_else(|| never_opened(RAW_MESSAGES))?.as_mut();
     let make = || {
         received.lock().unwrap_or_else(PoisonError::into_inner).clear();
         raw_writes(bus, definition, &job.raw, received)
@@ -213,9 +206,8 @@ async fn commit_changed(
             continue;
         };
         let make = || {
-            let write = |(p, change): &(i32, Change)| {
-                partition_write(&job.snapshot, *number, definition, *p, change)
-            };
+            let write =
+                |(p, change): &(i32, Change)| partition_write(&job.snapshot, *number, definition, *p, change);
             Ok(changes.iter().map(write).collect())
         };
         let table = opened(tables, definition.name)?;
