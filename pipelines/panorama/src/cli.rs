@@ -184,13 +184,110 @@ pub(crate) enum Identity {
         of: String,
     },
     /// Compare the links with a known truth: `source_record_id,entity_id` and optionally `source`
+    #[command(
+        after_help = "Examples:\n  panorama identity evaluate --truth truth.csv\n  panorama identity evaluate --truth truth.csv --compare model.json\n\nWith --compare, all records are linked anew in memory, under the model in force and under the other; the truth may be left out then."
+    )]
     Evaluate {
         #[command(flatten)]
         file: ConfigFile,
         /// The truth
-        #[arg(long)]
-        truth: PathBuf,
+        #[arg(long, required_unless_present = "compare")]
+        truth: Option<PathBuf>,
+        /// A model to hold against the one in force, before it is adopted
+        #[arg(long, value_name = "MODEL")]
+        compare: Option<PathBuf>,
     },
+    /// Learn a match model from your own records, without labels
+    #[command(
+        after_help = "Example:\n  panorama identity train --out model.json\n  panorama identity evaluate --compare model.json\n\nSet identity.model to the file to adopt it: the next start matches all records again, in place."
+    )]
+    Train {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Where to write the model
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Doubtful pairs, for a steward to decide
+    #[command(subcommand)]
+    Review(Review),
+    /// Say that two records are one person, whatever the scores say
+    #[command(
+        after_help = "Example:\n  panorama identity link hospital/MRN000123 crm/C-77 --by ana --note 'same insurance card'"
+    )]
+    Link(Decision),
+    /// Say that two records are two people, whatever the scores say
+    #[command(
+        after_help = "Example:\n  panorama identity unlink hospital/MRN000123 crm/C-77 --by ana --note 'father and son'"
+    )]
+    Unlink(Decision),
+    /// Take back what was said of two records: scores and sources decide again
+    Withdraw(Decision),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Review {
+    /// List the open pairs, worst consequence first
+    List {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Most pairs to show
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Decide a pair
+    #[command(
+        after_help = "Example:\n  panorama identity review decide 3f2a... match --by ana --note 'phoned her'"
+    )]
+    Decide {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// The pair's id, as `review list` shows it
+        id: String,
+        /// What holds
+        verdict: Verdict,
+        #[command(flatten)]
+        who: Who,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Verdict {
+    Match,
+    NoMatch,
+    Withdrawn,
+}
+
+impl Verdict {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::NoMatch => "no-match",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Who {
+    /// Who decides
+    #[arg(long, value_name = "NAME")]
+    pub by: String,
+    /// Why; kept with the decision
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decision {
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// One record, as source/id
+    pub a: String,
+    /// The other record
+    pub b: String,
+    #[command(flatten)]
+    pub who: Who,
 }
 
 #[derive(Debug, Args)]

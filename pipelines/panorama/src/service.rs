@@ -11,7 +11,9 @@ use panorama_config::{Config, ConfigProblem, Surroundings};
 use panorama_delta::DeltaTables;
 use panorama_identity::{Model, Scorer};
 use panorama_log_local::{LocalLog, LocalLogOptions};
-use panorama_patient_360::{Admin, Finish, Options, Outcome, Pipeline, STATE_SPACES, topic_of};
+use panorama_patient_360::{
+    Admin, Finish, Options, Outcome, Pipeline, STATE_SPACES, SourceDecoder, topic_of,
+};
 use panorama_runtime::{Health, Metrics, now};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -226,9 +228,9 @@ impl Service {
         let (stop, shutdown) = Shutdown::new();
         let stop = Arc::new(stop);
         runtime.block_on(async {
-            for wired in &self.wired {
+            for decoder in self.decoders() {
                 self.log
-                    .ensure_topic(&topic_of(&wired.decoder.source), PARTITIONS)
+                    .ensure_topic(&topic_of(&decoder.source), PARTITIONS)
                     .await?;
             }
             anyhow::Ok(())
@@ -247,7 +249,7 @@ impl Service {
         let sources = runtime.spawn(supervise(sources, Arc::clone(&stop), ended, until_caught_up));
         let pipeline = Pipeline {
             options: self.options(),
-            decoders: self.wired.iter().map(|w| Arc::clone(&w.decoder)).collect(),
+            decoders: self.decoders().collect(),
             bus: Arc::new(self.log.clone()),
             store: Arc::new(self.log.clone()) as Arc<dyn StateStore>,
             sink: Arc::new(self.tables),
@@ -267,6 +269,15 @@ impl Service {
         let outcome = outcome?;
         sources?;
         Ok(outcome)
+    }
+
+    /// How the messages of each source are read; stewards are a source of every pipeline.
+    fn decoders(&self) -> impl Iterator<Item = Arc<SourceDecoder>> {
+        let steward = Arc::new(SourceDecoder::steward());
+        self.wired
+            .iter()
+            .map(|wired| Arc::clone(&wired.decoder))
+            .chain([steward])
     }
 
     fn options(&self) -> Options {

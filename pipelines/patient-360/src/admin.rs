@@ -33,7 +33,7 @@ fn chain(error: &ConnectorError) -> String {
     format!("{error}: {}", error.cause)
 }
 
-type Answer = Result<Value, AdminError>;
+pub(crate) type Answer = Result<Value, AdminError>;
 
 /// Answers operator calls over a pipeline's log and state.
 pub struct Admin {
@@ -70,6 +70,16 @@ impl Admin {
             "quarantine_replay" => self.quarantine_replay(request),
             "identity_explain" => self.identity_explain(text("a"), text("b")),
             "identity_show" => self.identity_show(text("of")),
+            "identity_train" => self.identity_train(),
+            "identity_compare" => self.identity_compare(request),
+            "review_list" => {
+                let limit = request.get("limit").and_then(Value::as_u64).unwrap_or(50);
+                self.review_list(usize::try_from(limit).unwrap_or(usize::MAX))
+            }
+            "review_decide" => self.review_decide(text("id"), text("verdict"), text("by"), text("note")),
+            "identity_decide" => {
+                self.identity_decide(text("a"), text("b"), text("verdict"), text("by"), text("note"))
+            }
             other => Err(AdminError::Request(format!("no such call: {other:?}"))),
         }
     }
@@ -190,22 +200,6 @@ impl Admin {
         Ok(json!({"replayed": chosen.len()}))
     }
 
-    fn identity_explain(&self, a: &str, b: &str) -> Answer {
-        let (a_number, a_record) = self.find_record(a)?;
-        let (b_number, b_record) = self.find_record(b)?;
-        let standard =
-            |r: &RecordState| panorama_standardize::standardize(&r.layers.resolve().unwrap_or_default());
-        let explanation = self.scorer.explain(&standard(&a_record), &standard(&b_record));
-        let persons = [self.person_of(a_number)?, self.person_of(b_number)?];
-        Ok(json!({
-            "a": record_name(&a_record.key).as_str(), "b": record_name(&b_record.key).as_str(),
-            "same_person": persons[0] == persons[1],
-            "persons": persons.map(|p| p.map(|p| p.to_string())),
-            "explanation": serde_json::to_value(&explanation).unwrap_or_default(),
-            "text": explanation.to_string(),
-        }))
-    }
-
     fn identity_show(&self, of: &str) -> Answer {
         let person = match PersonId::parse(of) {
             Some(person) => person,
@@ -252,7 +246,7 @@ impl Admin {
         Ok(json!({"person_id": person.to_string(), "members": members, "history": history}))
     }
 
-    fn person_of(&self, number: u64) -> Result<Option<PersonId>, AdminError> {
+    pub(crate) fn person_of(&self, number: u64) -> Result<Option<PersonId>, AdminError> {
         let bytes = self
             .store
             .get(spaces::IDENTITY_MEMBERSHIPS, &number.to_be_bytes())?;
@@ -262,7 +256,7 @@ impl Admin {
     }
 
     /// The record of a name: `source/id`, `source/authority/id`, `source/kind/id` or `source/kind/authority/id`.
-    fn find_record(&self, name: &str) -> Result<(u64, RecordState), AdminError> {
+    pub(crate) fn find_record(&self, name: &str) -> Result<(u64, RecordState), AdminError> {
         for key in keys_of(name) {
             let number = self
                 .store
@@ -336,7 +330,7 @@ fn quarantine_json(row: &Row) -> Value {
 }
 
 /// A kept row as JSON, by column name.
-fn row_json(row: &Row, table: &str) -> Value {
+pub(crate) fn row_json(row: &Row, table: &str) -> Value {
     let columns = panorama_tables::find(table).map_or(&[][..], |d| d.columns.as_slice());
     let mut object = serde_json::Map::new();
     for (index, cell) in row.cells() {

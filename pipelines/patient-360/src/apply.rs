@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 /// Persons whose rows are made and committed together: bounds the memory of a publication (INV-9).
 const PROJECTED_MAX: usize = 4096;
 
+/// Records matched again in one epoch after a change of models: bounds the memory of its batch (INV-9).
+const REMATCHED_MAX: u64 = 8192;
+
 /// How often the size of the state is measured.
 const STATE_BYTES_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -83,6 +86,42 @@ impl Apply {
     /// Standardizes and indexes records ahead of the apply step.
     pub(crate) fn prepare(&self) -> Prepare {
         self.people.prepare()
+    }
+
+    /// Matches all records again where the model is not the one they were matched under: in place, some records an epoch,
+    /// going on after a stop where it was. Nothing is applied before it is through, so no epoch mixes two models for long.
+    pub(crate) fn adopt_model(&mut self, stop: impl Fn() -> bool) -> Result<()> {
+        let model = self.people.model_hash();
+        if self.meta.matched_under.model != model {
+            let from_the_start = self.meta.matched_under.model != 0 || self.meta.next_record > 0;
+            self.meta.matched_under.model = model;
+            self.meta.matched_under.until = if from_the_start { 0 } else { u64::MAX };
+        }
+        let until = self.meta.next_record;
+        if self.meta.matched_under.until >= until {
+            self.meta.matched_under.until = u64::MAX;
+            return Ok(());
+        }
+        let began = Instant::now();
+        tracing::info!(
+            records = until,
+            "the model has changed: records are matched again"
+        );
+        while self.meta.matched_under.until < until && !stop() {
+            let (epoch_began, at) = (Instant::now(), now());
+            let from = self.meta.matched_under.until;
+            let to = (from + REMATCHED_MAX).min(until);
+            self.commits.settle()?;
+            for record in from..to {
+                self.people.match_again(record);
+            }
+            self.people
+                .settle(at, &mut self.facts, &mut self.rows, &mut self.dirty)?;
+            self.meta.matched_under.until = if to == until { u64::MAX } else { to };
+            self.commit(epoch_began)?;
+        }
+        self.metrics.spent("match again", began);
+        Ok(())
     }
 
     /// Applies messages in order and commits them, with where to go on, as one epoch.
@@ -191,6 +230,9 @@ impl Apply {
         }
         for event in &decoded.identity_events {
             self.people.event(event)?;
+        }
+        for decision in decoded.decisions {
+            self.people.decide(decision);
         }
         Ok(())
     }

@@ -21,6 +21,18 @@ pub struct SourceDecoder {
     pub decoder: Box<dyn Decode>,
 }
 
+impl SourceDecoder {
+    /// The source of the decisions that stewards take through the command line and the console. Every pipeline has it.
+    pub fn steward() -> Self {
+        Self {
+            source: panorama_stewardship::SOURCE.into(),
+            format: panorama_stewardship::FORMAT.into(),
+            zone: None,
+            decoder: Box::new(panorama_stewardship::decode),
+        }
+    }
+}
+
 /// A raw message, the partition it lies in, and how it is read.
 pub(crate) type RawMessage = (Arc<SourceDecoder>, u32, LogRecord);
 

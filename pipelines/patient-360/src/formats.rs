@@ -72,6 +72,9 @@ pub const FORMATS: &[Format] = &[
     plain("leie", Framing::Csv, false, |_| {
         Ok(Box::new(panorama_providers::leie))
     }),
+    plain(panorama_stewardship::FORMAT, Framing::Json, false, |_| {
+        Ok(Box::new(panorama_stewardship::decode))
+    }),
 ];
 
 const fn plain(name: &'static str, framing: Framing, needs_timezone: bool, make: Make) -> Format {

@@ -4,7 +4,9 @@ use crate::current::RowKey;
 use crate::rows::bucket;
 use crate::table_number;
 use panorama_identity::{Evidence, Explanation, IdentityChange, Review, ReviewStatus};
-use panorama_model::{PersonId, Row, SourceRecordKey, Text, Timestamp, Value};
+use panorama_model::{
+    PersonId, Row, SourceRecordKey, StewardDecision, StewardVerdict, Text, Timestamp, Value,
+};
 use panorama_tables::table::{identity_events, match_review, patient_identity};
 use panorama_unify::record_name;
 use xxhash_rust::xxh3::xxh3_128;
@@ -97,15 +99,10 @@ pub(crate) fn review(
     at: Timestamp,
 ) -> (RowKey, Row) {
     use match_review as column;
-    let mut names = keys.map(|key| (key.hash128(), record_name(key)));
-    let mut persons = persons.map(|p| p.map(|p| p.to_string()));
-    if names[0].0 > names[1].0 {
-        names.swap(0, 1);
-        persons.swap(0, 1);
-    }
-    let id = xxh3_128(&[names[0].0.to_be_bytes(), names[1].0.to_be_bytes()].concat());
-    let [(_, name_a), (_, name_b)] = names;
-    let [person_a, person_b] = persons;
+    let place = review_place(keys);
+    let mut named = [0, 1].map(|at| (keys[at].hash128(), record_name(keys[at]), persons[at]));
+    named.sort_by_key(|(hash, ..)| *hash);
+    let [(_, name_a, person_a), (_, name_b, person_b)] = named;
     let mut scores: Vec<(Text, Text)> = explanation
         .steps
         .iter()
@@ -119,11 +116,11 @@ pub(crate) fn review(
         .collect();
     scores.sort();
     let mut row = Row::new();
-    row.set(column::REVIEW_ID, format!("{id:032x}"));
+    row.set(column::REVIEW_ID, format!("{:032x}", place.1.1));
     row.set(column::RECORD_A, name_a);
     row.set(column::RECORD_B, name_b);
-    row.set_some(column::PERSON_A, person_a);
-    row.set_some(column::PERSON_B, person_b);
+    row.set_some(column::PERSON_A, person_a.map(|p| p.to_string()));
+    row.set_some(column::PERSON_B, person_b.map(|p| p.to_string()));
     row.set(column::MATCH_PROBABILITY, review.weight.probability());
     row.set(column::MATCH_WEIGHT, f64::from(review.weight.bits()));
     row.set(column::FIELD_SCORES, Value::Map(scores));
@@ -138,5 +135,93 @@ pub(crate) fn review(
     );
     row.set(column::OPENED_AT, at);
     row.set(column::MODEL_VERSION, explanation.model_version.as_str());
-    ((table_number::MATCH_REVIEW, (bucket(id), id)), row)
+    (place, row)
+}
+
+/// Where the row of a pair lies, whichever record is named first.
+pub(crate) fn review_place(keys: [&SourceRecordKey; 2]) -> RowKey {
+    let mut hashes = keys.map(SourceRecordKey::hash128);
+    hashes.sort_unstable();
+    let id = xxh3_128(&hashes.map(u128::to_be_bytes).concat());
+    (table_number::MATCH_REVIEW, (bucket(id), id))
+}
+
+/// Keeps in a pair's new row when it opened, and what a steward has decided of it.
+pub(crate) fn keep_decision(row: &mut Row, known: &Row) {
+    use match_review as column;
+    let decided = matches!(known.text(column::STATUS), Some("match" | "no_match"));
+    if decided && row.text(column::STATUS) == Some("closed") {
+        let status = known.text(column::STATUS).unwrap_or_default().to_owned();
+        row.set(column::STATUS, status);
+    }
+    for kept in [
+        column::DECIDED_BY,
+        column::DECIDED_AT,
+        column::DECISION_NOTE,
+        column::OPENED_AT,
+    ] {
+        if let Some(value) = known.get(kept) {
+            row.set(kept, value.clone());
+        }
+    }
+}
+
+/// Sets in a pair's row what a steward decided, unless it holds a newer word.
+pub(crate) fn set_decision(row: &mut Row, decision: &StewardDecision, persons: [Option<PersonId>; 2]) {
+    use match_review as column;
+    if row
+        .time(column::DECIDED_AT)
+        .is_some_and(|at| at > decision.version.at)
+    {
+        return;
+    }
+    match decision.verdict {
+        StewardVerdict::Match => row.set(column::STATUS, "match"),
+        StewardVerdict::NoMatch => row.set(column::STATUS, "no_match"),
+        StewardVerdict::Withdrawn if row.text(column::STATUS) == Some("open") => {}
+        StewardVerdict::Withdrawn => row.set(column::STATUS, "closed"),
+    }
+    row.set(column::DECIDED_BY, decision.by.clone());
+    row.set(column::DECIDED_AT, decision.version.at);
+    row.set(column::DECISION_NOTE, decision.note.clone());
+    let [a, b] = persons.map(|p| p.map(|p| p.to_string()));
+    let swapped = decision.a.hash128() > decision.b.hash128();
+    row.set_some(column::PERSON_A, if swapped { b.clone() } else { a.clone() });
+    row.set_some(column::PERSON_B, if swapped { a } else { b });
+}
+
+/// A row of `identity_events` for a steward's decision.
+pub(crate) fn decision_event(
+    decision: &StewardDecision,
+    person: PersonId,
+    other: Option<PersonId>,
+    sequence: u64,
+    model_version: &str,
+    at: Timestamp,
+) -> (RowKey, Row) {
+    use identity_events as column;
+    let id = xxh3_128(&[&person.0.to_be_bytes()[..], &sequence.to_be_bytes()[..]].concat());
+    let evidence = serde_json::json!({
+        "method": "steward", "verdict": decision.verdict, "by": decision.by.as_str(), "note": decision.note.as_str(),
+        "decided_at": decision.version.at.to_string(),
+    });
+    let mut row = Row::new();
+    row.set(column::EVENT_ID, format!("{id:032x}"));
+    row.set(column::EVENT_TYPE, "decision");
+    row.set(column::PERSON_ID, person.to_string());
+    row.set_some(
+        column::OTHER_PERSON_ID,
+        other.filter(|other| *other != person).map(|p| p.to_string()),
+    );
+    row.set(column::SOURCE, decision.a.source.clone());
+    row.set(column::SOURCE_RECORD_ID, decision.a.id.clone());
+    row.set(column::OTHER_SOURCE, decision.b.source.clone());
+    row.set(column::OTHER_SOURCE_RECORD_ID, decision.b.id.clone());
+    row.set(column::EVIDENCE, evidence.to_string());
+    row.set(column::MODEL_VERSION, model_version);
+    row.set(column::OCCURRED_AT, at);
+    (
+        (table_number::IDENTITY_EVENTS, (at.date().first_of_month().0, id)),
+        row,
+    )
 }

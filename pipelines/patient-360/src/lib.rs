@@ -19,6 +19,7 @@ mod facts;
 mod formats;
 mod identity_rows;
 mod identity_store;
+mod matching;
 mod meta;
 mod people;
 mod pipeline;
@@ -30,6 +31,7 @@ mod records;
 mod render;
 mod rows;
 mod spaces;
+mod steward;
 mod table_number;
 mod topic;
 

@@ -25,6 +25,8 @@ pub(crate) struct Meta {
     pub identity_sequence: u64,
     /// Persons known.
     pub persons: u64,
+    /// The model under which records were matched.
+    pub matched_under: Matched,
     /// Messages decoded since the beginning.
     pub decoded: u64,
     /// Messages quarantined since the beginning.
@@ -33,6 +35,15 @@ pub(crate) struct Meta {
     pub publication: Publication,
     /// Up to where `raw_messages` is published.
     pub raw_published: Positions,
+}
+
+/// Under which model records were matched, and how far a change of models has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Matched {
+    /// A hash of the model. 0: none yet.
+    pub model: u64,
+    /// Records below this number are matched under it.
+    pub until: u64,
 }
 
 /// One publication: all tables are brought to the state of one epoch.

@@ -14,17 +14,18 @@ use hashbrown::HashSet;
 use panorama_api::{Result, StateBatch, StateRead};
 use panorama_identity::{
     Changes, Evidence, IdentityChange, IdentityEngine, IdentityStore, Membership, RecordNumber, Review,
-    Scorer,
+    ReviewStatus, Scorer, Verdict,
 };
 use panorama_model::{
-    IdentityEvent, IdentityEventKind, Layer, Layers, PersonId, SourceRecord, SourceRecordKey, Timestamp,
-    Version,
+    IdentityEvent, IdentityEventKind, Layer, Layers, PersonId, SourceRecord, SourceRecordKey,
+    StewardDecision, StewardVerdict, Timestamp, Version,
 };
 use panorama_runtime::{Metrics, StateKey, TypedSpace};
 use panorama_standardize::standardize;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// All source records and persons.
 pub(crate) struct People {
@@ -46,6 +47,8 @@ pub(crate) struct People {
     moved: BTreeMap<u64, (Option<PersonId>, PersonId, Evidence)>,
     events: Vec<IdentityChange>,
     reviews: BTreeMap<(u64, u64), Review>,
+    /// What stewards decided in this epoch.
+    decisions: Vec<StewardDecision>,
     /// Records that a source deleted in this epoch.
     deleted: Vec<u64>,
 }
@@ -81,6 +84,7 @@ impl People {
             moved: BTreeMap::new(),
             events: Vec::new(),
             reviews: BTreeMap::new(),
+            decisions: Vec::new(),
             deleted: Vec::new(),
         })
     }
@@ -179,6 +183,41 @@ impl People {
         Ok(())
     }
 
+    /// A hash of the model in force.
+    pub(crate) fn model_hash(&self) -> u64 {
+        let model = self.engine.scorer().model();
+        // A model is plain data: it always has its JSON.
+        xxh3_64(serde_json::to_string(model).unwrap_or_default().as_bytes()).max(1)
+    }
+
+    /// Matches a record again, under a model that is new to it.
+    pub(crate) fn match_again(&mut self, record: u64) {
+        let changes = self.engine.match_again(&mut self.store, RecordNumber(record));
+        self.take(changes);
+        self.spoken_of.insert(record);
+    }
+
+    /// Takes in a steward's decision; it outranks scores and sources.
+    pub(crate) fn decide(&mut self, decision: StewardDecision) {
+        let verdict = match decision.verdict {
+            StewardVerdict::Match => Verdict::Match,
+            StewardVerdict::NoMatch => Verdict::NoMatch,
+            StewardVerdict::Withdrawn => Verdict::Withdrawn,
+        };
+        let changes = self.engine.decide(
+            &mut self.store,
+            &decision.a,
+            &decision.b,
+            verdict,
+            decision.version,
+        );
+        self.take(changes);
+        for key in [&decision.a, &decision.b] {
+            self.spoken_of.extend(self.store.find(key).map(|number| number.0));
+        }
+        self.decisions.push(decision);
+    }
+
     /// Tells identity how new a record's last word is, which a repetition of the same did not. A deletion is weighed
     /// against it, and whatever is said next must reach identity again.
     fn renew(&mut self, key: &SourceRecordKey) -> Result<()> {
@@ -265,6 +304,7 @@ impl People {
         }
         self.tell_events(at, rows, dirty)?;
         self.tell_reviews(at, rows, dirty)?;
+        self.tell_decisions(at, rows, dirty)?;
         for number in std::mem::take(&mut self.spoken_of) {
             if let Some(person) = self.person_of(number) {
                 self.touch(person);
@@ -297,11 +337,55 @@ impl People {
             };
             let persons = [self.person_of(review.a.0), self.person_of(review.b.0)];
             let explanation = self.engine.scorer().explain(&a.person, &b.person);
-            let (place, row) = identity_rows::review(&review, [&a.key, &b.key], persons, &explanation, at);
+            let (place, mut row) =
+                identity_rows::review(&review, [&a.key, &b.key], persons, &explanation, at);
+            if let Some(known) = rows.first(place)? {
+                identity_rows::keep_decision(&mut row, known);
+            }
             rows.put(place, vec![row], dirty)?;
             self.metrics
                 .decisions
                 .get_or_create(&Metrics::label("decision", "review"))
+                .inc();
+        }
+        Ok(())
+    }
+
+    /// Keeps who decided what and why: beside the pair, and in the history of its persons.
+    fn tell_decisions(&mut self, at: Timestamp, rows: &mut Rows, dirty: &mut Dirty) -> Result<()> {
+        for decision in std::mem::take(&mut self.decisions) {
+            let keys = [&decision.a, &decision.b];
+            let numbers = keys.map(|key| self.store.find(key));
+            let persons = numbers.map(|number| number.and_then(|n| self.person_of(n.0)));
+            let [person_a, person_b] = persons;
+            let place = identity_rows::review_place(keys);
+            if rows.first(place)?.is_none() {
+                let [a, b] = numbers.map(|number| number.and_then(|n| self.store.record(n)));
+                if let (Some([number_a, number_b]), Some(a), Some(b)) = (all(numbers), a, b) {
+                    let explanation = self.engine.scorer().explain(&a.person, &b.person);
+                    let review = Review {
+                        a: number_a,
+                        b: number_b,
+                        weight: self.engine.scorer().score(&a.person, &b.person).weight,
+                        status: ReviewStatus::Closed,
+                    };
+                    let (place, row) = identity_rows::review(&review, keys, persons, &explanation, at);
+                    rows.put(place, vec![row], dirty)?;
+                }
+            }
+            rows.edit(place, dirty, |row| {
+                identity_rows::set_decision(row, &decision, [person_a, person_b]);
+            })?;
+            let sequence = self.store.next_sequence();
+            if let Some(person) = person_a.or(person_b) {
+                let model = &self.engine.scorer().model().version;
+                let (place, row) =
+                    identity_rows::decision_event(&decision, person, person_b, sequence, model, at);
+                rows.put(place, vec![row], dirty)?;
+            }
+            self.metrics
+                .decisions
+                .get_or_create(&Metrics::label("decision", "steward"))
                 .inc();
         }
         Ok(())
@@ -377,6 +461,11 @@ impl People {
         meta.persons = self.person_count;
         Ok(())
     }
+}
+
+fn all<T: Copy>(pair: [Option<T>; 2]) -> Option<[T; 2]> {
+    let [a, b] = pair;
+    Some([a?, b?])
 }
 
 /// What all statements in force say together, ready for identity.

@@ -106,7 +106,8 @@ impl Pipeline {
         let meta = recover(&*state, &runtime.block_on(publisher.epochs())?)?;
         let positions = read_positions(&*state)?;
         let dirty = Dirty::recover(&*state, meta.next_fact)?;
-        let apply = Apply::new(&self, meta, positions.clone(), dirty)?;
+        let mut apply = Apply::new(&self, meta, positions.clone(), dirty)?;
+        apply.adopt_model(|| finish.shutdown.is_requested())?;
         let reader = Reader {
             bus: Arc::clone(&self.bus),
             topics: self

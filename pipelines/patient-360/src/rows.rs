@@ -46,6 +46,11 @@ impl Rows {
         Ok(())
     }
 
+    /// The first row at a place, if there is one.
+    pub(crate) fn first(&mut self, place: RowKey) -> Result<Option<&Row>> {
+        Ok(self.rows.get(place)?.and_then(|rows| rows.first()))
+    }
+
     /// Changes the rows at a place, if there are any.
     pub(crate) fn edit(&mut self, place: RowKey, dirty: &mut Dirty, change: impl Fn(&mut Row)) -> Result<()> {
         if let Some(rows) = self.rows.get_mut(place)? {

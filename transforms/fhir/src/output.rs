@@ -130,7 +130,7 @@ impl Output {
             records,
             identity_events: self.identity_events,
             issues: self.issues,
-            event_key: None,
+            ..Decoded::default()
         }
     }
 }

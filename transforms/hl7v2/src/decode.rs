@@ -80,6 +80,7 @@ fn read(message: &Message<'_>, context: &DecodeContext<'_>) -> Decoded {
         identity_events,
         issues,
         event_key,
+        ..Decoded::default()
     }
 }
 

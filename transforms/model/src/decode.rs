@@ -1,6 +1,6 @@
 //! The decode step's contract: bytes and their context in; records and issues, or "cannot be read", out (INV-1, INV-2).
 
-use crate::{IdentityEvent, Issue, SourceRecord, Text, Timestamp, Zone};
+use crate::{IdentityEvent, Issue, SourceRecord, StewardDecision, Text, Timestamp, Zone};
 use std::borrow::Cow;
 
 /// What travelled with a message: `csv.header`, `file.name`, `peer`. Small, in arrival order.
@@ -38,6 +38,8 @@ pub struct Decoded {
     pub records: Vec<SourceRecord>,
     /// What it says of identities.
     pub identity_events: Vec<IdentityEvent>,
+    /// What stewards decided.
+    pub decisions: Vec<StewardDecision>,
     /// What was odd.
     pub issues: Vec<Issue>,
     /// The sender's own id of this message, where a copy with the same id is a duplicate (MSH-3/4/10, `sg_event_id`).

@@ -1,6 +1,6 @@
 //! `panorama identity`
 
-use crate::cli::{Identity, Output, TablesAt};
+use crate::cli::{ConfigFile, Decision, Identity, Output, Review, TablesAt, Verdict};
 use crate::command::tables::{Location, Rows};
 use crate::{operator, render, service};
 use anyhow::{Context, bail};
@@ -33,6 +33,15 @@ pub(crate) fn run(what: Identity, output: &Output) -> anyhow::Result<()> {
             } else {
                 "\nthey are two persons"
             });
+            match (
+                render::member(&answer, "stated"),
+                render::member(&answer, "because"),
+            ) {
+                (stated, because) if !stated.is_empty() => {
+                    render::line(format!("it was said of them: {stated}. {because}"));
+                }
+                (_, because) => render::line(because),
+            }
         }
         Identity::Show { file, of } => {
             let config = service::load(&file)?;
@@ -60,7 +69,11 @@ pub(crate) fn run(what: Identity, output: &Output) -> anyhow::Result<()> {
             ];
             render::objects(&keys, &list("history"));
         }
-        Identity::Evaluate { file, truth } => {
+        Identity::Evaluate {
+            file,
+            truth: Some(truth),
+            compare: None,
+        } => {
             let at = Location::of(&TablesAt { file, location: None })?;
             let quality = quality(&at, &truth)?;
             if output.json {
@@ -69,7 +82,70 @@ pub(crate) fn run(what: Identity, output: &Output) -> anyhow::Result<()> {
                 print(&quality);
             }
         }
+        Identity::Evaluate { file, truth, compare } => {
+            super::matching::compare(
+                &service::load(&file)?,
+                truth.as_deref(),
+                compare.as_deref(),
+                output,
+            )?;
+        }
+        Identity::Train { file, out } => super::matching::train(&service::load(&file)?, &out, output)?,
+        Identity::Review(Review::List { file, limit }) => list_reviews(&file, limit, output)?,
+        Identity::Review(Review::Decide {
+            file,
+            id,
+            verdict,
+            who,
+        }) => {
+            let request = json!({"op": "review_decide", "id": id, "verdict": verdict.name(), "by": who.by, "note": who.note});
+            decide(&file, &request, output)?;
+        }
+        Identity::Link(decision) => say(&decision, Verdict::Match, output)?,
+        Identity::Unlink(decision) => say(&decision, Verdict::NoMatch, output)?,
+        Identity::Withdraw(decision) => say(&decision, Verdict::Withdrawn, output)?,
     }
+    Ok(())
+}
+
+fn say(decision: &Decision, verdict: Verdict, output: &Output) -> anyhow::Result<()> {
+    let request = json!({
+        "op": "identity_decide", "a": decision.a, "b": decision.b, "verdict": verdict.name(),
+        "by": decision.who.by, "note": decision.who.note,
+    });
+    decide(&decision.file, &request, output)
+}
+
+/// A decision is durable when this returns; a running service has read it a moment later.
+fn decide(file: &ConfigFile, request: &Value, output: &Output) -> anyhow::Result<()> {
+    let config = service::load(file)?;
+    let answer = operator::call(&config, request)?;
+    if output.json {
+        render::json(&answer);
+    } else {
+        let verdict = render::member(&answer, "verdict");
+        render::line(format!(
+            "{verdict}: kept for ever; in force once the pipeline has read it (at once where it runs, else with the next run)"
+        ));
+    }
+    Ok(())
+}
+
+fn list_reviews(file: &ConfigFile, limit: usize, output: &Output) -> anyhow::Result<()> {
+    let config = service::load(file)?;
+    let answer = operator::call(&config, &json!({"op": "review_list", "limit": limit}))?;
+    if output.json {
+        render::json(&answer);
+        return Ok(());
+    }
+    let reviews = answer.get("reviews").and_then(Value::as_array);
+    let keys = ["review_id", "record_a", "record_b", "match_probability", "reason"];
+    render::objects(&keys, reviews.map_or(&[], Vec::as_slice));
+    let open = answer.get("open").and_then(Value::as_u64).unwrap_or(0);
+    render::line(format!(
+        "{} open; `identity explain A B` says why, `identity review decide ID match|no-match --by NAME` decides",
+        render::thousands(open)
+    ));
     Ok(())
 }
 
@@ -95,6 +171,20 @@ pub(crate) fn quality(at: &Location, truth: &Path) -> anyhow::Result<Quality> {
             .push(person.clone());
         persons.entry((String::new(), id)).or_default().push(person);
     }
+    let mut pairs = Vec::new();
+    for (source, id, entity) in read_truth(truth)? {
+        if let Some([person]) = persons.get(&(source, id)).map(Vec::as_slice) {
+            pairs.push((person.clone(), entity));
+        }
+    }
+    if pairs.is_empty() {
+        bail!("{}: none of its records is in the tables", truth.display());
+    }
+    Ok(evaluate(pairs))
+}
+
+/// The rows of a truth file: source (empty where it names none), record id, entity.
+pub(crate) fn read_truth(truth: &Path) -> anyhow::Result<Vec<(String, String, String)>> {
     let mut reader =
         csv::Reader::from_path(truth).with_context(|| format!("cannot read {}", truth.display()))?;
     let headers = reader.headers()?.clone();
@@ -106,19 +196,17 @@ pub(crate) fn quality(at: &Location, truth: &Path) -> anyhow::Result<Quality> {
         );
     };
     let source_at = place("source");
-    let mut pairs = Vec::new();
+    let mut rows = Vec::new();
     for record in reader.records() {
         let record = record?;
         let cell = |at: usize| record.get(at).unwrap_or_default().to_owned();
-        let source = source_at.map(cell).unwrap_or_default();
-        if let Some([person]) = persons.get(&(source, cell(id_at))).map(Vec::as_slice) {
-            pairs.push((person.clone(), cell(entity_at)));
-        }
+        rows.push((
+            source_at.map(cell).unwrap_or_default(),
+            cell(id_at),
+            cell(entity_at),
+        ));
     }
-    if pairs.is_empty() {
-        bail!("{}: none of its records is in the tables", truth.display());
-    }
-    Ok(evaluate(pairs))
+    Ok(rows)
 }
 
 pub(crate) fn quality_json(quality: &Quality) -> Value {

@@ -12,7 +12,7 @@ table! {
     MATCH_WEIGHT match_weight: Float, "Weight of the pair, log2 of the Bayes factor";
     FIELD_SCORES field_scores: Map, "Comparison to its weight, log2";
     REASON reason: Text, "Why it is doubtful: below_auto, conflict, limit_exceeded, shared_contact";
-    STATUS status: Text, "open, match, no_match or deferred";
+    STATUS status: Text, "open; match or no_match as a steward decided; closed where the records changed";
     DECIDED_BY decided_by: Text, "Who decided";
     DECIDED_AT decided_at: Time, "When it was decided, UTC";
     DECISION_NOTE decision_note: Text, "The steward's note", identifying;
