@@ -36,7 +36,9 @@ fn main() {
             .iter()
             .map(panorama_standardize::standardize)
             .collect();
-        let trained = train(&records, &Model::default(), 1);
+        let start = Instant::now();
+        let trained = train(&records, &Model::default(), 1).model;
+        println!("{name:<10} trained in {:.1} s", start.elapsed().as_secs_f64());
         run(name, "trained", &Arc::new(Scorer::new(trained).unwrap()), &list);
     }
 }
