@@ -3,7 +3,7 @@
 use crate::comparison::is_findable_identifier;
 use crate::model::BlockingRule;
 use crate::score::Scorer;
-use panorama_standardize::StandardPerson;
+use panorama_standardize::{StandardAddress, StandardPerson};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -90,6 +90,8 @@ struct Fields<'a> {
     /// Year, month, day where all are known and the date is not a weak one.
     date: Option<[u8; 4]>,
     year: Option<[u8; 2]>,
+    /// No number, phone or street is known.
+    sparse: bool,
     /// Both names in alphabetical order, so that exchanged fields meet.
     names: Option<[&'a [u8]; 2]>,
 }
@@ -113,6 +115,10 @@ impl<'a> Fields<'a> {
                 [high, low, d.month, d.day]
             }),
             year: birth.map(|d| d.year.to_be_bytes()),
+            sparse: person.phones.is_empty()
+                && person.ssn.is_none()
+                && person.identifiers.is_empty()
+                && !person.addresses.iter().any(StandardAddress::has_street),
             names,
         }
     }
@@ -165,7 +171,47 @@ impl<'a> Fields<'a> {
                     codes.for_each(|code| add(&[&x.min(y), &x.max(y), code.as_bytes()]));
                 }
             }
-            _ => self.date_keys_of(rule, &mut add),
+            BlockingRule::Sounds => {
+                if self.names.is_some() {
+                    let (x, y) = (soundex(&person.given_canonical), soundex(&person.family));
+                    add(&[&x.min(y), &x.max(y)]);
+                }
+            }
+            _ if !self.sparse => self.date_keys_of(rule, &mut add),
+            _ => {
+                self.date_keys_of(rule, &mut add);
+                self.sparse_keys_of(rule, &mut add);
+            }
+        }
+    }
+
+    /// The rules for records that say little: each has few fields to meet by, and a typing error in one is soon all.
+    fn sparse_keys_of(&self, rule: BlockingRule, add: &mut impl FnMut(&[&[u8]])) {
+        let person = self.person;
+        let given = Some(person.given_canonical.as_bytes()).filter(|given| given.len() > 1);
+        let family = Some(person.family.as_bytes()).filter(|family| !family.is_empty());
+        let places = || {
+            let places = person.addresses.iter().map(|a| if a.city.is_empty() { &a.postal_code } else { &a.city });
+            places.filter(|place| !place.is_empty())
+        };
+        let emails = || person.emails.iter().filter_map(|email| email.split_once('@'));
+        match rule {
+            BlockingRule::SparseBirthDate => self.date.iter().for_each(|date| add(&[date])),
+            BlockingRule::SparseGivenBirthYear => {
+                self.year.zip(given).iter().for_each(|(year, given)| add(&[year, given]));
+            }
+            BlockingRule::SparseFamilyBirthYear => {
+                self.year.zip(family).iter().for_each(|(year, family)| add(&[year, family]));
+            }
+            BlockingRule::SparseGivenPlace => {
+                given.iter().for_each(|given| places().for_each(|place| add(&[given, place.as_bytes()])));
+            }
+            BlockingRule::SparseFamilyPlace => {
+                family.iter().for_each(|family| places().for_each(|place| add(&[family, place.as_bytes()])));
+            }
+            BlockingRule::SparseEmailLocal => emails().for_each(|(local, _)| add(&[local.as_bytes()])),
+            BlockingRule::SparseEmailDomain => emails().for_each(|(_, domain)| add(&[domain.as_bytes()])),
+            _ => {}
         }
     }
 

@@ -71,11 +71,27 @@ pub enum BlockingRule {
     FamilyInitialBirthYear,
     /// Given name, birth year and the family name's initial.
     GivenInitialBirthYear,
+    /// The sounds of both names.
+    Sounds,
+    /// Birth date alone; for sparse records, as all below: those without number, phone and street.
+    SparseBirthDate,
+    /// Given name and birth year.
+    SparseGivenBirthYear,
+    /// Family name and birth year.
+    SparseFamilyBirthYear,
+    /// Given name and place.
+    SparseGivenPlace,
+    /// Family name and place.
+    SparseFamilyPlace,
+    /// The part of an e-mail address before the @.
+    SparseEmailLocal,
+    /// The part of an e-mail address after the @.
+    SparseEmailDomain,
 }
 
 impl BlockingRule {
     /// All rules, in the order of their bits.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 27] = [
         Self::SocialSecurity,
         Self::Identifier,
         Self::Email,
@@ -95,6 +111,14 @@ impl BlockingRule {
         Self::SoundsPostalCode,
         Self::FamilyInitialBirthYear,
         Self::GivenInitialBirthYear,
+        Self::Sounds,
+        Self::SparseBirthDate,
+        Self::SparseGivenBirthYear,
+        Self::SparseFamilyBirthYear,
+        Self::SparseGivenPlace,
+        Self::SparseFamilyPlace,
+        Self::SparseEmailLocal,
+        Self::SparseEmailDomain,
     ];
 }
 

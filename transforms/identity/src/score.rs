@@ -175,6 +175,9 @@ pub(crate) struct PairLevels {
     pub(crate) rarer: [f32; 2],
 }
 
+/// The probability from which a pair is linked that looks like twins: a wrong link between them harms two patients.
+const CERTAIN: f64 = 0.99;
+
 /// A model made ready to compare pairs. Pure and shareable between threads.
 #[derive(Debug)]
 pub struct Scorer {
@@ -185,6 +188,8 @@ pub struct Scorer {
     pub(crate) prior: Totals,
     pub(crate) auto_link: MatchWeight,
     pub(crate) review: MatchWeight,
+    /// From here on even those who look like twins are linked.
+    pub(crate) certain: MatchWeight,
 }
 
 impl Scorer {
@@ -217,6 +222,7 @@ impl Scorer {
             family: TermBits::new(&model.frequencies.family),
             prior: Totals::of_prior(&model.prior),
             auto_link: MatchWeight::of_probability(model.thresholds.auto_link_probability),
+            certain: MatchWeight::of_probability(CERTAIN),
             review: MatchWeight::of_probability(model.thresholds.review_probability),
             model,
         }
@@ -246,7 +252,7 @@ impl Scorer {
         let PairLevels { levels, totals, .. } = self.compare(a, b);
         let veto = self.veto(a, b, &levels);
         let mut weight = MatchWeight::from_bits(totals.combined().clamp(-30.0, 60.0));
-        let twins_suspected = weight > self.review && self.looks_like_twins(&levels);
+        let twins_suspected = weight > self.review && weight < self.certain && self.looks_like_twins(&levels);
         if twins_suspected {
             weight = weight.min(MatchWeight(self.auto_link.0 - 1));
         }
