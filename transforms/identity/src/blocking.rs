@@ -90,6 +90,8 @@ struct Fields<'a> {
     /// Year, month, day where all are known and the date is not a weak one.
     date: Option<[u8; 4]>,
     year: Option<[u8; 2]>,
+    /// No phone and no e-mail is known.
+    unreachable: bool,
     /// No number, phone or street is known.
     sparse: bool,
     /// Both names in alphabetical order, so that exchanged fields meet.
@@ -115,6 +117,7 @@ impl<'a> Fields<'a> {
                 [high, low, d.month, d.day]
             }),
             year: birth.map(|d| d.year.to_be_bytes()),
+            unreachable: person.phones.is_empty() && person.emails.is_empty(),
             sparse: person.phones.is_empty()
                 && person.ssn.is_none()
                 && person.identifiers.is_empty()
@@ -175,6 +178,25 @@ impl<'a> Fields<'a> {
                 if self.names.is_some() {
                     let (x, y) = (soundex(&person.given_canonical), soundex(&person.family));
                     add(&[&x.min(y), &x.max(y)]);
+                }
+            }
+            BlockingRule::SocialSecurityPart => {
+                if let (Some(number), Some(initial)) =
+                    (person.ssn.and_then(|s| s.whole()), person.family.as_bytes().get(..1))
+                {
+                    add(&[&(number / 10_000).to_be_bytes(), initial]);
+                    add(&[&(number % 10_000).to_be_bytes(), b"-", initial]);
+                }
+            }
+            BlockingRule::UnreachablePostalCode | BlockingRule::UnreachableStreet => {
+                if self.unreachable && !person.family.is_empty() {
+                    for a in &person.addresses {
+                        let by_code = rule == BlockingRule::UnreachablePostalCode;
+                        let place = if by_code { &a.postal_code } else { &a.street };
+                        if !place.is_empty() {
+                            add(&[person.family.as_bytes(), place.as_bytes()]);
+                        }
+                    }
                 }
             }
             _ if !self.sparse => self.date_keys_of(rule, &mut add),

@@ -73,6 +73,12 @@ pub enum BlockingRule {
     GivenInitialBirthYear,
     /// The sounds of both names.
     Sounds,
+    /// Half of the social security number and the family name's initial: the number may be mistyped.
+    SocialSecurityPart,
+    /// Family name and postal code; for records without phone and e-mail.
+    UnreachablePostalCode,
+    /// Family name and street; for records without phone and e-mail.
+    UnreachableStreet,
     /// Birth date alone; for sparse records, as all below: those without number, phone and street.
     SparseBirthDate,
     /// Given name and birth year.
@@ -91,7 +97,7 @@ pub enum BlockingRule {
 
 impl BlockingRule {
     /// All rules, in the order of their bits.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::SocialSecurity,
         Self::Identifier,
         Self::Email,
@@ -112,6 +118,9 @@ impl BlockingRule {
         Self::FamilyInitialBirthYear,
         Self::GivenInitialBirthYear,
         Self::Sounds,
+        Self::SocialSecurityPart,
+        Self::UnreachablePostalCode,
+        Self::UnreachableStreet,
         Self::SparseBirthDate,
         Self::SparseGivenBirthYear,
         Self::SparseFamilyBirthYear,

@@ -299,7 +299,7 @@ impl Scorer {
         veto(a, b, || self.has_identifier_match(levels))
     }
 
-    /// Different given names and the same birth date, with no number in common: twins share all else, and a wrong link
+    /// Different given names, one family name and birth date, with no number in common: twins share all else, and a wrong link
     /// between them harms two patients. A steward decides.
     fn looks_like_twins(&self, levels: &[u8]) -> bool {
         let is = |comparison: &str, name: &str| {
@@ -308,7 +308,10 @@ impl Scorer {
                 compiled.comparison.name == comparison && found.is_some_and(|l| l.name == name)
             })
         };
-        is("given_name", "different") && is("birth_date", "exact") && !self.has_identifier_match(levels)
+        is("given_name", "different")
+            && is("birth_date", "exact")
+            && !is("family_name", "different")
+            && !self.has_identifier_match(levels)
     }
 
     /// How many bits rarer a term is than terms agreed on at this level usually are.

@@ -82,7 +82,7 @@ const LEVELS: &[LevelSpec] = &[
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
-    let (a, b): (BirthDate, BirthDate) = (a.birth_date?, b.birth_date?);
+    let (a, b) = (a.birth_date?, b.birth_date?);
     let weak = a.weak || b.weak;
     let (x, y) = (a.date, b.date);
     if x == y {
@@ -100,7 +100,8 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
             apart(x, y)
         });
     }
-    if weak && x.year == y.year {
+    let default = |d: BirthDate| d.weak && matches!(d.date.year, 1970 | 2000);
+    if weak && x.year == y.year || default(a) || default(b) {
         return plain(7);
     }
     if one_digit_apart(x, y) {

@@ -1,7 +1,7 @@
 //! Family names: exact, misspelt, one of a double or previous name.
 
 use super::given_name::is_swapped;
-use super::strings::{jaro_winkler, one_edit_apart};
+use super::strings::{jaro_winkler, one_edit_apart, sounds};
 use super::{Compared, Comparison, LevelSpec, TermKind, level, on_term, plain};
 use panorama_standardize::StandardPerson;
 
@@ -31,6 +31,12 @@ const LEVELS: &[LevelSpec] = &[
         "almost the same family name",
         [0.1, 0.1, 0.02, 0.26],
         [0.002, 0.08, 0.07, 0.06],
+    ),
+    level(
+        "sounds",
+        "family names that sound alike",
+        [0.015, 0.015, 0.01, 0.02],
+        [0.000_8, 0.01, 0.01, 0.005],
     ),
     level(
         "similar",
@@ -69,5 +75,8 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
     if similarity >= 0.92 || a.family.len().max(b.family.len()) >= 4 && one_edit_apart(&a.family, &b.family) {
         return plain(2);
     }
-    plain(if similarity >= 0.82 { 3 } else { 4 })
+    if similarity >= 0.6 && sounds(&a.family) == sounds(&b.family) {
+        return plain(3);
+    }
+    plain(if similarity >= 0.82 { 4 } else { 5 })
 }

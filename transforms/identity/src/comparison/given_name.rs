@@ -1,6 +1,6 @@
 //! Given names: exact, nickname, misspelt, initial, in the wrong field.
 
-use super::strings::{jaro_winkler, one_edit_apart};
+use super::strings::{jaro_winkler, one_edit_apart, sounds};
 use super::{Compared, Comparison, LevelSpec, TermKind, level, on_term, plain};
 use panorama_standardize::{StandardPerson, nickname};
 
@@ -36,6 +36,12 @@ const LEVELS: &[LevelSpec] = &[
         "almost a nickname of the other",
         [0.012, 0.012, 0.012, 0.02],
         [0.001_5, 0.001_5, 0.001_5, 0.002],
+    ),
+    level(
+        "sounds",
+        "given names that sound alike",
+        [0.012, 0.012, 0.012, 0.02],
+        [0.001, 0.001, 0.001, 0.002],
     ),
     level(
         "similar",
@@ -84,13 +90,13 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
         return on_term(0, TermKind::Given, &a.given);
     }
     if is_swapped(a, b) {
-        return plain(6);
+        return plain(7);
     }
     if initial {
         return plain(if a.given.as_bytes().first() == b.given.as_bytes().first() {
-            5
+            6
         } else {
-            9
+            10
         });
     }
     let also = |x: &StandardPerson, y: &StandardPerson| x.other_givens.contains(&y.given);
@@ -102,16 +108,19 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
         return plain(2);
     }
     if is_by_middle(a, b) {
-        return plain(7);
+        return plain(8);
+    }
+    if similarity >= 0.6 && sounds(&a.given) == sounds(&b.given) {
+        return plain(4);
     }
     let initial_fits = starts_alike(&a.given, &b.middle) || starts_alike(&b.given, &a.middle);
     if similarity < 0.80 && initial_fits {
-        return plain(8);
-    }
-    if similarity < 0.80 && !is_near_relative(&a.given, &b.given) && !is_near_relative(&b.given, &a.given) {
         return plain(9);
     }
-    plain(if similarity >= 0.80 { 4 } else { 3 })
+    if similarity < 0.80 && !is_near_relative(&a.given, &b.given) && !is_near_relative(&b.given, &a.given) {
+        return plain(10);
+    }
+    plain(if similarity >= 0.80 { 5 } else { 3 })
 }
 
 /// True where `name` is a misspelt nickname, or formal name, of the other.

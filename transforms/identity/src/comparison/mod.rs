@@ -115,9 +115,18 @@ impl std::fmt::Debug for Comparison {
 impl Comparison {
     /// The comparison's part of the default model.
     pub fn default_model(&self) -> ComparisonModel {
-        let level = |spec: &LevelSpec| Level {
-            name: spec.name.to_owned(),
-            probabilities: spec.probabilities,
+        let mut sums = [0.0; PAIR_KINDS];
+        for level in self.levels {
+            sums.iter_mut().zip(level.probabilities).for_each(|(sum, p)| *sum += p);
+        }
+        let level = |spec: &LevelSpec| {
+            // The tables are rounded; a kind's levels cover all cases.
+            let mut probabilities = spec.probabilities;
+            probabilities.iter_mut().zip(sums).for_each(|(p, sum)| *p /= sum);
+            Level {
+                name: spec.name.to_owned(),
+                probabilities,
+            }
         };
         ComparisonModel {
             name: self.name.to_owned(),
