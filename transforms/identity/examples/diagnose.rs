@@ -124,18 +124,26 @@ fn main() {
     };
     print("lost", lost);
     let mut wrong: BTreeMap<(&str, String), Vec<(usize, usize, f32)>> = BTreeMap::new();
+    let mut total = 0;
     for members in groups(&cluster).values() {
+        // The strongest wrong pair of a cluster is what joined it.
+        let mut strongest: Option<(usize, usize, f32)> = None;
         for (i, a) in members.iter().enumerate() {
             for b in &members[i + 1..] {
                 if list.truth[*a] != list.truth[*b] {
-                    let (score, text) = pattern(*a, *b);
-                    let class = if score.probability() >= 0.99 { "wrong p>.99" } else { "wrong, by others" };
-                    wrong.entry((class, text)).or_default().push((*a, *b, score.weight.bits()));
+                    total += 1;
+                    let bits = scorer.score(&records[*a], &records[*b]).weight.bits();
+                    if strongest.is_none_or(|held| bits > held.2) {
+                        strongest = Some((*a, *b, bits));
+                    }
                 }
             }
         }
+        if let Some((a, b, bits)) = strongest {
+            wrong.entry(("wrong", pattern(a, b).1)).or_default().push((a, b, bits));
+        }
     }
-    let total: usize = wrong.values().map(Vec::len).sum();
-    println!("wrong pairs {total}");
+    let clusters: usize = wrong.values().map(Vec::len).sum();
+    println!("wrong pairs {total} in {clusters} clusters");
     print("wrong", wrong);
 }

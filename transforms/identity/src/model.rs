@@ -206,12 +206,12 @@ impl Default for Model {
                 pairs_per_match: [0.64, 0.22, 0.05, 0.09, 0.0, 0.8, 0.02, 0.02],
             },
             thresholds: Thresholds {
-                auto_link_probability: 0.9,
+                auto_link_probability: 0.95,
                 review_probability: 0.5,
             },
             frequencies: TermFrequencies::default(),
             absent_pair_bits: -3.0,
-            mean_bits_min: 0.0,
+            mean_bits_min: 0.5,
             pair_bits_max: 20.0,
             limits: Limits {
                 block_records_max: 100,

@@ -59,7 +59,7 @@ pub enum Veto {
 }
 
 /// The levels a pair falls into, by comparison; 255 where missing.
-pub(crate) type Levels = SmallVec<[u8; 12]>;
+pub(crate) type Levels = SmallVec<[u8; 16]>;
 
 /// The outcome of comparing two records.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +67,7 @@ pub struct PairScore {
     /// log2 odds that they are one person.
     pub weight: MatchWeight,
     /// The level of each comparison of the model, in order; 255 where one side is missing.
-    pub levels: SmallVec<[u8; 12]>,
+    pub levels: SmallVec<[u8; 16]>,
     /// Why they cannot be one person, if so.
     pub veto: Option<Veto>,
     /// True where the weight was held down to review: the pair looks like twins, and only a number could tell.

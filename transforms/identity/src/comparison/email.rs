@@ -54,7 +54,7 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
         return plain(usize::from(!shared.any(|email| carries(email, a) || carries(email, b))));
     }
     let any = |test: fn(&str, &str) -> bool| a.emails.iter().any(|x| b.emails.iter().any(|y| test(x, y)));
-    if any(|x, y| one_edit_apart(x, y) || jaro_winkler(x, y) >= 0.95) {
+    if any(is_near) {
         return plain(2);
     }
     plain(if any(|x, y| x.split('@').next() == y.split('@').next()) {
@@ -62,6 +62,16 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
     } else {
         4
     })
+}
+
+/// True where one was mistyped. Numbers tell namesakes apart (`john34@`, `john790@`): they must be the same.
+fn is_near(x: &str, y: &str) -> bool {
+    one_edit_apart(x, y) || jaro_winkler(x, y) >= 0.95 && digits(x).eq(digits(y))
+}
+
+fn digits(email: &str) -> impl Iterator<Item = u8> + '_ {
+    let local = email.split('@').next().unwrap_or_default();
+    local.bytes().filter(u8::is_ascii_digit)
 }
 
 /// True where the part before the @ holds the given name: such an address is more often one person's own.

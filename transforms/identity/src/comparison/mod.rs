@@ -9,6 +9,7 @@ mod address;
 mod birth_date;
 mod email;
 mod family_name;
+mod generation;
 mod given_name;
 mod identifiers;
 mod middle_name;
@@ -29,6 +30,7 @@ pub const ALL: &[&Comparison] = &[
     &given_name::GIVEN_NAME,
     &middle_name::MIDDLE_NAME,
     &family_name::FAMILY_NAME,
+    &generation::GENERATION,
     &birth_date::BIRTH_DATE,
     &sex::SEX,
     &social_security::SOCIAL_SECURITY,
