@@ -128,7 +128,8 @@ impl Scorer {
             level: level.name.to_owned(),
             words: level.words.to_owned(),
             m_probability: self.share_of(bits, PairKind::is_one_person),
-            u_probability: (self.share_of(bits, |kind| kind == PairKind::Strangers).log2() - term_bits).exp2(),
+            u_probability: (self.share_of(bits, |kind| kind == PairKind::Strangers).log2() - term_bits)
+                .exp2(),
             household_probability: self.share_of(bits, PairKind::is_household),
             term_frequency_bits: term_bits,
             weight_bits: after - running,

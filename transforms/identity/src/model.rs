@@ -131,6 +131,17 @@ impl BlockingRule {
     ];
 }
 
+impl BlockingRule {
+    /// The rules of the model that ships: all but those whose pairs others find as well.
+    fn shipped() -> Vec<Self> {
+        let found_by_sound = |rule: &Self| matches!(rule, Self::NamesBirthYear | Self::NamesPostalCode);
+        Self::ALL
+            .into_iter()
+            .filter(|rule| !found_by_sound(rule))
+            .collect()
+    }
+}
+
 /// How likely two records are what, before anything is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -199,7 +210,7 @@ impl Default for Model {
     fn default() -> Self {
         Self {
             version: "default-2".to_owned(),
-            blocking_rules: BlockingRule::ALL.to_vec(),
+            blocking_rules: BlockingRule::shipped(),
             comparisons: comparison::ALL.iter().map(|c| c.default_model()).collect(),
             prior: Prior {
                 match_probability: 5e-5,

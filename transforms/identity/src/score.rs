@@ -143,7 +143,13 @@ impl Totals {
 
     /// log2 of how likely the pair is to be of one of these kinds.
     fn sum(&self, wanted: fn(PairKind) -> bool) -> f32 {
-        let of = || PairKind::ALL.iter().zip(self.0).filter(|(kind, _)| wanted(**kind)).map(|(_, bits)| bits);
+        let of = || {
+            PairKind::ALL
+                .iter()
+                .zip(self.0)
+                .filter(|(kind, _)| wanted(**kind))
+                .map(|(_, bits)| bits)
+        };
         let most = of().fold(f32::MIN, f32::max);
         most + of().map(|bits| (bits - most).exp2()).sum::<f32>().log2()
     }
@@ -156,12 +162,18 @@ impl Totals {
     /// The odds of one person against strangers alone, and against a household alone.
     pub(crate) fn against_each(&self) -> [f32; 2] {
         let one = self.sum(PairKind::is_one_person);
-        [one - self.sum(|kind| kind == PairKind::Strangers), one - self.sum(PairKind::is_household)]
+        [
+            one - self.sum(|kind| kind == PairKind::Strangers),
+            one - self.sum(PairKind::is_household),
+        ]
     }
 
     /// The likeliest kind.
     pub(crate) fn likeliest(&self) -> PairKind {
-        let best = PairKind::ALL.iter().zip(self.0).max_by(|x, y| x.1.total_cmp(&y.1));
+        let best = PairKind::ALL
+            .iter()
+            .zip(self.0)
+            .max_by(|x, y| x.1.total_cmp(&y.1));
         best.map_or(PairKind::Strangers, |(kind, _)| *kind)
     }
 }

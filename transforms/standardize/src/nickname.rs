@@ -71,7 +71,9 @@ pub fn related(a: &str, b: &str) -> bool {
 }
 
 fn is_variant(name: &str, other: &str) -> bool {
-    VARIANTS_OF.get(name).is_some_and(|variants| variants.contains(&other))
+    VARIANTS_OF
+        .get(name)
+        .is_some_and(|variants| variants.contains(&other))
 }
 
 #[cfg(test)]

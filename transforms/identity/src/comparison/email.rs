@@ -49,9 +49,15 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
     if a.emails.is_empty() || b.emails.is_empty() {
         return None;
     }
-    let mut shared = a.emails.iter().filter(|email| b.emails.contains(email)).peekable();
+    let mut shared = a
+        .emails
+        .iter()
+        .filter(|email| b.emails.contains(email))
+        .peekable();
     if shared.peek().is_some() {
-        return plain(usize::from(!shared.any(|email| carries(email, a) || carries(email, b))));
+        return plain(usize::from(
+            !shared.any(|email| carries(email, a) || carries(email, b)),
+        ));
     }
     let any = |test: fn(&str, &str) -> bool| a.emails.iter().any(|x| b.emails.iter().any(|y| test(x, y)));
     if any(is_near) {

@@ -13,9 +13,24 @@ pub(super) static GENERATION: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("same", "the same generation", [0.004, 0.004, 0.001, 0.004], [0.000_1, 0.001, 0.001, 0.005]),
-    level("one_sided", "a generation on one side only", [0.008, 0.008, 0.002, 0.008], [0.02, 0.03, 0.02, 0.50]),
-    level("none", "no generation on either side", [0.988, 0.988, 0.997, 0.988], [0.979_9, 0.969, 0.979, 0.495]),
+    level(
+        "same",
+        "the same generation",
+        [0.004, 0.004, 0.001, 0.004],
+        [0.000_1, 0.001, 0.001, 0.005],
+    ),
+    level(
+        "one_sided",
+        "a generation on one side only",
+        [0.008, 0.008, 0.002, 0.008],
+        [0.02, 0.03, 0.02, 0.50],
+    ),
+    level(
+        "none",
+        "no generation on either side",
+        [0.988, 0.988, 0.997, 0.988],
+        [0.979_9, 0.969, 0.979, 0.495],
+    ),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {

@@ -76,7 +76,7 @@ const LEVELS: &[LevelSpec] = &[
     level(
         "different",
         "different given names",
-        [0.012, 0.012, 0.012, 0.06],
+        [0.03, 0.03, 0.03, 0.06],
         [0.932_4, 0.925_2, 0.925_2, 0.012_5],
     ),
 ];

@@ -67,7 +67,9 @@ const fn level(name: &'static str, words: &'static str, one: [f32; 4], two: [f32
     LevelSpec {
         name,
         words,
-        probabilities: [settled, moved, renamed, garbled, strangers, housemates, twins, namesakes],
+        probabilities: [
+            settled, moved, renamed, garbled, strangers, housemates, twins, namesakes,
+        ],
     }
 }
 
@@ -119,7 +121,9 @@ impl Comparison {
     pub fn default_model(&self) -> ComparisonModel {
         let mut sums = [0.0; PAIR_KINDS];
         for level in self.levels {
-            sums.iter_mut().zip(level.probabilities).for_each(|(sum, p)| *sum += p);
+            sums.iter_mut()
+                .zip(level.probabilities)
+                .for_each(|(sum, p)| *sum += p);
         }
         let level = |spec: &LevelSpec| {
             // The tables are rounded; a kind's levels cover all cases.

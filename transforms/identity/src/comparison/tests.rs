@@ -31,7 +31,11 @@ fn check(comparison: &str, a: &Person, b: &Person, expected: &str) {
 fn levels_cover_all_cases_of_each_explanation() {
     for comparison in ALL {
         for kind in crate::PairKind::ALL {
-            let sum: f32 = comparison.levels.iter().map(|l| l.probabilities[kind.index()]).sum();
+            let sum: f32 = comparison
+                .levels
+                .iter()
+                .map(|l| l.probabilities[kind.index()])
+                .sum();
             let what = kind.words();
             assert!(
                 (0.97..=1.03).contains(&sum),

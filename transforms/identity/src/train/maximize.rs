@@ -48,12 +48,21 @@ pub(super) fn maximize(model: &mut Model, blocked: &Blocked, all_pairs: f64) -> 
     }
     let expected = expect(model, blocked);
     let one = |slots: &[f64; PAIR_KINDS]| -> f64 {
-        PairKind::ALL.iter().zip(slots).filter(|(kind, _)| kind.is_one_person()).map(|(_, n)| n).sum()
+        PairKind::ALL
+            .iter()
+            .zip(slots)
+            .filter(|(kind, _)| kind.is_one_person())
+            .map(|(_, n)| n)
+            .sum()
     };
     Outcome {
         rounds,
         converged,
-        matches: expected.sums.iter().map(|levels| levels.iter().map(one).collect()).collect(),
+        matches: expected
+            .sums
+            .iter()
+            .map(|levels| levels.iter().map(one).collect())
+            .collect(),
         probabilities: expected.probabilities,
     }
 }
@@ -68,19 +77,32 @@ struct Expected {
 
 fn expect(model: &Model, blocked: &Blocked) -> Expected {
     let scorer = Scorer::compile(model.clone());
-    let empty = || -> Sums { model.comparisons.iter().map(|c| vec![[0.0; PAIR_KINDS]; c.levels.len()]).collect() };
+    let empty = || -> Sums {
+        model
+            .comparisons
+            .iter()
+            .map(|c| vec![[0.0; PAIR_KINDS]; c.levels.len()])
+            .collect()
+    };
     let mut out = Expected {
         sums: empty(),
         by_contact: empty(),
         totals: [0.0; PAIR_KINDS],
         probabilities: Vec::with_capacity(blocked.patterns.len()),
     };
-    let contact: Vec<bool> = model.comparisons.iter().map(|c| matches!(c.name.as_str(), "phone" | "email")).collect();
+    let contact: Vec<bool> = model
+        .comparisons
+        .iter()
+        .map(|c| matches!(c.name.as_str(), "phone" | "email"))
+        .collect();
     for (pattern, times) in &blocked.patterns {
         let totals = totals_of(&scorer, pattern);
         let shares = totals.shares();
         out.probabilities.push((f64::from(totals.combined()), *times));
-        let met_by_contact = contact.iter().zip(&pattern.levels).any(|(is, level)| *is && *level < 2);
+        let met_by_contact = contact
+            .iter()
+            .zip(&pattern.levels)
+            .any(|(is, level)| *is && *level < 2);
         add(&mut out.sums, pattern, &shares, *times);
         if met_by_contact {
             add(&mut out.by_contact, pattern, &shares, *times);
@@ -115,9 +137,14 @@ fn add(sums: &mut Sums, pattern: &Pattern, shares: &[f32; PAIR_KINDS], times: f6
 
 fn set_levels(model: &mut Model, start: &Model, expected: &Expected) {
     let of_kinds = PairKind::ALL.iter().zip(expected.totals);
-    let matches: f64 = of_kinds.filter(|(kind, _)| kind.is_one_person()).map(|(_, n)| n).sum();
+    let matches: f64 = of_kinds
+        .filter(|(kind, _)| kind.is_one_person())
+        .map(|(_, n)| n)
+        .sum();
     let comparisons = model.comparisons.iter_mut().zip(&start.comparisons);
-    for ((comparison, first), (sums, by_contact)) in comparisons.zip(expected.sums.iter().zip(&expected.by_contact)) {
+    for ((comparison, first), (sums, by_contact)) in
+        comparisons.zip(expected.sums.iter().zip(&expected.by_contact))
+    {
         let is_contact = CONTACTS.contains(&comparison.name.as_str());
         for kind in PairKind::ALL {
             let (counts, imagined) = match kind {
@@ -140,15 +167,26 @@ fn set_levels(model: &mut Model, start: &Model, expected: &Expected) {
 
 /// Sets how many pairs there are of each kind; returns by how much the largest share moved.
 fn set_prior(model: &mut Model, start: &Model, expected: &Expected, scale: f64, all_pairs: f64) -> f64 {
-    let one = PairKind::ALL.iter().zip(expected.totals).filter(|(kind, _)| kind.is_one_person());
+    let one = PairKind::ALL
+        .iter()
+        .zip(expected.totals)
+        .filter(|(kind, _)| kind.is_one_person());
     let matches: f64 = one.map(|(_, n)| n).sum();
     let before = model.prior;
     model.prior.match_probability = ((matches * scale + 0.5) / all_pairs).clamp(1e-12, 0.2);
-    let slots = model.prior.pairs_per_match.iter_mut().zip(start.prior.pairs_per_match);
+    let slots = model
+        .prior
+        .pairs_per_match
+        .iter_mut()
+        .zip(start.prior.pairs_per_match);
     for ((slot, first), n) in slots.zip(expected.totals) {
         *slot = (n + IMAGINED_KINDS * first) / (matches + IMAGINED_KINDS);
     }
     let pairs = model.prior.pairs_per_match.iter().zip(before.pairs_per_match);
-    let moved = pairs.zip(PairKind::ALL).filter(|(_, kind)| *kind != PairKind::Strangers);
-    moved.map(|((now, then), _)| (now - then).abs()).fold(0.0, f64::max)
+    let moved = pairs
+        .zip(PairKind::ALL)
+        .filter(|(_, kind)| *kind != PairKind::Strangers);
+    moved
+        .map(|((now, then), _)| (now - then).abs())
+        .fold(0.0, f64::max)
 }

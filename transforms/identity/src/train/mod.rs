@@ -35,7 +35,10 @@ pub fn train(records: &[StandardPerson], start: &Model, seed: u64) -> Training {
     let mut model = start.clone();
     let given = records.iter().flat_map(|r| [r.given.as_str(), r.middle.as_str()]);
     names::learn(&mut model.frequencies.given, given);
-    names::learn(&mut model.frequencies.family, records.iter().map(|r| r.family.as_str()));
+    names::learn(
+        &mut model.frequencies.family,
+        records.iter().map(|r| r.family.as_str()),
+    );
     let scorer = Scorer::compile(model.clone());
     let strangers = pairs::random(records, &scorer, seed);
     set_strangers(&mut model, &strangers.shares);
@@ -58,7 +61,10 @@ fn set_strangers(model: &mut Model, shares: &[Vec<f64>]) {
 
 /// A share as a model keeps it.
 fn probability(share: f64) -> f32 {
-    #[expect(clippy::cast_possible_truncation, reason = "a model's probabilities are single")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a model's probabilities are single"
+    )]
     let share = share.clamp(1e-9, 1.0) as f32;
     share
 }
@@ -145,6 +151,9 @@ mod tests {
         assert!((learned.levels[0].probabilities[0] - known.levels[0].probabilities[0]).abs() < 1e-3);
         let scorer = Scorer::new(first).unwrap();
         assert!(scorer.score(&records[0], &records[1]).weight > MatchWeight::from_bits(6.0));
-        assert_eq!(train(&[], &Model::default(), 1).model.comparisons.len(), Model::default().comparisons.len());
+        assert_eq!(
+            train(&[], &Model::default(), 1).model.comparisons.len(),
+            Model::default().comparisons.len()
+        );
     }
 }

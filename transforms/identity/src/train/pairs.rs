@@ -76,13 +76,26 @@ pub(super) fn random(records: &[StandardPerson], scorer: &Scorer, seed: u64) -> 
     let share = |counts: &Vec<f64>, levels: &[crate::model::Level]| {
         let all: f64 = counts.iter().sum();
         let known = |level: &crate::model::Level| {
-            level.probabilities.get(PairKind::Strangers.index()).map_or(1.0, |u| f64::from(*u))
+            level
+                .probabilities
+                .get(PairKind::Strangers.index())
+                .map_or(1.0, |u| f64::from(*u))
         };
         let parts = counts.iter().zip(levels);
-        parts.map(|(n, level)| (n + 1.0) / (all + 1.0 / known(level))).collect()
+        parts
+            .map(|(n, level)| (n + 1.0) / (all + 1.0 / known(level)))
+            .collect()
     };
-    let shares = counts.iter().zip(comparisons).map(|(c, m)| share(c, &m.levels)).collect();
-    Random { counts, shares, drawn }
+    let shares = counts
+        .iter()
+        .zip(comparisons)
+        .map(|(c, m)| share(c, &m.levels))
+        .collect();
+    Random {
+        counts,
+        shares,
+        drawn,
+    }
 }
 
 /// Meets records in blocks as the engine does, and compares each pair once.
@@ -93,7 +106,11 @@ pub(super) fn blocked(records: &[StandardPerson], scorer: &Scorer, seed: u64) ->
     }
     entries.sort_unstable();
     let max = scorer.model.limits.block_records_max;
-    let blocks = || entries.chunk_by(|x, y| x.0 == y.0).filter(|block| block.len() <= max);
+    let blocks = || {
+        entries
+            .chunk_by(|x, y| x.0 == y.0)
+            .filter(|block| block.len() <= max)
+    };
     let met: usize = blocks().map(|block| block.len() * (block.len() - 1) / 2).sum();
     // A pair often meets in several blocks; it is looked at always or never.
     let one_in = met.div_ceil(BLOCKED_PAIRS_MAX * 3).max(1) as u64;
@@ -102,7 +119,7 @@ pub(super) fn blocked(records: &[StandardPerson], scorer: &Scorer, seed: u64) ->
         for (at, (_, a)) in block.iter().enumerate() {
             for (_, b) in block.iter().skip(at + 1) {
                 let name = (u64::from(*a) << 32 | u64::from(*b)).to_le_bytes();
-                if one_in == 1 || xxh3_64_with_seed(&name, seed) % one_in == 0 {
+                if one_in == 1 || xxh3_64_with_seed(&name, seed).is_multiple_of(one_in) {
                     pairs.push((*a, *b));
                 }
             }

@@ -89,8 +89,13 @@ pub(super) fn report(
         rounds: outcome.rounds,
         converged: outcome.converged,
         match_probability: model.prior.match_probability,
-        pairs_per_match: PairKind::ALL.into_iter().zip(model.prior.pairs_per_match).collect(),
-        thresholds: [0.5, 0.8, 0.9, 0.95, 0.99, 0.999].map(|at| estimate(outcome, at)).to_vec(),
+        pairs_per_match: PairKind::ALL
+            .into_iter()
+            .zip(model.prior.pairs_per_match)
+            .collect(),
+        thresholds: [0.5, 0.8, 0.9, 0.95, 0.99, 0.999]
+            .map(|at| estimate(outcome, at))
+            .to_vec(),
         ..TrainingReport::default()
     };
     let counts = outcome.matches.iter().zip(&strangers.counts);
@@ -129,9 +134,11 @@ pub(super) fn report(
         });
     }
     if blocked.patterns.is_empty() {
-        out.warnings.push("no two records meet in a block; the start model is kept".to_owned());
+        out.warnings
+            .push("no two records meet in a block; the start model is kept".to_owned());
     } else if !outcome.converged {
-        out.warnings.push("the last round still moved the model".to_owned());
+        out.warnings
+            .push("the last round still moved the model".to_owned());
     }
     out
 }
@@ -139,7 +146,11 @@ pub(super) fn report(
 /// The probability of a level over several kinds, each counted by its share.
 fn share(model: &Model, probabilities: &[f32; PAIR_KINDS], wanted: fn(PairKind) -> bool) -> f64 {
     let (mut sum, mut all) = (0.0, 0.0);
-    for ((kind, p), per_match) in PairKind::ALL.into_iter().zip(probabilities).zip(model.prior.pairs_per_match) {
+    for ((kind, p), per_match) in PairKind::ALL
+        .into_iter()
+        .zip(probabilities)
+        .zip(model.prior.pairs_per_match)
+    {
         if wanted(kind) {
             let per_match = per_match.max(1e-12);
             sum += f64::from(*p) * per_match;
