@@ -132,13 +132,20 @@ impl BlockingRule {
 }
 
 impl BlockingRule {
-    /// The rules of the model that ships: all but those whose pairs others find as well.
+    /// The rules of the model that ships: all but those whose pairs others find as well, as each costs time and space.
     fn shipped() -> Vec<Self> {
-        let found_by_sound = |rule: &Self| matches!(rule, Self::NamesBirthYear | Self::NamesPostalCode);
-        Self::ALL
-            .into_iter()
-            .filter(|rule| !found_by_sound(rule))
-            .collect()
+        let by_others = |rule: &Self| {
+            matches!(
+                rule,
+                Self::Names
+                    | Self::NamesBirthYear
+                    | Self::NamesBirthday
+                    | Self::NamesPostalCode
+                    | Self::NamesCity
+                    | Self::BirthDateLastFour
+            )
+        };
+        Self::ALL.into_iter().filter(|rule| !by_others(rule)).collect()
     }
 }
 

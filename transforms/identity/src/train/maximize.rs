@@ -7,9 +7,9 @@ use crate::pair_kind::{PAIR_KINDS, PairKind};
 use crate::score::{Scorer, Totals};
 
 /// Rounds at most. Patterns settle within about ten; more only cost time.
-const ROUNDS_MAX: usize = 40;
+const ROUNDS_MAX: usize = 30;
 /// Settled where no share of a kind moves by more than this.
-const SETTLED: f64 = 1e-4;
+const SETTLED: f64 = 3e-4;
 /// Imagined pairs by which the first model speaks of one person: real ones are many.
 const IMAGINED_MATCHES: f64 = 60.0;
 /// The same as a share of the real ones: what defines a kind of one person must not fade in large data.

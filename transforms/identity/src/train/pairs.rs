@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// Random pairs for u. Fewer leave rare agreements unseen, more only cost time.
 const RANDOM_PAIRS: usize = 400_000;
 /// Blocked pairs for EM: bounds time and memory on large data.
-const BLOCKED_PAIRS_MAX: usize = 2_000_000;
+const BLOCKED_PAIRS_MAX: usize = 500_000;
 
 /// How the levels fall for random pairs.
 pub(super) struct Random {

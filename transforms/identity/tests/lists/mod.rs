@@ -113,7 +113,7 @@ impl List {
         let digits = |text: &str| -> String {
             let shift = |c: char| {
                 c.to_digit(10).map_or(c, |d| {
-                    char::from(b'2' + u8::try_from((d as usize + copy * 3) % 8).unwrap())
+                    char::from(b'0' + u8::try_from(shifted(d as usize, copy)).unwrap())
                 })
             };
             text.chars().map(shift).collect()
@@ -129,16 +129,23 @@ impl List {
                     name.family = moved(&families, &name.family).into();
                 }
             }
-            if let Presence::Value(date) = &mut person.birth_date {
+            if let Presence::Value(date) = &mut person.birth_date
+                && (date.month, date.day) != (1, 1)
+            {
                 date.year -= i16::try_from(copy % 7).unwrap();
                 date.day = (date.day + u8::try_from(copy * 5 % 27).unwrap()) % 28 + 1;
             }
-            if let Presence::Value(ssn) = &mut person.ssn {
+            // Placeholders stay what they are.
+            if let Presence::Value(ssn) = &mut person.ssn
+                && panorama_standardize::social_security::standardize(ssn).is_some()
+            {
                 *ssn = digits(ssn).into();
             }
             if let Presence::Value(phones) = &mut person.phones {
+                let real = |p: &&mut Phone| panorama_standardize::phone::standardize(&p.number).is_some();
                 phones
                     .iter_mut()
+                    .filter(real)
                     .for_each(|p| p.number = digits(&p.number).into());
             }
             if let Presence::Value(emails) = &mut person.emails {
@@ -155,8 +162,17 @@ impl List {
     }
 }
 
+/// A digit moved so that 0 and 1, which lead no phone number, stay apart from the others.
+fn shifted(digit: usize, copy: usize) -> usize {
+    if digit < 2 {
+        digit
+    } else {
+        2 + (digit - 2 + copy) % 8
+    }
+}
+
 /// A stream of numbers below what is asked (Knuth's linear generator).
-fn draws(seed: u64) -> impl FnMut(usize) -> usize {
+pub fn draws(seed: u64) -> impl FnMut(usize) -> usize {
     let mut state = seed;
     move |below| {
         state = state
