@@ -36,7 +36,7 @@ fn main() {
         };
         both_models(name, &list);
         if name.starts_with("us_") || name.starts_with("fake") {
-            both_models(&format!("{name} half 1"), &list.filter(|truth| half_of(truth)));
+            both_models(&format!("{name} half 1"), &list.filter(half_of));
             both_models(&format!("{name} half 2"), &list.filter(|truth| !half_of(truth)));
             both_models(&format!("{name} harsher"), &list.harsher(7));
         }

@@ -2,9 +2,27 @@
 
 use rapidfuzz::distance::jaro_winkler;
 
-/// Jaro-Winkler similarity, 0 to 1.
+/// The least similarity any comparison asks for.
+const SIMILARITY_MIN: f64 = 0.6;
+
+/// Jaro-Winkler similarity, 0 to 1; 0 where the letters in common cannot make it reach what anybody asks for.
 pub(crate) fn jaro_winkler(a: &str, b: &str) -> f64 {
+    if similarity_max(a.as_bytes(), b.as_bytes()) < SIMILARITY_MIN {
+        return 0.0;
+    }
     jaro_winkler::similarity(a.bytes(), b.bytes())
+}
+
+/// What the similarity can be at most: the letters of each that the other has, all in order.
+#[expect(clippy::cast_precision_loss, reason = "names are short")]
+fn similarity_max(a: &[u8], b: &[u8]) -> f64 {
+    let letters = |name: &[u8]| name.iter().fold(0u32, |set, byte| set | 1 << (byte & 31));
+    let (in_a, in_b) = (letters(a), letters(b));
+    let shared = |name: &[u8], set: u32| name.iter().filter(|byte| set >> (*byte & 31) & 1 == 1).count();
+    let common = shared(a, in_b).min(shared(b, in_a)) as f64;
+    let jaro = (common / a.len().max(1) as f64 + common / b.len().max(1) as f64 + 1.0) / 3.0;
+    let prefix = a.iter().zip(b).take(4).take_while(|(x, y)| x == y).count() as f64;
+    jaro + prefix * 0.1 * (1.0 - jaro)
 }
 
 /// True where one letter was changed, added or lost, or two neighbours swapped (optimal string alignment 1).
@@ -78,6 +96,23 @@ pub(crate) fn sounds(name: &str) -> [u8; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bound_of_similarity_holds() {
+        let names = [
+            "maria", "mraia", "marai", "aab", "peter", "p", "", "ruiz", "zoe", "jose", "josé", "anna",
+            "hannah",
+        ];
+        for a in names {
+            for b in names {
+                let exact = jaro_winkler::similarity(a.bytes(), b.bytes());
+                assert!(
+                    similarity_max(a.as_bytes(), b.as_bytes()) >= exact - 1e-9,
+                    "{a} {b}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn names_that_sound_alike() {
