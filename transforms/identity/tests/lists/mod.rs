@@ -106,7 +106,7 @@ impl List {
         let families = names(|name| name.family.to_lowercase());
         let moved = |map: &HashMap<String, String>, name: &str| {
             map.get(&name.to_lowercase()).map_or_else(
-                || format!("{name}{}", &["", "a", "o", "e", "i"][copy % 5]),
+                || format!("{name}{}", ENDINGS[copy % ENDINGS.len()]),
                 Clone::clone,
             )
         };
@@ -151,7 +151,7 @@ impl List {
             if let Presence::Value(emails) = &mut person.emails {
                 emails
                     .iter_mut()
-                    .for_each(|e| e.address = format!("{copy}{}", e.address).into());
+                    .for_each(|e| e.address = mailbox(&e.address, copy).into());
             }
             if let Presence::Value(addresses) = &mut person.addresses {
                 addresses.iter_mut().for_each(|a| a.line = digits(&a.line).into());
@@ -160,6 +160,17 @@ impl List {
         };
         self.persons.iter().map(one).collect()
     }
+}
+
+/// What the rare names of a copy end in.
+const ENDINGS: [&str; 10] = [
+    "", "an", "ov", "ich", "ero", "sky", "son", "elli", "ard", "ington",
+];
+
+/// Another mailbox, the same for all who shared the first.
+fn mailbox(address: &str, copy: usize) -> String {
+    let hash = xxhash_rust::xxh3::xxh3_64_with_seed(address.to_lowercase().as_bytes(), copy as u64);
+    format!("{hash:x}@example.org")
 }
 
 /// A digit moved so that 0 and 1, which lead no phone number, stay apart from the others.
