@@ -169,8 +169,8 @@ impl Default for TablesConfig {
 impl Default for IdentityConfig {
     fn default() -> Self {
         Self {
-            auto_link_probability: 0.99,
-            review_probability: 0.80,
+            auto_link_probability: 0.95,
+            review_probability: 0.50,
             model: None,
         }
     }

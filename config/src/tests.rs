@@ -233,7 +233,7 @@ const BAD: &[(&str, &str, &str)] = &[
         "the same as data_dir",
     ),
     (
-        "+identity: {auto_link_probability: 0.7}",
+        "+identity: {auto_link_probability: 0.4}",
         "identity.review_probability",
         "above auto_link_probability",
     ),

@@ -1,7 +1,8 @@
-//! How well and how fast the default model links the shared person lists, one record after another.
+//! How fast the engine links a long stream, one record after another, and how long one record takes at its end.
 //!
-//! Prints precision, recall and F1 against the known truth. With `PANORAMA_SHARED` elsewhere, or without the lists, it
-//! prints `skipped`.
+//! `cargo bench -p panorama-identity --bench engine [-- COPIES]`. The stream is the list us_100k so many times over, each
+//! copy with other names, dates and numbers, so that copies are other people with the same kind of households. Rates are
+//! given per second and per second of processor time: on a busy machine the latter is what the engine costs.
 
 #![allow(
     clippy::print_stdout,
@@ -15,74 +16,79 @@
 #[path = "../tests/lists/mod.rs"]
 mod lists;
 
-use panorama_identity::{IdentityEngine, MemoryStore, Model, Scorer, evaluate, train};
+use panorama_identity::{IdentityEngine, MemoryStore, Model, Scorer, train};
+use panorama_model::{RecordKind, SourceRecordKey};
+use panorama_standardize::{StandardPerson, standardize};
 use std::sync::Arc;
 use std::time::Instant;
 
 fn main() {
-    let shipped = Arc::new(Scorer::shipped());
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    for name in ["febrl1", "febrl2", "febrl3", "fake_1000", "us_20k", "us_100k"] {
-        if !wanted.is_empty() && !wanted.iter().any(|w| name.starts_with(w.as_str())) {
-            continue;
+    let copies: usize = std::env::args().find_map(|a| a.parse().ok()).unwrap_or(10);
+    let Some(list) = lists::load("us_100k") else {
+        println!("skipped: no ../shared/data/identity/us_100k.csv.gz");
+        return;
+    };
+    let records: Vec<StandardPerson> = (0..copies)
+        .flat_map(|copy| list.copy(copy))
+        .map(|p| standardize(&p))
+        .collect();
+    let start = Instant::now();
+    let model = train(&records, &Model::default(), 1).model;
+    println!(
+        "{} records trained on in {:.1} s",
+        records.len(),
+        start.elapsed().as_secs_f64()
+    );
+    let engine = IdentityEngine::new(Arc::new(Scorer::new(model).unwrap()));
+    let (start, busy) = (Instant::now(), processor_seconds());
+    let prepared: Vec<_> = records.into_iter().map(|person| engine.prepare(person)).collect();
+    rate("prepare", prepared.len(), start, busy);
+    let mut store = MemoryStore::new();
+    let (mut start, mut busy) = (Instant::now(), processor_seconds());
+    let first = (start, busy);
+    let (mut pairs, mut latencies) = (0, Vec::new());
+    let all = prepared.len();
+    for (at, prepared) in prepared.into_iter().enumerate() {
+        let key = SourceRecordKey::new("bench", RecordKind::Patient, at.to_string().as_str());
+        let before = Instant::now();
+        pairs += engine
+            .upsert(&mut store, &key, prepared, lists::VERSION)
+            .counters
+            .pairs_scored;
+        if at + 10_000 >= all {
+            latencies.push(before.elapsed().as_secs_f64() * 1e3);
         }
-        let Some(list) = lists::load(name) else {
-            println!("skipped: no ../shared/data/identity/{name}.csv.gz");
-            continue;
-        };
-        run(name, "default", &shipped, &list);
-        let records: Vec<_> = list
-            .persons
-            .iter()
-            .map(panorama_standardize::standardize)
-            .collect();
-        let trained = train(&records, &Model::default(), 1);
-        run(name, "trained", &Arc::new(Scorer::new(trained).unwrap()), &list);
+        if (at + 1) % (all / 4).max(1) == 0 {
+            rate(&format!("upsert up to {}", at + 1), all / 4, start, busy);
+            (start, busy) = (Instant::now(), processor_seconds());
+        }
     }
+    rate("upsert, all", all, first.0, first.1);
+    latencies.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| latencies[(latencies.len() as f64 * share) as usize];
+    println!(
+        "{:.2} pairs scored for each record; one more record: p50 {:.3} ms, p99 {:.3} ms, worst {:.3} ms",
+        pairs as f64 / all as f64,
+        at(0.5),
+        at(0.99),
+        latencies[latencies.len() - 1]
+    );
 }
 
-fn run(name: &str, model: &str, scorer: &Arc<Scorer>, list: &lists::List) {
-    let engine = IdentityEngine::new(Arc::clone(scorer));
-    let mut store = MemoryStore::new();
-    let start = Instant::now();
-    let prepared: Vec<_> = list
-        .persons
-        .iter()
-        .map(|person| engine.prepare(panorama_standardize::standardize(person)))
-        .collect();
-    let prepare_seconds = start.elapsed().as_secs_f64();
-    let start = Instant::now();
-    let (mut pairs, mut open) = (0, 0i64);
-    for (key, prepared) in list.keys.iter().zip(prepared) {
-        let changes = engine.upsert(&mut store, key, prepared, lists::VERSION);
-        pairs += changes.counters.pairs_scored;
-        for review in &changes.reviews {
-            open += if review.status == panorama_identity::ReviewStatus::Open {
-                1
-            } else {
-                -1
-            };
-        }
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    let quality = evaluate(store.memberships().map(|(number, _, membership)| {
-        (
-            membership.person,
-            list.truth[usize::try_from(number.0).unwrap()].as_str(),
-        )
-    }));
-    let records = list.keys.len() as f64;
+fn rate(what: &str, records: usize, start: Instant, busy: f64) {
+    let per = |seconds: f64| records as f64 / seconds;
     println!(
-        "{name:<10} {model:<8} pairs P {:.4} R {:.4} F1 {:.4} | clusters P {:.4} R {:.4} F1 {:.4} | reviews ~{open} | \
-         {:.1} pairs/record | {:.0} records/s upsert, {:.0}/s prepare",
-        quality.precision(),
-        quality.recall(),
-        quality.f1(),
-        quality.cluster_precision(),
-        quality.cluster_recall(),
-        quality.cluster_f1(),
-        pairs as f64 / records,
-        records / seconds,
-        records / prepare_seconds,
+        "{what:<24} {:>9.0} records/s, {:>9.0} for each second of processor time",
+        per(start.elapsed().as_secs_f64()),
+        per(processor_seconds() - busy)
     );
+}
+
+/// Processor time of this thread so far; 0 where the system does not tell.
+fn processor_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ')
+        .next()
+        .and_then(|ns| ns.parse::<f64>().ok())
+        .map_or(0.0, |ns| ns / 1e9)
 }

@@ -3,7 +3,7 @@
 use crate::comparison::is_findable_identifier;
 use crate::model::BlockingRule;
 use crate::score::Scorer;
-use panorama_standardize::StandardPerson;
+use panorama_standardize::{StandardAddress, StandardPerson};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -90,8 +90,14 @@ struct Fields<'a> {
     /// Year, month, day where all are known and the date is not a weak one.
     date: Option<[u8; 4]>,
     year: Option<[u8; 2]>,
+    /// No phone and no e-mail is known.
+    unreachable: bool,
+    /// No number, phone or street is known.
+    sparse: bool,
     /// Both names in alphabetical order, so that exchanged fields meet.
     names: Option<[&'a [u8]; 2]>,
+    /// How both sound, in alphabetical order.
+    sounds: Option<[[u8; 4]; 2]>,
 }
 
 impl<'a> Fields<'a> {
@@ -113,18 +119,55 @@ impl<'a> Fields<'a> {
                 [high, low, d.month, d.day]
             }),
             year: birth.map(|d| d.year.to_be_bytes()),
+            unreachable: person.phones.is_empty() && person.emails.is_empty(),
+            sparse: person.phones.is_empty()
+                && person.ssn.is_none()
+                && person.identifiers.is_empty()
+                && !person.addresses.iter().any(StandardAddress::has_street),
             names,
+            sounds: names.map(|_| {
+                let (x, y) = (soundex(&person.given_canonical), soundex(&person.family));
+                [x.min(y), x.max(y)]
+            }),
         }
     }
 
     fn keys_of(&self, rule: BlockingRule, keys: &mut BlockKeys) {
         let seed = rule as u64;
-        let person = self.person;
         let mut add = |parts: &[&[u8]]| keys.push(BlockKey::of(seed, parts));
         match rule {
-            BlockingRule::SocialSecurity => {
-                if let Some(number) = person.ssn.and_then(|s| s.whole()) {
-                    add(&[&number.to_be_bytes()]);
+            BlockingRule::SocialSecurity
+            | BlockingRule::SocialSecurityPart
+            | BlockingRule::Identifier
+            | BlockingRule::Email
+            | BlockingRule::Phone => self.number_keys_of(rule, &mut add),
+            BlockingRule::Names => self.names.iter().for_each(|[x, y]| add(&[x, y])),
+            BlockingRule::Sounds => self.sounds.iter().for_each(|[x, y]| add(&[x, y])),
+            BlockingRule::AddressInitial
+            | BlockingRule::NamesPostalCode
+            | BlockingRule::NamesCity
+            | BlockingRule::SoundsPostalCode
+            | BlockingRule::UnreachablePostalCode
+            | BlockingRule::UnreachableStreet => self.place_keys_of(rule, &mut add),
+            _ => {
+                self.date_keys_of(rule, &mut add);
+                if self.sparse {
+                    self.sparse_keys_of(rule, &mut add);
+                }
+            }
+        }
+    }
+
+    /// The rules over numbers, phones and e-mail addresses.
+    fn number_keys_of(&self, rule: BlockingRule, add: &mut impl FnMut(&[&[u8]])) {
+        let person = self.person;
+        let ssn = person.ssn.and_then(|s| s.whole());
+        match rule {
+            BlockingRule::SocialSecurity => ssn.iter().for_each(|number| add(&[&number.to_be_bytes()])),
+            BlockingRule::SocialSecurityPart => {
+                if let (Some(number), Some(initial)) = (ssn, person.family.as_bytes().get(..1)) {
+                    add(&[&(number / 10_000).to_be_bytes(), initial]);
+                    add(&[&(number % 10_000).to_be_bytes(), b"-", initial]);
                 }
             }
             BlockingRule::Identifier => {
@@ -134,38 +177,84 @@ impl<'a> Fields<'a> {
             }
             BlockingRule::Email => person.emails.iter().for_each(|e| add(&[e.as_bytes()])),
             BlockingRule::Phone => person.phones.iter().for_each(|p| add(&[p.as_bytes()])),
-            BlockingRule::AddressInitial => {
-                if let Some(initial) = person.given_canonical.as_bytes().get(..1) {
-                    for a in person.addresses.iter().filter(|a| a.has_street()) {
-                        add(&[a.number.as_bytes(), a.street.as_bytes(), initial]);
+            _ => {}
+        }
+    }
+
+    /// The rules over addresses.
+    fn place_keys_of(&self, rule: BlockingRule, add: &mut impl FnMut(&[&[u8]])) {
+        let person = self.person;
+        let family = person.family.as_bytes();
+        for address in &person.addresses {
+            let code = Some(address.postal_code.as_bytes()).filter(|code| !code.is_empty());
+            let city = Some(address.city.as_bytes()).filter(|city| !city.is_empty());
+            let street = Some(address.street.as_bytes()).filter(|street| !street.is_empty());
+            let alone = || self.unreachable && !family.is_empty();
+            match (rule, self.names, self.sounds) {
+                (BlockingRule::AddressInitial, _, _) if address.has_street() => {
+                    if let Some(initial) = person.given_canonical.as_bytes().get(..1) {
+                        add(&[address.number.as_bytes(), address.street.as_bytes(), initial]);
                     }
                 }
-            }
-            BlockingRule::NamesPostalCode | BlockingRule::NamesCity => {
-                if let Some([first, second]) = self.names {
-                    let by_code = rule == BlockingRule::NamesPostalCode;
-                    for a in &person.addresses {
-                        let place = if by_code { &a.postal_code } else { &a.city };
-                        if !place.is_empty() {
-                            add(&[first, second, place.as_bytes()]);
-                        }
-                    }
+                (BlockingRule::NamesPostalCode, Some([x, y]), _) => code.iter().for_each(|c| add(&[x, y, c])),
+                (BlockingRule::NamesCity, Some([x, y]), _) => city.iter().for_each(|c| add(&[x, y, c])),
+                (BlockingRule::SoundsPostalCode, _, Some([x, y])) => {
+                    code.iter().for_each(|c| add(&[&x, &y, c]));
                 }
-            }
-            BlockingRule::Names => {
-                if let Some([first, second]) = self.names {
-                    add(&[first, second]);
+                (BlockingRule::UnreachablePostalCode, _, _) if alone() => {
+                    code.iter().for_each(|c| add(&[family, c]));
                 }
-            }
-            BlockingRule::SoundsPostalCode => {
-                if self.names.is_some() {
-                    let (x, y) = (soundex(&person.given_canonical), soundex(&person.family));
-                    let codes = person.addresses.iter().map(|a| &a.postal_code);
-                    let codes = codes.filter(|code| !code.is_empty());
-                    codes.for_each(|code| add(&[&x.min(y), &x.max(y), code.as_bytes()]));
+                (BlockingRule::UnreachableStreet, _, _) if alone() => {
+                    street.iter().for_each(|s| add(&[family, s]));
                 }
+                _ => {}
             }
-            _ => self.date_keys_of(rule, &mut add),
+        }
+    }
+
+    /// The rules for records that say little: each has few fields to meet by, and a typing error in one is soon all.
+    fn sparse_keys_of(&self, rule: BlockingRule, add: &mut impl FnMut(&[&[u8]])) {
+        let person = self.person;
+        let given = Some(person.given_canonical.as_bytes()).filter(|given| given.len() > 1);
+        let family = Some(person.family.as_bytes()).filter(|family| !family.is_empty());
+        let places = || {
+            let places = person.addresses.iter().map(|a| {
+                if a.city.is_empty() {
+                    &a.postal_code
+                } else {
+                    &a.city
+                }
+            });
+            places.filter(|place| !place.is_empty())
+        };
+        let emails = || person.emails.iter().filter_map(|email| email.split_once('@'));
+        match rule {
+            BlockingRule::SparseBirthDate => self.date.iter().for_each(|date| add(&[date])),
+            BlockingRule::SparseGivenBirthYear => {
+                self.year
+                    .zip(given)
+                    .iter()
+                    .for_each(|(year, given)| add(&[year, given]));
+            }
+            BlockingRule::SparseFamilyBirthYear => {
+                self.year
+                    .zip(family)
+                    .iter()
+                    .for_each(|(year, family)| add(&[year, family]));
+            }
+            BlockingRule::SparseGivenPlace => {
+                given
+                    .iter()
+                    .for_each(|given| places().for_each(|place| add(&[given, place.as_bytes()])));
+            }
+            BlockingRule::SparseFamilyPlace => {
+                family
+                    .iter()
+                    .for_each(|family| places().for_each(|place| add(&[family, place.as_bytes()])));
+            }
+            BlockingRule::SparseEmailLocal => emails().for_each(|(local, _)| add(&[local.as_bytes()])),
+            BlockingRule::SparseEmailDomain => emails().for_each(|(_, domain)| add(&[domain.as_bytes()])),
+            _ => {}
         }
     }
 
@@ -208,10 +297,9 @@ impl<'a> Fields<'a> {
                     add(&[first, second, &year]);
                 }
             }
-            (BlockingRule::SoundsBirthYear, _, Some(_)) => {
-                if let Some(year) = self.year {
-                    let (x, y) = (soundex(&person.given_canonical), soundex(&person.family));
-                    add(&[&x.min(y), &x.max(y), &year]);
+            (BlockingRule::SoundsBirthYear, _, _) => {
+                if let (Some(year), Some([x, y])) = (self.year, self.sounds) {
+                    add(&[&x, &y, &year]);
                 }
             }
             (BlockingRule::FamilyInitialBirthYear, _, _) => {
@@ -311,7 +399,13 @@ mod tests {
         };
         assert!(meets(&person("maria", "ruiz"), &person("ruiz", "maria")));
         assert!(meets(&person("maria", "ruiz"), &person("marie", "ruitz")));
-        assert!(!meets(&person("maria", "ruiz"), &person("peter", "keller")));
+        let mut peter = person("peter", "keller");
+        assert!(
+            meets(&person("maria", "ruiz"), &peter),
+            "little else is known than one birth date"
+        );
+        peter.phones.push("+14145550123".into());
+        assert!(!meets(&person("maria", "ruiz"), &peter));
     }
 
     #[test]

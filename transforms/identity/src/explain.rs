@@ -1,6 +1,7 @@
 //! Why a pair scored what it scored: the waterfall from prior to probability (INV-7).
 
-use crate::score::{Compiled, MatchWeight, Scorer, Totals, Veto};
+use crate::pair_kind::PairKind;
+use crate::score::{Compiled, LevelBits, MatchWeight, Scorer, Totals, Veto};
 use panorama_standardize::StandardPerson;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -41,6 +42,8 @@ pub struct Explanation {
     pub against_strangers_bits: f32,
     /// The odds against two members of one household alone, in bits.
     pub against_household_bits: f32,
+    /// The kind of pair this most likely is.
+    pub likeliest: PairKind,
     /// What forbids the match, if anything.
     pub veto: Option<Veto>,
     /// True where the weight was held down to review because the pair looks like twins.
@@ -70,12 +73,14 @@ impl Scorer {
                 step
             })
             .collect();
+        let [against_strangers_bits, against_household_bits] = totals.against_each();
         Explanation {
             model_version: self.model.version.clone(),
             prior_bits,
             steps,
-            against_strangers_bits: totals.strangers,
-            against_household_bits: totals.household,
+            against_strangers_bits,
+            against_household_bits,
+            likeliest: totals.likeliest(),
             veto: score.veto,
             twins_suspected: score.twins_suspected,
             weight: score.weight,
@@ -108,21 +113,42 @@ impl Scorer {
                 running_bits: running,
             };
         };
-        let stranger_bits = self.stranger_bits(bits, compared.term);
-        totals.strangers += stranger_bits;
-        totals.household += bits.against_household;
+        totals.add(bits);
+        let mut rarer = [0.0; 2];
+        if let Some((kind, term)) = compared.term
+            && let Some(slot) = rarer.get_mut(kind as usize)
+        {
+            *slot = self.rarer_bits(bits, kind, term);
+        }
+        totals.rarer(rarer);
+        let term_bits: f32 = rarer.iter().sum();
         let after = totals.combined();
         ExplanationStep {
             comparison: comparison.name.to_owned(),
             level: level.name.to_owned(),
             words: level.words.to_owned(),
-            m_probability: bits.m.exp2(),
-            u_probability: (bits.m - stranger_bits).exp2(),
-            household_probability: (bits.m - bits.against_household).exp2(),
-            term_frequency_bits: stranger_bits - bits.against_strangers,
+            m_probability: self.share_of(bits, PairKind::is_one_person),
+            u_probability: (self.share_of(bits, |kind| kind == PairKind::Strangers).log2() - term_bits)
+                .exp2(),
+            household_probability: self.share_of(bits, PairKind::is_household),
+            term_frequency_bits: term_bits,
             weight_bits: after - running,
             running_bits: after,
         }
+    }
+}
+
+impl Scorer {
+    /// The probability of a level over several kinds, each counted by its share.
+    fn share_of(&self, bits: &LevelBits, wanted: fn(PairKind) -> bool) -> f32 {
+        let (mut sum, mut all) = (0.0, 0.0);
+        for ((kind, bits), prior) in PairKind::ALL.into_iter().zip(bits).zip(self.prior.0) {
+            if wanted(kind) {
+                sum += (bits + prior).exp2();
+                all += prior.exp2();
+            }
+        }
+        if all > 0.0 { sum / all } else { 0.0 }
     }
 }
 
@@ -157,9 +183,11 @@ impl fmt::Display for Explanation {
         }
         write!(
             f,
-            "match weight {} bits, probability {:.4} (model {}; against strangers {}, against one household {})",
+            "match weight {} bits, probability {:.4}: most likely {} (model {}; against strangers {}, against one \
+             household {})",
             bits(self.weight.bits()),
             self.probability,
+            self.likeliest.words(),
             self.model_version,
             bits(self.against_strangers_bits),
             bits(self.against_household_bits),

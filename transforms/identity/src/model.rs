@@ -3,20 +3,20 @@
 use crate::comparison;
 use crate::error::ModelError;
 use crate::frequency::TermFrequencies;
+use crate::pair_kind::PAIR_KINDS;
+#[cfg(doc)]
+use crate::pair_kind::PairKind;
 use serde::{Deserialize, Serialize};
 
-/// One level of a comparison and how likely it is under each of the three explanations of a pair.
+/// One level of a comparison and how likely it is in pairs of each kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
     /// The level's stable name.
     pub name: String,
-    /// Probability of the level where both records are one person.
-    pub m_probability: f32,
-    /// Probability of the level where they are two strangers.
-    pub u_probability: f32,
-    /// Probability of the level where they are two members of one household.
-    pub household_probability: f32,
+    /// Probability of the level in pairs of each kind, in the order of [`PairKind::ALL`]: first the kinds of one person
+    /// (m), then strangers (u), then those of one household.
+    pub probabilities: [f32; PAIR_KINDS],
 }
 
 /// One comparison's levels, in the order of the comparison itself.
@@ -71,11 +71,33 @@ pub enum BlockingRule {
     FamilyInitialBirthYear,
     /// Given name, birth year and the family name's initial.
     GivenInitialBirthYear,
+    /// The sounds of both names.
+    Sounds,
+    /// Half of the social security number and the family name's initial: the number may be mistyped.
+    SocialSecurityPart,
+    /// Family name and postal code; for records without phone and e-mail.
+    UnreachablePostalCode,
+    /// Family name and street; for records without phone and e-mail.
+    UnreachableStreet,
+    /// Birth date alone; for sparse records, as all below: those without number, phone and street.
+    SparseBirthDate,
+    /// Given name and birth year.
+    SparseGivenBirthYear,
+    /// Family name and birth year.
+    SparseFamilyBirthYear,
+    /// Given name and place.
+    SparseGivenPlace,
+    /// Family name and place.
+    SparseFamilyPlace,
+    /// The part of an e-mail address before the @.
+    SparseEmailLocal,
+    /// The part of an e-mail address after the @.
+    SparseEmailDomain,
 }
 
 impl BlockingRule {
     /// All rules, in the order of their bits.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 30] = [
         Self::SocialSecurity,
         Self::Identifier,
         Self::Email,
@@ -95,7 +117,36 @@ impl BlockingRule {
         Self::SoundsPostalCode,
         Self::FamilyInitialBirthYear,
         Self::GivenInitialBirthYear,
+        Self::Sounds,
+        Self::SocialSecurityPart,
+        Self::UnreachablePostalCode,
+        Self::UnreachableStreet,
+        Self::SparseBirthDate,
+        Self::SparseGivenBirthYear,
+        Self::SparseFamilyBirthYear,
+        Self::SparseGivenPlace,
+        Self::SparseFamilyPlace,
+        Self::SparseEmailLocal,
+        Self::SparseEmailDomain,
     ];
+}
+
+impl BlockingRule {
+    /// The rules of the model that ships: all but those whose pairs others find as well, as each costs time and space.
+    fn shipped() -> Vec<Self> {
+        let by_others = |rule: &Self| {
+            matches!(
+                rule,
+                Self::Names
+                    | Self::NamesBirthYear
+                    | Self::NamesBirthday
+                    | Self::NamesPostalCode
+                    | Self::NamesCity
+                    | Self::BirthDateLastFour
+            )
+        };
+        Self::ALL.into_iter().filter(|rule| !by_others(rule)).collect()
+    }
 }
 
 /// How likely two records are what, before anything is compared.
@@ -104,8 +155,9 @@ impl BlockingRule {
 pub struct Prior {
     /// Probability that two records are one person.
     pub match_probability: f64,
-    /// Pairs of two members of one household that agree on what a household shares, for each pair of one person.
-    pub household_pairs_per_match: f64,
+    /// Pairs of each kind for each pair of one person, in the order of [`PairKind::ALL`]. The kinds of one person add up
+    /// to 1; strangers are all the others, whatever stands in their place.
+    pub pairs_per_match: [f64; PAIR_KINDS],
 }
 
 /// Where scores become decisions.
@@ -164,20 +216,20 @@ impl Default for Model {
     /// The model that ships: general experience with US health data, nothing learned from one data set.
     fn default() -> Self {
         Self {
-            version: "default-1".to_owned(),
-            blocking_rules: BlockingRule::ALL.to_vec(),
+            version: "default-2".to_owned(),
+            blocking_rules: BlockingRule::shipped(),
             comparisons: comparison::ALL.iter().map(|c| c.default_model()).collect(),
             prior: Prior {
                 match_probability: 5e-5,
-                household_pairs_per_match: 0.15,
+                pairs_per_match: [0.64, 0.22, 0.05, 0.09, 0.0, 0.8, 0.02, 0.02],
             },
             thresholds: Thresholds {
-                auto_link_probability: 0.99,
-                review_probability: 0.80,
+                auto_link_probability: 0.95,
+                review_probability: 0.5,
             },
             frequencies: TermFrequencies::default(),
             absent_pair_bits: -3.0,
-            mean_bits_min: 0.0,
+            mean_bits_min: 0.5,
             pair_bits_max: 20.0,
             limits: Limits {
                 block_records_max: 100,
@@ -229,12 +281,7 @@ impl Model {
                 });
             }
             for (level, known_level) in model.levels.iter().zip(known.levels) {
-                let all = [
-                    level.m_probability,
-                    level.u_probability,
-                    level.household_probability,
-                ];
-                if !all.iter().all(|p| *p > 0.0 && *p <= 1.0) {
+                if !level.probabilities.iter().all(|p| *p > 0.0 && *p <= 1.0) {
                     return Err(ModelError::Probability {
                         comparison: known.name,
                         level: known_level.name,
@@ -274,7 +321,7 @@ mod tests {
             );
         };
         check(
-            |m| m.comparisons[0].levels[0].u_probability = 0.0,
+            |m| m.comparisons[0].levels[0].probabilities[4] = 0.0,
             "outside (0, 1]",
         );
         check(|m| m.comparisons[0].name = "shoe_size".into(), "shoe_size");

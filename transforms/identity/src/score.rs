@@ -1,9 +1,10 @@
-//! Fellegi-Sunter scores with a third explanation: besides "one person" and "two strangers", "two of one household".
+//! Fellegi-Sunter scores over several kinds of pairs: one person in four circumstances, strangers, three of one household.
 
 use crate::comparison::{self, Comparison, TermKind};
 use crate::error::ModelError;
 use crate::frequency::TermBits;
-use crate::model::{ComparisonModel, Model};
+use crate::model::{ComparisonModel, Level, Model, Prior};
+use crate::pair_kind::{PAIR_KINDS, PairKind};
 use panorama_model::Sex;
 use panorama_standardize::StandardPerson;
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,7 @@ pub enum Veto {
 }
 
 /// The levels a pair falls into, by comparison; 255 where missing.
-pub(crate) type Levels = SmallVec<[u8; 12]>;
+pub(crate) type Levels = SmallVec<[u8; 16]>;
 
 /// The outcome of comparing two records.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +67,7 @@ pub struct PairScore {
     /// log2 odds that they are one person.
     pub weight: MatchWeight,
     /// The level of each comparison of the model, in order; 255 where one side is missing.
-    pub levels: SmallVec<[u8; 12]>,
+    pub levels: SmallVec<[u8; 16]>,
     /// Why they cannot be one person, if so.
     pub veto: Option<Veto>,
     /// True where the weight was held down to review: the pair looks like twins, and only a number could tell.
@@ -80,13 +81,8 @@ impl PairScore {
     }
 }
 
-/// A level ready for use: log2 of m/u, of m/h, and of m.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LevelBits {
-    pub(crate) against_strangers: f32,
-    pub(crate) against_household: f32,
-    pub(crate) m: f32,
-}
+/// A level ready for use: log2 of its probability in each kind.
+pub(crate) type LevelBits = [f32; PAIR_KINDS];
 
 /// One comparison ready for use.
 #[derive(Debug)]
@@ -97,11 +93,7 @@ pub(crate) struct Compiled {
 
 impl Compiled {
     fn new(comparison: &'static Comparison, model: &ComparisonModel) -> Self {
-        let bits = |l: &crate::model::Level| LevelBits {
-            against_strangers: (l.m_probability / l.u_probability).log2(),
-            against_household: (l.m_probability / l.household_probability).log2(),
-            m: l.m_probability.log2(),
-        };
+        let bits = |level: &Level| level.probabilities.map(f32::log2);
         Self {
             comparison,
             bits: model.levels.iter().map(bits).collect(),
@@ -109,24 +101,94 @@ impl Compiled {
     }
 }
 
-/// Running totals of one pair: odds against strangers, and against members of one household.
+/// Running totals of one pair: log2 of how likely it is, for each kind.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Totals {
-    pub(crate) strangers: f32,
-    pub(crate) household: f32,
-}
+pub(crate) struct Totals(pub(crate) [f32; PAIR_KINDS]);
 
 impl Totals {
-    /// The odds against both rival explanations together: the stronger rival decides.
-    pub(crate) fn combined(self) -> f32 {
-        let (low, high) = if self.strangers < self.household {
-            (self.strangers, self.household)
-        } else {
-            (self.household, self.strangers)
+    fn of_prior(prior: &Prior) -> Self {
+        let mut totals = [0.0; PAIR_KINDS];
+        let p = prior.match_probability;
+        for ((total, kind), per_match) in totals.iter_mut().zip(PairKind::ALL).zip(prior.pairs_per_match) {
+            #[expect(clippy::cast_possible_truncation, reason = "a weight needs no double")]
+            let bits = (p * per_match).max(1e-30).log2() as f32;
+            *total = if kind == PairKind::Strangers { 0.0 } else { bits };
+        }
+        Self(totals)
+    }
+
+    pub(crate) fn add(&mut self, bits: &LevelBits) {
+        for (total, bits) in self.0.iter_mut().zip(bits) {
+            *total += bits;
+        }
+    }
+
+    /// Counts how much rarer the names agreed on are: where given names agree by chance (strangers, and those who share
+    /// a home but chose no common name), and where family names do (strangers).
+    pub(crate) fn rarer(&mut self, [given, family]: [f32; 2]) {
+        for (total, kind) in self.0.iter_mut().zip(PairKind::ALL) {
+            *total -= match kind {
+                PairKind::Strangers => given + family,
+                PairKind::Housemates | PairKind::Twins => given,
+                _ => 0.0,
+            };
+        }
+    }
+
+    /// How likely each kind is.
+    pub(crate) fn shares(&self) -> [f32; PAIR_KINDS] {
+        let all = self.sum(|_| true);
+        self.0.map(|bits| (bits - all).exp2())
+    }
+
+    /// log2 of how likely the pair is to be of one of these kinds.
+    fn sum(&self, wanted: fn(PairKind) -> bool) -> f32 {
+        let of = || {
+            PairKind::ALL
+                .iter()
+                .zip(self.0)
+                .filter(|(kind, _)| wanted(**kind))
+                .map(|(_, bits)| bits)
         };
-        low - (1.0 + (low - high).exp2()).log2()
+        let most = of().fold(f32::MIN, f32::max);
+        most + of().map(|bits| (bits - most).exp2()).sum::<f32>().log2()
+    }
+
+    /// The odds of one person against two, in bits.
+    pub(crate) fn combined(&self) -> f32 {
+        self.sum(PairKind::is_one_person) - self.sum(|kind| !kind.is_one_person())
+    }
+
+    /// The odds of one person against strangers alone, and against a household alone.
+    pub(crate) fn against_each(&self) -> [f32; 2] {
+        let one = self.sum(PairKind::is_one_person);
+        [
+            one - self.sum(|kind| kind == PairKind::Strangers),
+            one - self.sum(PairKind::is_household),
+        ]
+    }
+
+    /// The likeliest kind.
+    pub(crate) fn likeliest(&self) -> PairKind {
+        let best = PairKind::ALL
+            .iter()
+            .zip(self.0)
+            .max_by(|x, y| x.1.total_cmp(&y.1));
+        best.map_or(PairKind::Strangers, |(kind, _)| *kind)
     }
 }
+
+/// What comparing two records gives before anything is decided.
+#[derive(Clone, Debug)]
+pub(crate) struct PairLevels {
+    pub(crate) levels: Levels,
+    pub(crate) totals: Totals,
+    /// How many bits rarer the given and family names agreed on are than such names usually are.
+    pub(crate) rarer: [f32; 2],
+}
+
+/// The probability from which a pair is linked that looks like twins: a wrong link between them harms two patients.
+const CERTAIN: f64 = 0.99;
 
 /// A model made ready to compare pairs. Pure and shareable between threads.
 #[derive(Debug)]
@@ -138,6 +200,8 @@ pub struct Scorer {
     pub(crate) prior: Totals,
     pub(crate) auto_link: MatchWeight,
     pub(crate) review: MatchWeight,
+    /// From here on even those who look like twins are linked.
+    pub(crate) certain: MatchWeight,
 }
 
 impl Scorer {
@@ -164,18 +228,13 @@ impl Scorer {
                 Some(Compiled::new(comparison, m))
             })
             .collect();
-        #[expect(clippy::cast_possible_truncation, reason = "a weight needs no double")]
-        let bits = |odds: f64| odds.log2() as f32;
-        let p = model.prior.match_probability;
         Self {
             compiled,
             given: TermBits::new(&model.frequencies.given),
             family: TermBits::new(&model.frequencies.family),
-            prior: Totals {
-                strangers: bits(p / (1.0 - p)),
-                household: bits(1.0 / model.prior.household_pairs_per_match),
-            },
+            prior: Totals::of_prior(&model.prior),
             auto_link: MatchWeight::of_probability(model.thresholds.auto_link_probability),
+            certain: MatchWeight::of_probability(CERTAIN),
             review: MatchWeight::of_probability(model.thresholds.review_probability),
             model,
         }
@@ -200,26 +259,14 @@ impl Scorer {
     ///
     /// - Units: log2 odds, [`MatchWeight::VETO`] where something forbids them to be one person.
     /// - Nulls: a comparison that misses a side weighs nothing.
-    /// - Spec: Fellegi and Sunter 1969, with term frequencies (Winkler 2000) and a household explanation.
+    /// - Spec: Fellegi and Sunter 1969, with term frequencies (Winkler 2000), over latent kinds of pairs.
     pub fn score(&self, a: &StandardPerson, b: &StandardPerson) -> PairScore {
-        let mut levels = Levels::new();
-        let mut totals = self.prior;
-        for compiled in &self.compiled {
-            let Some(compared) = (compiled.comparison.compare)(a, b) else {
-                levels.push(u8::MAX);
-                continue;
-            };
-            levels.push(u8::try_from(compared.level).unwrap_or(u8::MAX));
-            if let Some(bits) = compiled.bits.get(compared.level) {
-                totals.strangers += self.stranger_bits(bits, compared.term);
-                totals.household += bits.against_household;
-            }
-        }
-        let veto = veto(a, b, || self.has_identifier_match(&levels));
+        let PairLevels { levels, totals, .. } = self.compare(a, b);
+        let veto = self.veto(a, b, &levels);
         let mut weight = MatchWeight::from_bits(totals.combined().clamp(-30.0, 60.0));
-        let twins_suspected = weight > self.review && self.looks_like_twins(&levels);
+        let twins_suspected = weight > self.review && weight < self.certain && self.looks_like_twins(&levels);
         if twins_suspected {
-            weight = self.review;
+            weight = weight.min(MatchWeight(self.auto_link.0 - 1));
         }
         if veto.is_some() {
             weight = MatchWeight::VETO;
@@ -232,7 +279,39 @@ impl Scorer {
         }
     }
 
-    /// Different given names and the same birth date, with no number in common: twins share all else, and a wrong link
+    /// Sorts a pair into levels and adds up what they say.
+    pub(crate) fn compare(&self, a: &StandardPerson, b: &StandardPerson) -> PairLevels {
+        let mut out = PairLevels {
+            levels: Levels::new(),
+            totals: self.prior,
+            rarer: [0.0; 2],
+        };
+        for compiled in &self.compiled {
+            let Some(compared) = (compiled.comparison.compare)(a, b) else {
+                out.levels.push(u8::MAX);
+                continue;
+            };
+            out.levels.push(u8::try_from(compared.level).unwrap_or(u8::MAX));
+            if let Some(bits) = compiled.bits.get(compared.level) {
+                out.totals.add(bits);
+                if let Some((kind, term)) = compared.term {
+                    let rarer = self.rarer_bits(bits, kind, term);
+                    if let Some(slot) = out.rarer.get_mut(kind as usize) {
+                        *slot += rarer;
+                    }
+                }
+            }
+        }
+        out.totals.rarer(out.rarer);
+        out
+    }
+
+    /// What forbids two records to be one person, if anything.
+    pub(crate) fn veto(&self, a: &StandardPerson, b: &StandardPerson, levels: &[u8]) -> Option<Veto> {
+        veto(a, b, || self.has_identifier_match(levels))
+    }
+
+    /// Different given names, one family name and birth date, with no number in common: twins share all else, and a wrong link
     /// between them harms two patients. A steward decides.
     fn looks_like_twins(&self, levels: &[u8]) -> bool {
         let is = |comparison: &str, name: &str| {
@@ -241,16 +320,19 @@ impl Scorer {
                 compiled.comparison.name == comparison && found.is_some_and(|l| l.name == name)
             })
         };
-        is("given_name", "different") && is("birth_date", "exact") && !self.has_identifier_match(levels)
+        is("given_name", "different")
+            && is("birth_date", "exact")
+            && !is("family_name", "different")
+            && !self.has_identifier_match(levels)
     }
 
-    /// m/u of a level in bits, u being the term's own frequency where the pair agrees on a term.
-    pub(crate) fn stranger_bits(&self, bits: &LevelBits, term: Option<(TermKind, &str)>) -> f32 {
-        match term {
-            Some((TermKind::Given, term)) => bits.m + self.given.bits(term),
-            Some((TermKind::Family, term)) => bits.m + self.family.bits(term),
-            None => bits.against_strangers,
-        }
+    /// How many bits rarer a term is than terms agreed on at this level usually are.
+    pub(crate) fn rarer_bits(&self, bits: &LevelBits, kind: TermKind, term: &str) -> f32 {
+        let table = match kind {
+            TermKind::Given => &self.given,
+            TermKind::Family => &self.family,
+        };
+        table.bits(term) + bits.get(PairKind::Strangers.index()).copied().unwrap_or(0.0)
     }
 
     fn has_identifier_match(&self, levels: &[u8]) -> bool {

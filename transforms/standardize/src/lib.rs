@@ -11,6 +11,7 @@ pub mod identifier;
 pub mod name;
 pub mod nickname;
 mod nickname_pairs;
+mod nickname_variants;
 mod person;
 pub mod phone;
 pub mod social_security;

@@ -1,6 +1,7 @@
 //! Nicknames: which given names one person may go by.
 
 use crate::nickname_pairs::FORMAL_AND_SHORT;
+use crate::nickname_variants::VARIANTS;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
@@ -23,6 +24,14 @@ static SHORTS_OF: LazyLock<Formals> = LazyLock::new(|| {
     FORMAL_AND_SHORT
         .iter()
         .map(|(formal, shorts)| (*formal, shorts.split(' ').collect()))
+        .collect()
+});
+
+/// Name -> its variants.
+static VARIANTS_OF: LazyLock<Formals> = LazyLock::new(|| {
+    VARIANTS
+        .iter()
+        .map(|(name, variants)| (*name, variants.split(' ').collect()))
         .collect()
 });
 
@@ -57,6 +66,14 @@ pub fn related(a: &str, b: &str) -> bool {
     formals_a.contains(&b)
         || formals_b.contains(&a)
         || formals_a.iter().any(|formal| formals_b.contains(formal))
+        || is_variant(a, b)
+        || is_variant(b, a)
+}
+
+fn is_variant(name: &str, other: &str) -> bool {
+    VARIANTS_OF
+        .get(name)
+        .is_some_and(|variants| variants.contains(&other))
 }
 
 #[cfg(test)]
@@ -74,7 +91,8 @@ mod tests {
         check("alex", "alexandra", true);
         check("alex", "alexander", true);
         check("alexander", "alexandra", false);
-        check("maria", "mary", false);
+        check("maria", "mary", true);
+        check("hob", "robert", true);
         check("zed", "zoe", false);
     }
 

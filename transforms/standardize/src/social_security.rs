@@ -81,14 +81,15 @@ pub fn standardize(text: &str) -> Option<SocialSecurity> {
         }
     }
     let serial = number % 10_000;
-    if serial == 0 {
+    if serial == 0 && matches!(digits, 4 | 9) {
         return None;
     }
     match digits {
         4 => u16::try_from(serial).ok().map(SocialSecurity::LastFour),
         7..=9 if !masked => {
             let (area, group) = (number / 1_000_000, number / 10_000 % 100);
-            let impossible = area == 0 || area == 666 || area >= 900 || group == 0;
+            // Shorter numbers may be another country's: the rules of US numbers do not hold for them.
+            let impossible = digits == 9 && (area == 0 || area == 666 || area >= 900 || group == 0);
             (!impossible && PLACEHOLDERS.binary_search(&number).is_err())
                 .then_some(SocialSecurity::Whole(number))
         }

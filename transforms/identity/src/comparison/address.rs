@@ -13,11 +13,36 @@ pub(super) static ADDRESS: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "the same house or flat", 0.55, 0.000_01, 0.58),
-    level("near", "almost the same house", 0.08, 0.000_01, 0.06),
-    level("postal_code", "the same postal code", 0.10, 0.004, 0.08),
-    level("city", "the same city", 0.03, 0.008, 0.02),
-    level("different", "different places", 0.24, 0.988, 0.26),
+    level(
+        "exact",
+        "the same house or flat",
+        [0.86, 0.02, 0.45, 0.45],
+        [0.000_01, 0.8, 0.84, 0.72],
+    ),
+    level(
+        "near",
+        "almost the same house",
+        [0.1, 0.01, 0.06, 0.16],
+        [0.000_01, 0.09, 0.08, 0.07],
+    ),
+    level(
+        "postal_code",
+        "the same postal code",
+        [0.025, 0.07, 0.06, 0.12],
+        [0.004, 0.03, 0.02, 0.05],
+    ),
+    level(
+        "city",
+        "the same city",
+        [0.005, 0.08, 0.05, 0.12],
+        [0.008, 0.01, 0.01, 0.02],
+    ),
+    level(
+        "different",
+        "different places",
+        [0.01, 0.82, 0.38, 0.15],
+        [0.978, 0.07, 0.05, 0.14],
+    ),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {

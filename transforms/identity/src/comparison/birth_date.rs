@@ -13,32 +13,76 @@ pub(super) static BIRTH_DATE: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "the same birth date", 0.89, 0.000_05, 0.01),
-    level("weak", "the same January 1st", 0.01, 0.000_1, 0.000_7),
+    level(
+        "exact",
+        "the same birth date",
+        [0.92, 0.92, 0.92, 0.55],
+        [0.000_05, 0.000_8, 0.93, 0.000_8],
+    ),
+    level(
+        "weak",
+        "the same January 1st",
+        [0.01, 0.01, 0.01, 0.01],
+        [0.000_1, 0.000_5, 0.01, 0.000_5],
+    ),
     level(
         "one_digit",
         "one digit or two neighbours mistyped",
-        0.05,
-        0.001_2,
-        0.003,
+        [0.04, 0.04, 0.04, 0.14],
+        [0.001_2, 0.003, 0.035, 0.003],
     ),
-    level("swapped", "day and month exchanged", 0.01, 0.000_05, 0.000_3),
-    level("partial", "what is known of the date fits", 0.005, 0.003, 0.004),
-    level("year_month", "birth dates within a month", 0.006, 0.002, 0.002),
-    level("birthday", "the same day of another year", 0.006, 0.002, 0.003),
+    level(
+        "swapped",
+        "day and month exchanged",
+        [0.008, 0.008, 0.008, 0.02],
+        [0.000_05, 0.000_3, 0.008, 0.000_3],
+    ),
+    level(
+        "partial",
+        "what is known of the date fits",
+        [0.003, 0.003, 0.003, 0.005],
+        [0.003, 0.004, 0.004, 0.004],
+    ),
+    level(
+        "year_month",
+        "birth dates within a month",
+        [0.004, 0.004, 0.004, 0.06],
+        [0.002, 0.003, 0.004, 0.001],
+    ),
+    level(
+        "birthday",
+        "the same day of another year",
+        [0.004, 0.004, 0.004, 0.05],
+        [0.002_5, 0.003, 0.001, 0.003],
+    ),
     level(
         "unreliable",
         "a January 1st against another day",
-        0.01,
-        0.002,
-        0.001,
+        [0.005, 0.005, 0.005, 0.01],
+        [0.002, 0.001, 0.002, 0.001],
     ),
-    level("different", "different birth dates", 0.014, 0.24, 0.47),
-    level("generations", "birth dates a generation apart", 0.004, 0.75, 0.50),
+    level(
+        "near_year",
+        "birth dates within a year",
+        [0.002, 0.002, 0.002, 0.07],
+        [0.025, 0.05, 0.002, 0.004],
+    ),
+    level(
+        "different",
+        "different birth dates",
+        [0.003, 0.003, 0.003, 0.065],
+        [0.224, 0.434_4, 0.002, 0.02],
+    ),
+    level(
+        "generations",
+        "birth dates a generation apart",
+        [0.001, 0.001, 0.001, 0.02],
+        [0.740_3, 0.5, 0.002, 0.962_4],
+    ),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
-    let (a, b): (BirthDate, BirthDate) = (a.birth_date?, b.birth_date?);
+    let (a, b) = (a.birth_date?, b.birth_date?);
     let weak = a.weak || b.weak;
     let (x, y) = (a.date, b.date);
     if x == y {
@@ -56,7 +100,8 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
             apart(x, y)
         });
     }
-    if weak && x.year == y.year {
+    let default = |d: BirthDate| d.weak && matches!(d.date.year, 1970 | 2000);
+    if weak && x.year == y.year || default(a) || default(b) {
         return plain(7);
     }
     if one_digit_apart(x, y) {
@@ -65,21 +110,23 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
     if x.year == y.year && x.month == y.day && x.day == y.month {
         return plain(3);
     }
-    if within_a_month(x, y) {
+    if within_days(x, y, 31) {
         return plain(5);
     }
-    let birthday = (x.month, x.day) == (y.month, y.day);
-    plain(if birthday { 6 } else { apart(x, y) })
+    if (x.month, x.day) == (y.month, y.day) {
+        return plain(6);
+    }
+    plain(if within_days(x, y, 400) { 8 } else { apart(x, y) })
 }
 
-fn within_a_month(x: PartialDate, y: PartialDate) -> bool {
+fn within_days(x: PartialDate, y: PartialDate, days_max: u32) -> bool {
     let days = x.to_date().zip(y.to_date()).map(|(x, y)| x.0.abs_diff(y.0));
-    days.is_some_and(|days| days <= 31)
+    days.is_some_and(|days| days <= days_max)
 }
 
 /// The level of dates that do not fit: namesakes of two generations are told apart by it.
 const fn apart(x: PartialDate, y: PartialDate) -> usize {
-    if x.year.abs_diff(y.year) < 14 { 8 } else { 9 }
+    if x.year.abs_diff(y.year) < 14 { 9 } else { 10 }
 }
 
 /// True where one of the eight digits differs, or two neighbours are swapped within year, month or day.

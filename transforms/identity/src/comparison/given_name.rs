@@ -1,6 +1,6 @@
 //! Given names: exact, nickname, misspelt, initial, in the wrong field.
 
-use super::strings::{jaro_winkler, one_edit_apart};
+use super::strings::{jaro_winkler, one_edit_apart, sounds};
 use super::{Compared, Comparison, LevelSpec, TermKind, level, on_term, plain};
 use panorama_standardize::{StandardPerson, nickname};
 
@@ -13,27 +13,72 @@ pub(super) static GIVEN_NAME: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "the same given name", 0.65, 0.004, 0.004),
-    level("nickname", "a nickname of the other", 0.05, 0.002, 0.002),
-    level("near", "almost the same given name", 0.13, 0.003, 0.004),
+    level(
+        "exact",
+        "the same given name",
+        [0.72, 0.72, 0.74, 0.45],
+        [0.004, 0.006, 0.004, 0.93],
+    ),
+    level(
+        "nickname",
+        "a nickname of the other",
+        [0.06, 0.06, 0.06, 0.04],
+        [0.002, 0.002, 0.002, 0.01],
+    ),
+    level(
+        "near",
+        "almost the same given name",
+        [0.11, 0.11, 0.1, 0.22],
+        [0.003, 0.004, 0.004, 0.025],
+    ),
     level(
         "nickname_near",
         "almost a nickname of the other",
-        0.012,
-        0.001_5,
-        0.001_5,
+        [0.012, 0.012, 0.012, 0.02],
+        [0.001_5, 0.001_5, 0.001_5, 0.002],
     ),
-    level("similar", "similar given names", 0.035, 0.02, 0.02),
-    level("initial", "an initial that fits", 0.05, 0.004, 0.006),
+    level(
+        "sounds",
+        "given names that sound alike",
+        [0.012, 0.012, 0.012, 0.02],
+        [0.001, 0.001, 0.001, 0.002],
+    ),
+    level(
+        "similar",
+        "similar given names",
+        [0.02, 0.02, 0.02, 0.1],
+        [0.02, 0.02, 0.025, 0.005],
+    ),
+    level(
+        "initial",
+        "an initial that fits",
+        [0.05, 0.05, 0.05, 0.05],
+        [0.004, 0.006, 0.006, 0.01],
+    ),
     level(
         "swapped",
         "given and family name exchanged",
-        0.015,
-        0.000_1,
-        0.000_3,
+        [0.008, 0.008, 0.002, 0.04],
+        [0.000_002, 0.000_03, 0.000_03, 0.000_05],
     ),
-    level("middle", "the other's middle name", 0.01, 0.003, 0.005),
-    level("different", "different given names", 0.06, 0.967, 0.956),
+    level(
+        "middle",
+        "the other's middle name",
+        [0.008, 0.008, 0.008, 0.01],
+        [0.003, 0.005, 0.005, 0.003],
+    ),
+    level(
+        "middle_initial",
+        "the initial of the other's middle name",
+        [0.006, 0.006, 0.006, 0.01],
+        [0.03, 0.03, 0.03, 0.002],
+    ),
+    level(
+        "different",
+        "different given names",
+        [0.03, 0.03, 0.03, 0.06],
+        [0.932_4, 0.925_2, 0.925_2, 0.012_5],
+    ),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
@@ -45,13 +90,13 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
         return on_term(0, TermKind::Given, &a.given);
     }
     if is_swapped(a, b) {
-        return plain(6);
+        return plain(7);
     }
     if initial {
         return plain(if a.given.as_bytes().first() == b.given.as_bytes().first() {
-            5
+            6
         } else {
-            8
+            10
         });
     }
     let also = |x: &StandardPerson, y: &StandardPerson| x.other_givens.contains(&y.given);
@@ -62,19 +107,42 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
     if similarity >= 0.92 || a.given.len().max(b.given.len()) >= 4 && one_edit_apart(&a.given, &b.given) {
         return plain(2);
     }
-    if is_word_of(&a.given, &b.middle) || is_word_of(&b.given, &a.middle) {
-        return plain(7);
-    }
-    if similarity < 0.80 && !is_near_relative(&a.given, &b.given) && !is_near_relative(&b.given, &a.given) {
+    if is_by_middle(a, b) {
         return plain(8);
     }
-    plain(if similarity >= 0.80 { 4 } else { 3 })
+    if similarity >= 0.6 && sounds(&a.given) == sounds(&b.given) {
+        return plain(4);
+    }
+    let initial_fits = starts_alike(&a.given, &b.middle) || starts_alike(&b.given, &a.middle);
+    if similarity < 0.80 && initial_fits {
+        return plain(9);
+    }
+    if similarity < 0.80 && !is_near_relative(&a.given, &b.given) && !is_near_relative(&b.given, &a.given) {
+        return plain(10);
+    }
+    plain(if similarity >= 0.80 { 5 } else { 3 })
 }
 
 /// True where `name` is a misspelt nickname, or formal name, of the other.
 fn is_near_relative(name: &str, other: &str) -> bool {
     name.len() >= 4
         && nickname::relatives(other).any(|relative| relative.len() >= 4 && one_edit_apart(name, relative))
+}
+
+/// True where one side goes by the middle name: it stands in full as the other's given name, or the initials of both
+/// are exchanged.
+pub(super) fn is_by_middle(a: &StandardPerson, b: &StandardPerson) -> bool {
+    a.given != b.given
+        && (is_word_of(&a.given, &b.middle)
+            || is_word_of(&b.given, &a.middle)
+            || starts_alike(&a.given, &b.middle) && starts_alike(&b.given, &a.middle))
+}
+
+fn starts_alike(name: &str, middle: &str) -> bool {
+    match (name.as_bytes().first(), middle.as_bytes().first()) {
+        (Some(x), Some(y)) => x == y && (name.len() == 1 || middle.len() == 1),
+        _ => false,
+    }
 }
 
 fn is_word_of(name: &str, words: &str) -> bool {

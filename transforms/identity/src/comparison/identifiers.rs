@@ -16,17 +16,20 @@ const LEVELS: &[LevelSpec] = &[
     level(
         "exact",
         "the same identifier of the same authority",
-        0.80,
-        0.000_000_01,
-        0.000_5,
+        [0.8, 0.8, 0.8, 0.8],
+        [0.000_000_01, 0.000_5, 0.001, 0.001],
     ),
-    level("family", "the same plan member number", 0.10, 0.000_000_1, 0.4),
+    level(
+        "family",
+        "the same plan member number",
+        [0.1, 0.1, 0.1, 0.1],
+        [0.000_000_1, 0.4, 0.5, 0.4],
+    ),
     level(
         "conflict",
         "two record numbers of one authority",
-        0.10,
-        0.999,
-        0.6,
+        [0.1, 0.1, 0.1, 0.1],
+        [0.999_9, 0.599_5, 0.499, 0.599],
     ),
 ];
 

@@ -1,14 +1,15 @@
 //! What is compared between two persons. One file per comparison, one line in [`ALL`].
 //!
 //! A comparison sorts a pair into one of its levels, or says nothing where either side is missing. Each level knows how
-//! likely it is where both are one person (m), two strangers (u), or two members of one household (h). Household members
-//! share family name, address, phone and e-mail: under h those agree almost for free, so only what is a person's own
-//! (given name, birth date, numbers) can tell housemates apart. That is how shared contact data counts once, not thrice.
+//! likely it is in pairs of each kind ([`crate::PairKind`]). Household members share family name, address, phone and
+//! e-mail: there those agree almost for free, so only what is a person's own (given name, birth date, numbers) can tell
+//! housemates apart. That is how shared contact data counts once, not thrice.
 
 mod address;
 mod birth_date;
 mod email;
 mod family_name;
+mod generation;
 mod given_name;
 mod identifiers;
 mod middle_name;
@@ -18,6 +19,7 @@ mod social_security;
 mod strings;
 
 use crate::model::{ComparisonModel, Level};
+use crate::pair_kind::PAIR_KINDS;
 use panorama_standardize::StandardPerson;
 
 pub(crate) use identifiers::is_findable as is_findable_identifier;
@@ -28,6 +30,7 @@ pub const ALL: &[&Comparison] = &[
     &given_name::GIVEN_NAME,
     &middle_name::MIDDLE_NAME,
     &family_name::FAMILY_NAME,
+    &generation::GENERATION,
     &birth_date::BIRTH_DATE,
     &sex::SEX,
     &social_security::SOCIAL_SECURITY,
@@ -53,17 +56,21 @@ pub struct LevelSpec {
     pub name: &'static str,
     /// What it means, in words for a steward.
     pub words: &'static str,
-    /// Probability where both are one person.
-    pub m: f32,
-    /// Probability where they are strangers.
-    pub u: f32,
-    /// Probability where they share a household.
-    pub h: f32,
+    /// Probability in pairs of each kind.
+    pub probabilities: [f32; PAIR_KINDS],
 }
 
 /// A level with its probabilities; keeps the tables of levels one line each.
-const fn level(name: &'static str, words: &'static str, m: f32, u: f32, h: f32) -> LevelSpec {
-    LevelSpec { name, words, m, u, h }
+const fn level(name: &'static str, words: &'static str, one: [f32; 4], two: [f32; 4]) -> LevelSpec {
+    let [settled, moved, renamed, garbled] = one;
+    let [strangers, housemates, twins, namesakes] = two;
+    LevelSpec {
+        name,
+        words,
+        probabilities: [
+            settled, moved, renamed, garbled, strangers, housemates, twins, namesakes,
+        ],
+    }
 }
 
 /// Where a pair falls: the level, and the term both agree on where the level is adjusted by its frequency.
@@ -112,11 +119,20 @@ impl std::fmt::Debug for Comparison {
 impl Comparison {
     /// The comparison's part of the default model.
     pub fn default_model(&self) -> ComparisonModel {
-        let level = |spec: &LevelSpec| Level {
-            name: spec.name.to_owned(),
-            m_probability: spec.m,
-            u_probability: spec.u,
-            household_probability: spec.h,
+        let mut sums = [0.0; PAIR_KINDS];
+        for level in self.levels {
+            sums.iter_mut()
+                .zip(level.probabilities)
+                .for_each(|(sum, p)| *sum += p);
+        }
+        let level = |spec: &LevelSpec| {
+            // The tables are rounded; a kind's levels cover all cases.
+            let mut probabilities = spec.probabilities;
+            probabilities.iter_mut().zip(sums).for_each(|(p, sum)| *p /= sum);
+            Level {
+                name: spec.name.to_owned(),
+                probabilities,
+            }
         };
         ComparisonModel {
             name: self.name.to_owned(),

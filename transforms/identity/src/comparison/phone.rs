@@ -12,15 +12,24 @@ pub(super) static PHONE: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "a phone number in common", 0.62, 0.000_02, 0.55),
+    level(
+        "exact",
+        "a phone number in common",
+        [0.7, 0.4, 0.6, 0.55],
+        [0.000_02, 0.5, 0.6, 0.45],
+    ),
     level(
         "one_digit",
         "one digit or two neighbours mistyped",
-        0.04,
-        0.000_1,
-        0.01,
+        [0.05, 0.04, 0.05, 0.12],
+        [0.000_1, 0.02, 0.03, 0.02],
     ),
-    level("different", "no phone number in common", 0.34, 0.999_8, 0.44),
+    level(
+        "different",
+        "no phone number in common",
+        [0.25, 0.56, 0.35, 0.33],
+        [0.999_8, 0.48, 0.37, 0.53],
+    ),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {

@@ -12,8 +12,18 @@ pub(super) static SEX: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("same", "the same sex", 0.985, 0.5, 0.45),
-    level("different", "different sex", 0.015, 0.5, 0.55),
+    level(
+        "same",
+        "the same sex",
+        [0.985, 0.985, 0.99, 0.97],
+        [0.5, 0.42, 0.55, 0.985],
+    ),
+    level(
+        "different",
+        "different sex",
+        [0.015, 0.015, 0.01, 0.03],
+        [0.5, 0.58, 0.45, 0.015],
+    ),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {

@@ -12,16 +12,30 @@ pub(super) static SOCIAL_SECURITY: Comparison = Comparison {
 };
 
 const LEVELS: &[LevelSpec] = &[
-    level("exact", "the same number", 0.88, 0.000_000_1, 0.002),
+    level(
+        "exact",
+        "the same number",
+        [0.9, 0.9, 0.9, 0.72],
+        [0.000_000_1, 0.002, 0.003, 0.003],
+    ),
     level(
         "one_digit",
         "one digit or two neighbours mistyped",
-        0.06,
-        0.000_000_5,
-        0.001,
+        [0.06, 0.06, 0.06, 0.14],
+        [0.000_000_5, 0.001, 0.002, 0.001],
     ),
-    level("last_four", "the same last four digits", 0.01, 0.000_1, 0.001),
-    level("different", "different numbers", 0.05, 0.999, 0.996),
+    level(
+        "last_four",
+        "the same last four digits",
+        [0.01, 0.01, 0.01, 0.03],
+        [0.000_1, 0.001, 0.001, 0.001],
+    ),
+    level(
+        "different",
+        "different numbers",
+        [0.03, 0.03, 0.03, 0.11],
+        [0.999_8, 0.996, 0.994, 0.995],
+    ),
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {

@@ -34,6 +34,182 @@ pub struct List {
     pub truth: Vec<String>,
 }
 
+impl List {
+    /// The records of some people only.
+    pub fn filter(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.keys.len())
+            .filter(|at| wanted(&self.truth[*at]))
+            .collect();
+        Self {
+            keys: kept.iter().map(|at| self.keys[*at].clone()).collect(),
+            persons: kept.iter().map(|at| self.persons[*at].clone()).collect(),
+            truth: kept.iter().map(|at| self.truth[*at].clone()).collect(),
+        }
+    }
+
+    /// The same records with more gaps and typing errors.
+    pub fn harsher(&self, seed: u64) -> Self {
+        let mut draw = draws(seed);
+        let persons = self.persons.iter().map(|person| {
+            let mut person = person.clone();
+            if let Presence::Value(names) = &mut person.names {
+                for name in names {
+                    if draw(8) == 0 {
+                        name.given = mistype(&name.given, &mut draw).into();
+                    }
+                    if draw(8) == 0 {
+                        name.family = mistype(&name.family, &mut draw).into();
+                    }
+                }
+            }
+            if draw(6) == 0 {
+                person.ssn = Presence::Absent;
+            }
+            if draw(6) == 0 {
+                person.phones = Presence::Absent;
+            }
+            if draw(6) == 0 {
+                person.emails = Presence::Absent;
+            }
+            if draw(12) == 0 {
+                person.addresses = Presence::Absent;
+            }
+            if let (Presence::Value(date), true) = (&mut person.birth_date, draw(20) == 0) {
+                date.day = if date.day > 9 { date.day - 9 } else { date.day + 10 };
+            }
+            person
+        });
+        Self {
+            keys: self.keys.clone(),
+            persons: persons.collect(),
+            truth: self.truth.clone(),
+        }
+    }
+
+    /// Other people of the same kind: names, dates and numbers move to others, alike for records of one person.
+    pub fn copy(&self, copy: usize) -> Vec<Person> {
+        let names = |of: fn(&HumanName) -> String| {
+            let all = self.persons.iter().flat_map(|p| p.names.list()).map(of);
+            let mut counts: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+            all.for_each(|name| *counts.entry(name).or_default() += 1);
+            let mut list: Vec<String> = counts
+                .into_iter()
+                .filter(|(_, n)| *n > 20)
+                .map(|(name, _)| name)
+                .collect();
+            list.sort();
+            let moved =
+                (0..list.len()).map(|at| (list[at].clone(), list[(at + copy * 17) % list.len()].clone()));
+            moved.collect::<HashMap<_, _>>()
+        };
+        let givens = names(|name| name.given.to_lowercase());
+        let families = names(|name| name.family.to_lowercase());
+        let moved = |map: &HashMap<String, String>, name: &str| {
+            map.get(&name.to_lowercase()).map_or_else(
+                || format!("{name}{}", ENDINGS[copy % ENDINGS.len()]),
+                Clone::clone,
+            )
+        };
+        let digits = |text: &str| -> String {
+            let shift = |c: char| {
+                c.to_digit(10).map_or(c, |d| {
+                    char::from(b'0' + u8::try_from(shifted(d as usize, copy)).unwrap())
+                })
+            };
+            text.chars().map(shift).collect()
+        };
+        let one = |person: &Person| {
+            let mut person = person.clone();
+            if copy == 0 {
+                return person;
+            }
+            if let Presence::Value(names) = &mut person.names {
+                for name in names {
+                    name.given = moved(&givens, &name.given).into();
+                    name.family = moved(&families, &name.family).into();
+                }
+            }
+            if let Presence::Value(date) = &mut person.birth_date
+                && (date.month, date.day) != (1, 1)
+            {
+                date.year -= i16::try_from(copy % 7).unwrap();
+                date.day = (date.day + u8::try_from(copy * 5 % 27).unwrap()) % 28 + 1;
+            }
+            // Placeholders stay what they are.
+            if let Presence::Value(ssn) = &mut person.ssn
+                && panorama_standardize::social_security::standardize(ssn).is_some()
+            {
+                *ssn = digits(ssn).into();
+            }
+            if let Presence::Value(phones) = &mut person.phones {
+                let real = |p: &&mut Phone| panorama_standardize::phone::standardize(&p.number).is_some();
+                phones
+                    .iter_mut()
+                    .filter(real)
+                    .for_each(|p| p.number = digits(&p.number).into());
+            }
+            if let Presence::Value(emails) = &mut person.emails {
+                emails
+                    .iter_mut()
+                    .for_each(|e| e.address = mailbox(&e.address, copy).into());
+            }
+            if let Presence::Value(addresses) = &mut person.addresses {
+                addresses.iter_mut().for_each(|a| a.line = digits(&a.line).into());
+            }
+            person
+        };
+        self.persons.iter().map(one).collect()
+    }
+}
+
+/// What the rare names of a copy end in.
+const ENDINGS: [&str; 10] = [
+    "", "an", "ov", "ich", "ero", "sky", "son", "elli", "ard", "ington",
+];
+
+/// Another mailbox, the same for all who shared the first.
+fn mailbox(address: &str, copy: usize) -> String {
+    let hash = xxhash_rust::xxh3::xxh3_64_with_seed(address.to_lowercase().as_bytes(), copy as u64);
+    format!("{hash:x}@example.org")
+}
+
+/// A digit moved so that 0 and 1, which lead no phone number, stay apart from the others.
+fn shifted(digit: usize, copy: usize) -> usize {
+    if digit < 2 {
+        digit
+    } else {
+        2 + (digit - 2 + copy) % 8
+    }
+}
+
+/// A stream of numbers below what is asked (Knuth's linear generator).
+pub fn draws(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |below| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below.max(1)
+    }
+}
+
+/// One letter changed, lost, doubled or swapped with the next.
+fn mistype(text: &str, draw: &mut impl FnMut(usize) -> usize) -> String {
+    let mut letters: Vec<char> = text.chars().collect();
+    let at = draw(letters.len());
+    match draw(4) {
+        _ if letters.is_empty() => {}
+        0 => letters[at] = char::from(b'a' + u8::try_from(draw(26)).unwrap()),
+        1 => drop(letters.remove(at)),
+        2 => letters.insert(at, letters[at]),
+        _ => {
+            let next = (at + 1).min(letters.len() - 1);
+            letters.swap(at, next);
+        }
+    }
+    letters.into_iter().collect()
+}
+
 /// Reads a list; `None` where the shared data is not there.
 pub fn load(name: &str) -> Option<List> {
     let shared = std::env::var("PANORAMA_SHARED")

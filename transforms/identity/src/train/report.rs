@@ -1,0 +1,180 @@
+//! What training saw and how sure it is.
+
+use super::maximize::Outcome;
+use super::pairs::{Blocked, Random};
+use crate::model::Model;
+use crate::pair_kind::{PAIR_KINDS, PairKind};
+use serde::{Deserialize, Serialize};
+
+/// Expected pairs below which a level says little of one person.
+const LEVEL_PAIRS_MIN: f64 = 20.0;
+
+/// How a model came about, and how good it thinks it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrainingReport {
+    /// Records trained on.
+    pub records: usize,
+    /// Blocked pairs looked at.
+    pub blocked_pairs: usize,
+    /// Random pairs looked at.
+    pub random_pairs: usize,
+    /// Rounds of expectation and maximization.
+    pub rounds: usize,
+    /// True where the last round moved nothing.
+    pub converged: bool,
+    /// Probability that two records picked at random are one person.
+    pub match_probability: f64,
+    /// Pairs of each kind for each pair of one person.
+    pub pairs_per_match: Vec<(PairKind, f64)>,
+    /// What was learned of each comparison.
+    pub comparisons: Vec<ComparisonReport>,
+    /// What the model expects of itself at several thresholds, over pairs (not clusters).
+    pub thresholds: Vec<ThresholdEstimate>,
+    /// What could not be learned.
+    pub warnings: Vec<String>,
+}
+
+/// What was learned of one comparison.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonReport {
+    /// The comparison's stable name.
+    pub name: String,
+    /// Its levels.
+    pub levels: Vec<LevelReport>,
+}
+
+/// What was learned of one level.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LevelReport {
+    /// The level's stable name.
+    pub name: String,
+    /// Probability where both are one person.
+    pub m_probability: f64,
+    /// Probability where they are strangers.
+    pub u_probability: f64,
+    /// Probability where they share a household.
+    pub household_probability: f64,
+    /// log2 of m over u.
+    pub weight_bits: f64,
+    /// Expected pairs of one person at this level, among those looked at.
+    pub observed_matches: f64,
+    /// Random pairs at this level.
+    pub observed_strangers: f64,
+}
+
+/// What the model expects of itself at one threshold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdEstimate {
+    /// The threshold.
+    pub probability: f64,
+    /// Expected share of pairs at or above it that are one person.
+    pub precision: f64,
+    /// Expected share of blocked pairs of one person that reach it.
+    pub recall: f64,
+    /// Pairs at or above it.
+    pub pairs: f64,
+}
+
+pub(super) fn report(
+    model: &Model,
+    records: usize,
+    strangers: &Random,
+    blocked: &Blocked,
+    outcome: &Outcome,
+) -> TrainingReport {
+    let mut out = TrainingReport {
+        records,
+        blocked_pairs: blocked.pairs,
+        random_pairs: strangers.drawn,
+        rounds: outcome.rounds,
+        converged: outcome.converged,
+        match_probability: model.prior.match_probability,
+        pairs_per_match: PairKind::ALL
+            .into_iter()
+            .zip(model.prior.pairs_per_match)
+            .collect(),
+        thresholds: [0.5, 0.8, 0.9, 0.95, 0.99, 0.999]
+            .map(|at| estimate(outcome, at))
+            .to_vec(),
+        ..TrainingReport::default()
+    };
+    let counts = outcome.matches.iter().zip(&strangers.counts);
+    for (comparison, (matches, chance)) in model.comparisons.iter().zip(counts) {
+        let seen: f64 = matches.iter().sum();
+        if seen < LEVEL_PAIRS_MIN {
+            out.warnings.push(format!(
+                "{}: hardly any pair of one person has it on both sides; the start model's values are kept",
+                comparison.name
+            ));
+        }
+        let mut levels = Vec::new();
+        for ((level, matches), chance) in comparison.levels.iter().zip(matches).zip(chance) {
+            if seen >= LEVEL_PAIRS_MIN && *matches < 1.0 {
+                out.warnings.push(format!(
+                    "{}, level {}: too few pairs; the start model's value is kept",
+                    comparison.name, level.name
+                ));
+            }
+            let share = |wanted: fn(PairKind) -> bool| share(model, &level.probabilities, wanted);
+            let m = share(PairKind::is_one_person);
+            let u = share(|kind| kind == PairKind::Strangers);
+            levels.push(LevelReport {
+                name: level.name.clone(),
+                m_probability: m,
+                u_probability: u,
+                household_probability: share(PairKind::is_household),
+                weight_bits: (m / u).log2(),
+                observed_matches: *matches,
+                observed_strangers: *chance,
+            });
+        }
+        out.comparisons.push(ComparisonReport {
+            name: comparison.name.clone(),
+            levels,
+        });
+    }
+    if blocked.patterns.is_empty() {
+        out.warnings
+            .push("no two records meet in a block; the start model is kept".to_owned());
+    } else if !outcome.converged {
+        out.warnings
+            .push("the last round still moved the model".to_owned());
+    }
+    out
+}
+
+/// The probability of a level over several kinds, each counted by its share.
+fn share(model: &Model, probabilities: &[f32; PAIR_KINDS], wanted: fn(PairKind) -> bool) -> f64 {
+    let (mut sum, mut all) = (0.0, 0.0);
+    for ((kind, p), per_match) in PairKind::ALL
+        .into_iter()
+        .zip(probabilities)
+        .zip(model.prior.pairs_per_match)
+    {
+        if wanted(kind) {
+            let per_match = per_match.max(1e-12);
+            sum += f64::from(*p) * per_match;
+            all += per_match;
+        }
+    }
+    sum / all
+}
+
+fn estimate(outcome: &Outcome, at: f64) -> ThresholdEstimate {
+    let (mut found, mut right, mut all) = (0.0, 0.0, 0.0);
+    for (bits, times) in &outcome.probabilities {
+        let odds = bits.exp2();
+        let probability = odds / (1.0 + odds);
+        all += probability * times;
+        if probability >= at {
+            found += times;
+            right += probability * times;
+        }
+    }
+    ThresholdEstimate {
+        probability: at,
+        precision: if found > 0.0 { right / found } else { 1.0 },
+        recall: if all > 0.0 { right / all } else { 1.0 },
+        pairs: found,
+    }
+}
