@@ -86,6 +86,22 @@ impl IdentityEngine {
         session.finish()
     }
 
+    /// Matches a record again as it stands, under a model that is new to it. Once every record was, the persons are those
+    /// that the model would have made of them from the beginning.
+    pub fn match_again<S: IdentityStore>(&self, store: &mut S, number: RecordNumber) -> Changes {
+        let Some(old) = store.record(number) else {
+            return Changes::default();
+        };
+        let new = RecordEntry {
+            blocks: self.scorer.blocking_keys(&old.person),
+            anchors: Scorer::anchors(&old.person),
+            ..RecordEntry::clone(&old)
+        };
+        let mut session = Session::new(&self.scorer, store);
+        session.replace_anew(number, old, new);
+        session.finish()
+    }
+
     /// Takes in what a source says of the identity of its records. Self, circular, repeated and reversed merges are
     /// harmless; records not seen yet are remembered.
     pub fn apply_event<S: IdentityStore>(&self, store: &mut S, event: &IdentityEvent) -> Changes {

@@ -93,6 +93,20 @@ impl<'a, S: IdentityStore> Session<'a, S> {
         self.move_blocks(number, old_active.as_deref(), is_active.then_some(&*new));
     }
 
+    /// Puts a record in its own place, with the blocks and edges of another model.
+    pub(super) fn replace_anew(&mut self, number: RecordNumber, old: Arc<RecordEntry>, new: RecordEntry) {
+        let new = Arc::new(new);
+        self.store.put_record(number, Arc::clone(&new));
+        if new.is_active() {
+            self.seeds.push(number);
+            self.move_anchors(number, Some(&old), Some(&new));
+            self.move_blocks(number, Some(&old), Some(&new));
+        }
+        if self.store.membership(number).is_some_and(|m| m.attached) {
+            self.endpoints.insert(number);
+        }
+    }
+
     /// A statement about a pair changed.
     pub(super) fn statement_changed(&mut self, a: RecordNumber, b: RecordNumber, before: Option<Statement>) {
         self.statement_before = Some(((a.min(b), a.max(b)), before));
