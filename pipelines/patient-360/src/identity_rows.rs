@@ -100,9 +100,8 @@ pub(crate) fn review(
 ) -> (RowKey, Row) {
     use match_review as column;
     let place = review_place(keys);
-    let mut named = [0, 1].map(|at| (keys[at].hash128(), record_name(keys[at]), persons[at]));
-    named.sort_by_key(|(hash, ..)| *hash);
-    let [(_, name_a, person_a), (_, name_b, person_b)] = named;
+    let [(key_a, person_a), (key_b, person_b)] = in_order(keys, persons);
+    let (name_a, name_b) = (record_name(key_a), record_name(key_b));
     let mut scores: Vec<(Text, Text)> = explanation
         .steps
         .iter()
@@ -136,6 +135,20 @@ pub(crate) fn review(
     row.set(column::OPENED_AT, at);
     row.set(column::MODEL_VERSION, explanation.model_version.as_str());
     (place, row)
+}
+
+/// The two records of a pair, and their persons, in the order that every row of the pair has.
+fn in_order(
+    [a, b]: [&SourceRecordKey; 2],
+    [person_a, person_b]: [Option<PersonId>; 2],
+) -> [(&SourceRecordKey, Option<PersonId>); 2] {
+    let pair = [(a, person_a), (b, person_b)];
+    let [first, second] = pair;
+    if a.hash128() <= b.hash128() {
+        pair
+    } else {
+        [second, first]
+    }
 }
 
 /// Where the row of a pair lies, whichever record is named first.
@@ -184,10 +197,9 @@ pub(crate) fn set_decision(row: &mut Row, decision: &StewardDecision, persons: [
     row.set(column::DECIDED_BY, decision.by.clone());
     row.set(column::DECIDED_AT, decision.version.at);
     row.set(column::DECISION_NOTE, decision.note.clone());
-    let [a, b] = persons.map(|p| p.map(|p| p.to_string()));
-    let swapped = decision.a.hash128() > decision.b.hash128();
-    row.set_some(column::PERSON_A, if swapped { b.clone() } else { a.clone() });
-    row.set_some(column::PERSON_B, if swapped { a } else { b });
+    let [(_, a), (_, b)] = in_order([&decision.a, &decision.b], persons);
+    row.set_some(column::PERSON_A, a.map(|p| p.to_string()));
+    row.set_some(column::PERSON_B, b.map(|p| p.to_string()));
 }
 
 /// A row of `identity_events` for a steward's decision.

@@ -32,37 +32,32 @@ impl Admin {
             |r: &RecordState| panorama_standardize::standardize(&r.layers.resolve().unwrap_or_default());
         let explanation = self.scorer.explain(&standard(&a_record), &standard(&b_record));
         let persons = [self.person_of(a_number)?, self.person_of(b_number)?];
-        let same = persons[0] == persons[1] && persons[0].is_some();
+        let same = matches!(persons, [Some(a), Some(b)] if a == b);
         let direct = explanation.weight >= self.scorer.auto_link_weight();
         let stated = self.stated(a_number, b_number)?;
-        let mut answer = json!({
+        let (mut path, mut constraint, mut because) = (Value::Null, Value::Null, None);
+        match (same, persons) {
+            (true, [Some(person), _]) if !direct && stated.is_none() => {
+                path = self.path(person, a_number, b_number)?;
+                because = Some(format!(
+                    "they do not match directly; they are one person through {}",
+                    told(&path)
+                ));
+            }
+            (false, [Some(one), Some(other)]) if direct || stated.is_some() => {
+                constraint = self.constraint(one, other)?;
+                because = constraint.get("words").and_then(Value::as_str).map(str::to_owned);
+            }
+            _ => {}
+        }
+        Ok(json!({
             "a": record_name(&a_record.key).as_str(), "b": record_name(&b_record.key).as_str(),
             "same_person": same,
             "persons": persons.map(|p| p.map(|p| p.to_string())),
             "explanation": serde_json::to_value(&explanation).unwrap_or_default(),
             "text": explanation.to_string(),
-            "stated": stated,
-        });
-        let because = match (same, persons) {
-            (true, [Some(person), _]) if !direct && stated.is_none() => {
-                let path = self.path(person, a_number, b_number)?;
-                let words = format!(
-                    "they do not match directly; they are one person through {}",
-                    told(&path)
-                );
-                answer["path"] = path;
-                Some(words)
-            }
-            (false, [Some(one), Some(other)]) if direct || stated.is_some() => {
-                let constraint = self.constraint(one, other)?;
-                let words = constraint.get("words").and_then(Value::as_str).map(str::to_owned);
-                answer["constraint"] = constraint;
-                words
-            }
-            _ => None,
-        };
-        answer["because"] = because.into();
-        Ok(answer)
+            "stated": stated, "path": path, "constraint": constraint, "because": because,
+        }))
     }
 
     /// What was said of a pair, if anything is in force.
