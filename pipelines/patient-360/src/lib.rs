@@ -15,6 +15,7 @@ mod apply;
 mod commit;
 mod current;
 mod decode;
+mod explain;
 mod facts;
 mod formats;
 mod identity_rows;

@@ -60,6 +60,10 @@ fn explain(file: &ConfigFile, a: &str, b: &str, output: &Output) -> anyhow::Resu
     if !stated.is_empty() {
         render::line(format!("it was said of them: {stated}"));
     }
+    if let Some(decision) = answer.get("decision").filter(|decision| decision.is_object()) {
+        let [by, at, note] = ["by", "at", "note"].map(|key| render::member(decision, key));
+        render::line(format!("decided by {by}, {at}: {note}"));
+    }
     if !because.is_empty() {
         render::line(because);
     }

@@ -52,8 +52,19 @@ fn list(file: &ConfigFile, limit: usize, output: &Output) -> anyhow::Result<()> 
         return Ok(());
     }
     let reviews = answer.get("reviews").and_then(Value::as_array);
-    let keys = ["review_id", "record_a", "record_b", "match_probability", "reason"];
-    render::objects(&keys, reviews.map_or(&[], Vec::as_slice));
+    let row = |review: &Value| {
+        let [id, a, b, reason] =
+            ["review_id", "record_a", "record_b", "reason"].map(|key| render::member(review, key));
+        let probability = review
+            .get("match_probability")
+            .and_then(Value::as_f64)
+            .unwrap_or_default();
+        vec![id, a, b, format!("{probability:.4}"), reason]
+    };
+    render::table(
+        &["review_id", "record_a", "record_b", "probability", "reason"],
+        reviews.map_or(&[][..], Vec::as_slice).iter().map(row),
+    );
     let open = answer.get("open").and_then(Value::as_u64).unwrap_or(0);
     render::line(format!(
         "{} open; `identity explain A B` says why, `identity review decide ID match|no-match --by NAME` decides",
