@@ -37,7 +37,12 @@ const OF_THE_LINK: &[&str] = &[
     "matched_with",
 ];
 /// Histories: what they tell is the order.
-const HISTORIES: &[&str] = &["identity_events", "pipeline_epochs"];
+const HISTORIES: &[&str] = &[
+    "identity_events",
+    "pipeline_epochs",
+    "data_quality",
+    "identity_metrics",
+];
 
 pub(crate) fn config(dir: &Path) -> PathBuf {
     let path = |name: &str| dir.join(name).display().to_string();

@@ -26,6 +26,7 @@ mod people;
 mod pipeline;
 mod project;
 mod publish;
+mod quality;
 mod quarantined;
 mod reader;
 mod records;
