@@ -225,7 +225,7 @@ fn an_adopted_model_matches_all_records_again() {
     // A model under which hardly anything matches, so that adopting it must show.
     let mut strict: Value =
         serde_json::from_str(&std::fs::read_to_string(&model).expect("a model")).expect("JSON");
-    strict["match_probability"] = 1e-16.into();
+    strict["prior"]["match_probability"] = 1e-16.into();
     let strict_file = system.scratch.text("strict.json");
     std::fs::write(&strict_file, strict.to_string()).expect("a model");
     let before = system.essence();

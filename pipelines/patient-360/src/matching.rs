@@ -72,9 +72,9 @@ impl Admin {
     /// Links all records anew under the model in force and under another, in memory, and says how they differ.
     pub(crate) fn identity_compare(&self, request: &Value) -> Answer {
         let model = request.get("model").map(Value::to_string).unwrap_or_default();
-        let mut other = Model::from_json(&model).map_err(|e| AdminError::Request(e.to_string()))?;
+        let mut other = Model::from_json(&model).map_err(|e| AdminError::Request(with_cause(&e)))?;
         other.thresholds = self.scorer.model().thresholds;
-        let other = Scorer::new(other).map_err(|e| AdminError::Request(e.to_string()))?;
+        let other = Scorer::new(other).map_err(|e| AdminError::Request(with_cause(&e)))?;
         let truth: HashMap<(String, String), String> = request
             .get("truth")
             .and_then(Value::as_array)
@@ -162,4 +162,10 @@ fn side(groups: &BTreeMap<String, String>, quality: Option<Quality>) -> Value {
         "persons": persons.len(),
         "quality": quality.map(|q| json!({"precision": q.precision(), "recall": q.recall(), "f1": q.f1()})),
     })
+}
+
+/// An error and what caused it.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}"));
+    format!("{error}{}", cause.unwrap_or_default())
 }
