@@ -6,9 +6,20 @@ use super::session::Session;
 use crate::blocking::BlockKey;
 use crate::decision::Verdict;
 use crate::score::Scorer;
-use crate::store::{IdentityStore, RecordEntry, RecordNumber};
+use crate::store::{IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::PersonId;
 use std::collections::BTreeSet;
+
+/// Records that statements make one person, seen from a contact point among them.
+#[derive(Default)]
+struct Contacts {
+    /// All of them, also those deleted or never seen.
+    members: Vec<RecordNumber>,
+    /// The contact points that take part.
+    active: Vec<(RecordNumber, Membership)>,
+    /// The person of the full records among them.
+    full: Option<PersonId>,
+}
 
 impl<S: IdentityStore> Session<'_, S> {
     /// Moves a record between anchors. Contact points and full records lie on two sides of the same anchor.
@@ -46,6 +57,8 @@ impl<S: IdentityStore> Session<'_, S> {
                 && !entry.person.is_contact_point()
             {
                 self.anchors.extend(entry.anchors.iter().copied());
+                let apart = self.contacts_apart_from(&[record]);
+                self.endpoints.extend(apart);
             }
         }
         let max = self.scorer.model().limits.anchor_records_max;
@@ -55,35 +68,112 @@ impl<S: IdentityStore> Session<'_, S> {
                 .block_members(anchor.contact_side(), max + 1, &mut found);
         }
         self.endpoints.extend(found);
-        for endpoint in std::mem::take(&mut self.endpoints) {
+        let mut endpoints = std::mem::take(&mut self.endpoints);
+        for endpoint in endpoints.clone() {
+            let contacts = self.contacts_with(endpoint);
+            endpoints.extend(self.contacts_apart_from(&contacts.members));
+        }
+        for endpoint in endpoints {
             self.attach(endpoint);
         }
     }
 
-    /// Gives a contact-point record the person its anchors name, or its own.
+    /// Gives a contact-point record, and those that statements make one with it, the person its anchors name, or its own.
     fn attach(&mut self, endpoint: RecordNumber) {
-        let (Some(entry), Some(held)) = (self.store.record(endpoint), self.store.membership(endpoint)) else {
+        let contacts = self.contacts_with(endpoint);
+        let Some((_, founder)) = contacts.active.iter().min_by_key(|(_, m)| m.first_seen) else {
             return;
         };
-        let statements = self.store.statements(endpoint);
-        let stated = |verdict| {
-            let pairs = statements
-                .iter()
-                .filter(move |p| p.in_force().is_some_and(|s| s.verdict == verdict));
-            pairs.map(|p| p.other).collect::<Vec<_>>()
-        };
-        let decided_by_statement = !stated(Verdict::Match).is_empty();
-        if !entry.is_active() || !held.attached || decided_by_statement {
+        if contacts.full.is_some() {
             return;
         }
-        let forbidden: BTreeSet<_> = stated(Verdict::NoMatch)
-            .into_iter()
-            .filter_map(|other| self.store.membership(other).map(|m| m.person))
-            .collect();
-        let person = self
-            .holder(&entry, &forbidden)
-            .map_or_else(|| PersonId::of_founder_hash(held.key_hash), |(person, _)| person);
-        self.assign(endpoint, held, person);
+        let own = PersonId::of_founder_hash(founder.key_hash);
+        let mut person = self.named_person(&contacts);
+        if person.is_some() {
+            // Two contact points that are two people cannot both be the one holder: neither is, whoever came first.
+            for other in self.contacts_apart_from(&contacts.members) {
+                let others = self.contacts_with(other);
+                if self.named_person(&others) == person {
+                    person = None;
+                    break;
+                }
+            }
+        }
+        for (contact, held) in contacts.active {
+            self.assign(contact, held, person.unwrap_or(own));
+        }
+    }
+
+    /// The person of the full records among them, or whom their anchors name together.
+    fn named_person(&mut self, contacts: &Contacts) -> Option<PersonId> {
+        if contacts.full.is_some() {
+            return contacts.full;
+        }
+        let (mut anchors, mut strong) = (BTreeSet::new(), BTreeSet::new());
+        for (contact, _) in &contacts.active {
+            if let Some(entry) = self.store.record(*contact) {
+                anchors.extend(entry.anchors.iter().copied());
+                strong.extend(Scorer::strong_anchors(&entry.person));
+            }
+        }
+        let mut forbidden = BTreeSet::new();
+        for other in self.apart_from(&contacts.members) {
+            let held = self.store.membership(other).filter(|m| !m.attached);
+            forbidden.extend(held.map(|m| m.person));
+        }
+        self.holder(&anchors, &strong, &forbidden)
+            .map(|(person, _)| person)
+    }
+
+    /// What statements make one with a contact-point record, itself among them.
+    fn contacts_with(&mut self, endpoint: RecordNumber) -> Contacts {
+        if self.store.statements(endpoint).is_empty() {
+            return self.contact_alone(endpoint);
+        }
+        let members = self.component_of(endpoint);
+        let clusters = self.clusters(&members);
+        let cluster = clusters.iter().find(|c| c.iter().any(|m| m.number == endpoint));
+        let mut contacts = Contacts::default();
+        for member in cluster.into_iter().flatten() {
+            contacts.members.push(member.number);
+            if member.active && member.held.attached {
+                contacts.active.push((member.number, member.held));
+            } else if member.active {
+                contacts.full = Some(member.held.person);
+            }
+        }
+        contacts
+    }
+
+    /// A contact-point record of which nothing was said, as most are.
+    fn contact_alone(&mut self, endpoint: RecordNumber) -> Contacts {
+        let active = self.store.record(endpoint).is_some_and(|entry| entry.is_active());
+        let held = self.store.membership(endpoint).filter(|m| active && m.attached);
+        Contacts {
+            members: vec![endpoint],
+            active: held.map(|m| (endpoint, m)).into_iter().collect(),
+            full: None,
+        }
+    }
+
+    /// The records that statements keep apart from any of these.
+    fn apart_from(&mut self, records: &[RecordNumber]) -> Vec<RecordNumber> {
+        let mut out = Vec::new();
+        for record in records {
+            let statements = self.store.statements(*record);
+            let apart = statements
+                .iter()
+                .filter(|p| p.in_force().is_some_and(|s| s.verdict == Verdict::NoMatch));
+            out.extend(apart.map(|p| p.other));
+        }
+        out
+    }
+
+    /// Those of them that are contact points, or were never seen.
+    fn contacts_apart_from(&mut self, records: &[RecordNumber]) -> Vec<RecordNumber> {
+        let mut apart = self.apart_from(records);
+        apart.retain(|other| self.store.membership(*other).is_some_and(|m| m.attached));
+        apart
     }
 
     /// How a contact-point record came to its person.
@@ -91,7 +181,11 @@ impl<S: IdentityStore> Session<'_, S> {
         let strong = self
             .store
             .record(endpoint)
-            .and_then(|entry| self.holder(&entry, &BTreeSet::new()))
+            .and_then(|entry| {
+                let anchors = entry.anchors.iter().copied().collect();
+                let strong = Scorer::strong_anchors(&entry.person).collect();
+                self.holder(&anchors, &strong, &BTreeSet::new())
+            })
             .is_some_and(|(_, strong)| strong);
         if strong {
             MatchMethod::ContactIdentifier
@@ -100,12 +194,16 @@ impl<S: IdentityStore> Session<'_, S> {
         }
     }
 
-    /// The one person who holds the record's identifiers, else the one who holds its contact points.
-    fn holder(&mut self, entry: &RecordEntry, forbidden: &BTreeSet<PersonId>) -> Option<(PersonId, bool)> {
-        let strong: BTreeSet<_> = Scorer::strong_anchors(&entry.person).collect();
+    /// The one person who holds the identifiers (`strong`), else the one who holds the contact points.
+    fn holder(
+        &mut self,
+        anchors: &BTreeSet<BlockKey>,
+        strong: &BTreeSet<BlockKey>,
+        forbidden: &BTreeSet<PersonId>,
+    ) -> Option<(PersonId, bool)> {
         let mut by_identifier = BTreeSet::new();
         let mut by_contact = BTreeSet::new();
-        for anchor in &entry.anchors {
+        for anchor in anchors {
             let persons = self.persons_at(*anchor);
             let list = if strong.contains(anchor) {
                 &mut by_identifier
