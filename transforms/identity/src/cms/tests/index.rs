@@ -187,7 +187,9 @@ fn the_index_finds_what_a_full_scan_finds() {
         let mut seen = BTreeSet::new();
         for (query, profile) in population.iter().zip(&profiles).step_by(15) {
             let scanned = respond(rules, profile, profiles.iter().enumerate());
-            assert_eq!(index.respond(query), scanned);
+            let found = index.respond(query);
+            assert_eq!(found.candidates.len(), scanned.candidates.len());
+            assert!(found == scanned, "other combinations");
             seen.extend(scanned.candidates.iter().flat_map(|c| c.matches.clone()));
         }
         let fuzzy: u32 = rules.combinations().map(|c| c.fuzzy.len()).sum();

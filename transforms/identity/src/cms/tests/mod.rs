@@ -296,3 +296,31 @@ fn former_values_and_numbers() {
     assert_eq!(changed(1, |p| p.flags.unreliable = true), None);
     assert_eq!(changed(26, |p| p.flags.unreliable = true), Some(None));
 }
+
+#[test]
+fn numbers_bound_to_a_namespace_are_enough() {
+    let check = |kind: IdentifierKind, authority: &str, value: &str, expected: &[u8]| {
+        let p = StandardPerson {
+            identifiers: [identifier(kind, authority, value)].into_iter().collect(),
+            ..StandardPerson::default()
+        };
+        let found: Vec<_> = matches(&p, &p).iter().map(|m| m.combination.0).collect();
+        assert_eq!(found, expected, "{kind:?} of {authority}");
+    };
+    check(IdentifierKind::MedicalRecord, "HOSP", "A1", &[26]);
+    check(IdentifierKind::Patient, "EMPI", "A1", &[26]);
+    check(IdentifierKind::Other, "HTTPS://EXAMPLE.ORG/ID", "A1", &[26]);
+    check(
+        IdentifierKind::Other,
+        "URN:OID:2.16.840.1.113883.19.5",
+        "A1",
+        &[26],
+    );
+    check(IdentifierKind::Other, "2.16.840.1.113883.19.5", "A1", &[26]);
+    check(IdentifierKind::Other, "LAB", "A1", &[]);
+    check(IdentifierKind::MedicalRecord, "", "A1", &[]);
+    check(IdentifierKind::Account, "HOSP", "A1", &[]);
+    check(IdentifierKind::Device, "HTTPS://EXAMPLE.ORG/ID", "A1", &[]);
+    check(IdentifierKind::Member, "PAYER", "W12345-01", &[]);
+    check(IdentifierKind::DriverLicense, "WI", "K1234567", &[]);
+}
