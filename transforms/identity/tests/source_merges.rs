@@ -261,6 +261,16 @@ fn persons(engine: &IdentityEngine, acts: &[&Act]) -> BTreeSet<BTreeSet<String>>
     clusters.into_values().collect()
 }
 
+/// A stream of numbers below what is asked, the same in every run.
+fn draws(mut state: u64) -> impl FnMut(usize) -> usize {
+    move |below| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    }
+}
+
 /// Calls `each` with orders of so many things: all of them where they are few, else the first, its reverse and shuffles.
 fn orders(count: usize, mut each: impl FnMut(&[usize])) {
     const ORDERS_MAX: usize = 720;
@@ -274,13 +284,10 @@ fn orders(count: usize, mut each: impl FnMut(&[usize])) {
     }
     order.reverse();
     each(&order);
-    let mut state = 11u64;
+    let mut draw = draws(11);
     for _ in 2..ORDERS_MAX {
         for place in (1..count).rev() {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            order.swap(place, usize::try_from(state >> 33).unwrap() % (place + 1));
+            order.swap(place, draw(place + 1));
         }
         each(&order);
     }
@@ -341,4 +348,45 @@ fn every_case_in_every_order_gives_its_persons() {
         count,
         failed.join("\n")
     );
+}
+
+/// Cases nobody thought of: a few records of few people and callers, and many statements about them.
+#[test]
+fn random_statements_in_any_order_give_the_same_persons() {
+    const WORDS: [&str; 10] = [
+        "rosa", "rosa 1", "rosa 2", "peter", "peter 1", "junior", "senior 2", "call 1", "call 1", "call 2",
+    ];
+    const SAID: [&str; 8] = ["A40", "A24", "A47", "A37", "A37", "match", "never", "withdraw"];
+    let engine = IdentityEngine::new(Arc::new(Scorer::new(Model::default()).unwrap()));
+    let mut draw = draws(7);
+    for _ in 0..400 {
+        let ids: Vec<String> = (0..4 + draw(5)).map(|n| format!("r{n}")).collect();
+        let mut told: Vec<String> = Vec::new();
+        for id in &ids {
+            let word = WORDS[draw(WORDS.len())];
+            match draw(8) {
+                0 => {} // Never seen.
+                1 => told.extend([format!("{id}={word}"), format!("A29 {id} {id} @{}", 2 + draw(6))]),
+                _ => told.push(format!("{id}={word}")),
+            }
+        }
+        for _ in 0..2 + draw(8) {
+            let (said, a, b) = (
+                SAID[draw(SAID.len())],
+                &ids[draw(ids.len())],
+                &ids[draw(ids.len())],
+            );
+            told.push(format!("{said} {a} {b} @{}", 2 + draw(6)));
+        }
+        let acts: Vec<Act> = told.iter().map(|act| parse(act)).collect();
+        let expected = persons(&engine, &acts.iter().collect::<Vec<_>>());
+        let mut order: Vec<usize> = (0..acts.len()).collect();
+        for _ in 0..30 {
+            for place in (1..order.len()).rev() {
+                order.swap(place, draw(place + 1));
+            }
+            let found = persons(&engine, &order.iter().map(|at| &acts[*at]).collect::<Vec<_>>());
+            assert_eq!(found, expected, "{} in the order {order:?}", told.join(", "));
+        }
+    }
 }

@@ -33,6 +33,9 @@ impl<S: IdentityStore> Session<'_, S> {
             if !done.contains(&seed) {
                 let members = self.component_of(seed);
                 done.extend(members.iter().map(|m| m.number));
+                let said = members.iter().flat_map(|m| &m.statements);
+                let apart = said.filter(|(_, s)| s.verdict == Verdict::NoMatch);
+                self.apart.extend(apart.map(|(other, _)| *other));
                 for cluster in self.clusters(&members) {
                     self.assign_cluster(&cluster);
                 }

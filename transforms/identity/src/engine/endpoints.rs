@@ -57,8 +57,6 @@ impl<S: IdentityStore> Session<'_, S> {
                 && !entry.person.is_contact_point()
             {
                 self.anchors.extend(entry.anchors.iter().copied());
-                let apart = self.contacts_apart_from(&[record]);
-                self.endpoints.extend(apart);
             }
         }
         let max = self.scorer.model().limits.anchor_records_max;
@@ -68,10 +66,18 @@ impl<S: IdentityStore> Session<'_, S> {
                 .block_members(anchor.contact_side(), max + 1, &mut found);
         }
         self.endpoints.extend(found);
+        for other in std::mem::take(&mut self.apart) {
+            let contacts = self.contacts_with(other).active;
+            self.endpoints
+                .extend(contacts.iter().map(|(contact, _)| *contact));
+        }
         let mut endpoints = std::mem::take(&mut self.endpoints);
         for endpoint in endpoints.clone() {
             let contacts = self.contacts_with(endpoint);
-            endpoints.extend(self.contacts_apart_from(&contacts.members));
+            for other in self.apart_from(&contacts.members) {
+                let others = self.contacts_with(other).active;
+                endpoints.extend(others.iter().map(|(contact, _)| *contact));
+            }
         }
         for endpoint in endpoints {
             self.attach(endpoint);
@@ -91,9 +97,9 @@ impl<S: IdentityStore> Session<'_, S> {
         let mut person = self.named_person(&contacts);
         if person.is_some() {
             // Two contact points that are two people cannot both be the one holder: neither is, whoever came first.
-            for other in self.contacts_apart_from(&contacts.members) {
+            for other in self.apart_from(&contacts.members) {
                 let others = self.contacts_with(other);
-                if self.named_person(&others) == person {
+                if others.full.is_none() && self.named_person(&others) == person {
                     person = None;
                     break;
                 }
@@ -118,21 +124,28 @@ impl<S: IdentityStore> Session<'_, S> {
         }
         let mut forbidden = BTreeSet::new();
         for other in self.apart_from(&contacts.members) {
-            let held = self.store.membership(other).filter(|m| !m.attached);
-            forbidden.extend(held.map(|m| m.person));
+            forbidden.extend(self.contacts_with(other).full);
         }
         self.holder(&anchors, &strong, &forbidden)
             .map(|(person, _)| person)
     }
 
-    /// What statements make one with a contact-point record, itself among them.
-    fn contacts_with(&mut self, endpoint: RecordNumber) -> Contacts {
-        if self.store.statements(endpoint).is_empty() {
-            return self.contact_alone(endpoint);
+    /// What statements make one with a record, itself among them. Of a full record that takes part only its person counts.
+    fn contacts_with(&mut self, record: RecordNumber) -> Contacts {
+        let active = self.store.record(record).is_some_and(|entry| entry.is_active());
+        let held = self.store.membership(record).filter(|_| active);
+        let full = held.filter(|m| !m.attached).map(|m| m.person);
+        if full.is_some() || self.store.statements(record).is_empty() {
+            let contact = held.filter(|m| m.attached);
+            return Contacts {
+                members: vec![record],
+                active: contact.map(|m| (record, m)).into_iter().collect(),
+                full,
+            };
         }
-        let members = self.component_of(endpoint);
+        let members = self.component_of(record);
         let clusters = self.clusters(&members);
-        let cluster = clusters.iter().find(|c| c.iter().any(|m| m.number == endpoint));
+        let cluster = clusters.iter().find(|c| c.iter().any(|m| m.number == record));
         let mut contacts = Contacts::default();
         for member in cluster.into_iter().flatten() {
             contacts.members.push(member.number);
@@ -143,17 +156,6 @@ impl<S: IdentityStore> Session<'_, S> {
             }
         }
         contacts
-    }
-
-    /// A contact-point record of which nothing was said, as most are.
-    fn contact_alone(&mut self, endpoint: RecordNumber) -> Contacts {
-        let active = self.store.record(endpoint).is_some_and(|entry| entry.is_active());
-        let held = self.store.membership(endpoint).filter(|m| active && m.attached);
-        Contacts {
-            members: vec![endpoint],
-            active: held.map(|m| (endpoint, m)).into_iter().collect(),
-            full: None,
-        }
     }
 
     /// The records that statements keep apart from any of these.
@@ -167,13 +169,6 @@ impl<S: IdentityStore> Session<'_, S> {
             out.extend(apart.map(|p| p.other));
         }
         out
-    }
-
-    /// Those of them that are contact points, or were never seen.
-    fn contacts_apart_from(&mut self, records: &[RecordNumber]) -> Vec<RecordNumber> {
-        let mut apart = self.apart_from(records);
-        apart.retain(|other| self.store.membership(*other).is_some_and(|m| m.attached));
-        apart
     }
 
     /// How a contact-point record came to its person.
