@@ -7,6 +7,7 @@
 
 mod blocking;
 mod cluster;
+pub mod cms;
 pub mod comparison;
 mod decision;
 mod engine;
