@@ -113,7 +113,9 @@ pub struct MergeRule {
     pub best_min: MatchWeight,
     /// What the mean of their pairs must reach: the others need not link by themselves, but must not speak against it.
     pub mean_min: MatchWeight,
-    /// The most one pair counts in the mean, either way.
+    /// The least one pair counts in the mean.
+    pub pair_min: MatchWeight,
+    /// The most one pair counts in the mean.
     pub pair_max: MatchWeight,
 }
 
@@ -231,7 +233,7 @@ fn start(input: &ClusterInput, rule: MergeRule) -> Clusters {
     let parts = input.weights.iter().zip(&input.apart).zip(&input.contradiction);
     let links = parts
         .map(|((weight, apart), contradiction)| Link {
-            sum: weight.map_or(0, |w| i64::from(w.clamp(-rule.pair_max.0, rule.pair_max.0))),
+            sum: weight.map_or(0, |w| i64::from(w.clamp(rule.pair_min.0, rule.pair_max.0))),
             count: i64::from(weight.is_some()),
             best: weight.unwrap_or(i32::MIN),
             apart: *apart,
@@ -254,6 +256,7 @@ mod tests {
     const RULE: MergeRule = MergeRule {
         best_min: MatchWeight(6_000),
         mean_min: MatchWeight(1_000),
+        pair_min: MatchWeight(-15_000),
         pair_max: MatchWeight(15_000),
     };
 
