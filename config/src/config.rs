@@ -89,7 +89,7 @@ pub struct TablesConfig {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentityConfig {
-    /// Pairs of records with at least this match probability are linked.
+    /// Pairs of records with at least this match probability are linked: of such links, at least this share is right.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub auto_link_probability: f64,
     /// Pairs with at least this match probability, and less than `auto_link_probability`, wait for a steward's decision.
@@ -169,8 +169,8 @@ impl Default for TablesConfig {
 impl Default for IdentityConfig {
     fn default() -> Self {
         Self {
-            auto_link_probability: 0.95,
-            review_probability: 0.50,
+            auto_link_probability: 0.99,
+            review_probability: 0.80,
             model: None,
         }
     }

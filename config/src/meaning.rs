@@ -133,7 +133,7 @@ impl<'a> Checker<'a, '_> {
             Some(Content::Number(number)) => number.as_f64().unwrap_or(default),
             _ => default,
         };
-        if number("review_probability", 0.50) > number("auto_link_probability", 0.95) {
+        if number("review_probability", 0.80) > number("auto_link_probability", 0.99) {
             let hint = "pairs between the two wait for review: write the smaller number here";
             self.complain(
                 "identity.review_probability",

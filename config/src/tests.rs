@@ -405,7 +405,7 @@ fn good_configurations_and_their_defaults() {
     );
     assert_eq!(config.tables.commit_interval, Period::from_seconds(10));
     assert_eq!(config.limits.epoch_bytes_max, ByteCount::from_mebibytes(64));
-    assert_eq!(config.identity.auto_link_probability, 0.95);
+    assert_eq!(config.identity.auto_link_probability, 0.99);
     assert_eq!(config.http.listen, "127.0.0.1:9600");
     assert_eq!(config.bus.r#type, BusType::Local);
     for zone in ["America/Chicago", "-06:00", "+0530", "UTC"] {
@@ -610,7 +610,7 @@ fn schema_and_reference_name_every_option() {
     let text = reference(&parts());
     for line in [
         "`tables.commit_interval` - a length of time with its unit, such as 10s, 5m, 250ms; default `10s`",
-        "`identity.auto_link_probability` - a number from 0 to 1; default `0.95`",
+        "`identity.auto_link_probability` - a number from 0 to 1; default `0.99`",
         "`bus.type` - local | kafka; default `local`",
         "`sources[].id` - a text; required",
         "`sources[].timezone` - a text; optional",

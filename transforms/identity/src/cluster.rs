@@ -108,7 +108,9 @@ pub struct MergeRule {
     pub best_min: MatchWeight,
     /// What the mean of their pairs must reach: the others need not link by themselves, but must not speak against it.
     pub mean_min: MatchWeight,
-    /// The most one pair counts in the mean, either way.
+    /// The least one pair counts in the mean.
+    pub pair_min: MatchWeight,
+    /// The most one pair counts in the mean.
     pub pair_max: MatchWeight,
 }
 
@@ -261,7 +263,7 @@ fn better(held: Option<(i64, usize)>, new: Option<(i64, usize)>) -> Option<(i64,
 
 fn start(input: &ClusterInput, rule: MergeRule) -> Clusters {
     let links = input.weights.iter().map(|weight| Link {
-        sum: weight.map_or(0, |w| i64::from(w.clamp(-rule.pair_max.0, rule.pair_max.0))),
+        sum: weight.map_or(0, |w| i64::from(w.clamp(rule.pair_min.0, rule.pair_max.0))),
         count: i64::from(weight.is_some()),
         best: weight.unwrap_or(i32::MIN),
     });
@@ -286,6 +288,7 @@ mod tests {
     const RULE: MergeRule = MergeRule {
         best_min: MatchWeight(6_000),
         mean_min: MatchWeight(1_000),
+        pair_min: MatchWeight(-15_000),
         pair_max: MatchWeight(15_000),
     };
 

@@ -70,7 +70,8 @@ pub struct PairScore {
     pub levels: SmallVec<[u8; 16]>,
     /// Why they cannot be one person, if so.
     pub veto: Option<Veto>,
-    /// True where the weight was held down to review: the pair looks like twins, and only a number could tell.
+    /// True where the weight was held down to the review threshold: the pair looks like twins, and only a number could
+    /// tell.
     pub twins_suspected: bool,
 }
 
@@ -109,10 +110,16 @@ impl Totals {
     fn of_prior(prior: &Prior) -> Self {
         let mut totals = [0.0; PAIR_KINDS];
         let p = prior.match_probability;
+        #[expect(clippy::cast_possible_truncation, reason = "a weight needs no double")]
+        let calibration = prior.calibration_bits as f32;
         for ((total, kind), per_match) in totals.iter_mut().zip(PairKind::ALL).zip(prior.pairs_per_match) {
             #[expect(clippy::cast_possible_truncation, reason = "a weight needs no double")]
             let bits = (p * per_match).max(1e-30).log2() as f32;
-            *total = if kind == PairKind::Strangers { 0.0 } else { bits };
+            *total = match kind {
+                PairKind::Strangers => 0.0,
+                kind if kind.is_one_person() => bits + calibration,
+                _ => bits,
+            };
         }
         Self(totals)
     }
@@ -187,8 +194,9 @@ pub(crate) struct PairLevels {
     pub(crate) rarer: [f32; 2],
 }
 
-/// The probability from which a pair is linked that looks like twins: a wrong link between them harms two patients.
-const CERTAIN: f64 = 0.99;
+/// The probability from which a pair is linked that looks like twins: a wrong link between them harms two patients. A lower
+/// one links twins, a higher one leaves more people to stewards whose given name changed altogether.
+const CERTAIN: f64 = 0.999;
 
 /// A model made ready to compare pairs. Pure and shareable between threads.
 #[derive(Debug)]
@@ -255,6 +263,13 @@ impl Scorer {
         self.review
     }
 
+    /// The weight of so many bits that fields say, calibrated as scores are.
+    pub(crate) fn calibrated(&self, bits: f32) -> MatchWeight {
+        #[expect(clippy::cast_possible_truncation, reason = "a weight needs no double")]
+        let calibration = self.model.prior.calibration_bits as f32;
+        MatchWeight::from_bits(bits + calibration)
+    }
+
     /// Compares two records. Symmetric.
     ///
     /// - Units: log2 odds, [`MatchWeight::VETO`] where something forbids them to be one person.
@@ -266,7 +281,7 @@ impl Scorer {
         let mut weight = MatchWeight::from_bits(totals.combined().clamp(-30.0, 60.0));
         let twins_suspected = weight > self.review && weight < self.certain && self.looks_like_twins(&levels);
         if twins_suspected {
-            weight = weight.min(MatchWeight(self.auto_link.0 - 1));
+            weight = weight.min(self.review);
         }
         if veto.is_some() {
             weight = MatchWeight::VETO;

@@ -119,10 +119,11 @@ impl<S: IdentityStore> Session<'_, S> {
         let model = self.scorer.model();
         let rule = MergeRule {
             best_min: self.scorer.auto_link_weight(),
-            mean_min: MatchWeight::from_bits(model.mean_bits_min),
-            pair_max: MatchWeight::from_bits(model.pair_bits_max),
+            mean_min: self.scorer.calibrated(model.mean_bits_min),
+            pair_min: self.scorer.calibrated(-model.pair_bits_max),
+            pair_max: self.scorer.calibrated(model.pair_bits_max),
         };
-        let absent = MatchWeight::from_bits(model.absent_pair_bits);
+        let absent = self.scorer.calibrated(model.absent_pair_bits);
         let score_all = members.len() <= model.limits.component_scored_max;
         let mut input = ClusterInput::new(members.len());
         for (a, member) in members.iter().enumerate() {

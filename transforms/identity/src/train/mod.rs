@@ -16,6 +16,10 @@ use crate::pair_kind::PairKind;
 use crate::score::Scorer;
 use panorama_standardize::StandardPerson;
 
+/// [`crate::Prior::calibration_bits`] of a trained model: less than of the one that ships, as its probabilities are those
+/// of the records themselves.
+const TRAINED_CALIBRATION_BITS: f64 = 2.2;
+
 /// What training learned: the model, and how sure it is of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
@@ -33,6 +37,7 @@ pub struct Training {
 /// - Spec: Fellegi and Sunter 1969; EM after Winkler 1988, u from random pairs as in Splink.
 pub fn train(records: &[StandardPerson], start: &Model, seed: u64) -> Training {
     let mut model = start.clone();
+    model.prior.calibration_bits = 0.0;
     let given = records.iter().flat_map(|r| [r.given.as_str(), r.middle.as_str()]);
     names::learn(&mut model.frequencies.given, given);
     names::learn(
@@ -44,6 +49,7 @@ pub fn train(records: &[StandardPerson], start: &Model, seed: u64) -> Training {
     set_strangers(&mut model, &strangers.shares);
     let blocked = pairs::blocked(records, &Scorer::compile(model.clone()), seed);
     let outcome = maximize::maximize(&mut model, &blocked, pairs::all(records.len()));
+    model.prior.calibration_bits = TRAINED_CALIBRATION_BITS;
     model.version = format!("trained-{}-{seed}", records.len());
     let report = report::report(&model, records.len(), &strangers, &blocked, &outcome);
     Training { model, report }

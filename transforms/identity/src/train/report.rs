@@ -94,7 +94,7 @@ pub(super) fn report(
             .zip(model.prior.pairs_per_match)
             .collect(),
         thresholds: [0.5, 0.8, 0.9, 0.95, 0.99, 0.999]
-            .map(|at| estimate(outcome, at))
+            .map(|at| estimate(outcome, model.prior.calibration_bits, at))
             .to_vec(),
         ..TrainingReport::default()
     };
@@ -160,10 +160,10 @@ fn share(model: &Model, probabilities: &[f32; PAIR_KINDS], wanted: fn(PairKind) 
     sum / all
 }
 
-fn estimate(outcome: &Outcome, at: f64) -> ThresholdEstimate {
+fn estimate(outcome: &Outcome, calibration_bits: f64, at: f64) -> ThresholdEstimate {
     let (mut found, mut right, mut all) = (0.0, 0.0, 0.0);
     for (bits, times) in &outcome.probabilities {
-        let odds = bits.exp2();
+        let odds = (bits + calibration_bits).exp2();
         let probability = odds / (1.0 + odds);
         all += probability * times;
         if probability >= at {

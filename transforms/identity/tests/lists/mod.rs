@@ -9,6 +9,8 @@
     reason = "test support: reads files, may stop on a broken one, and each user takes a part"
 )]
 
+pub mod reliability;
+
 use panorama_model::{
     Address, Email, HumanName, PartialDate, Person, Phone, Presence, RecordKind, Sex, SourceRecordKey,
     Timestamp, Version,
@@ -160,6 +162,15 @@ impl List {
         };
         self.persons.iter().map(one).collect()
     }
+}
+
+/// Which half of the people an entity is in.
+pub fn half_of(truth: &str) -> bool {
+    truth.bytes().fold(7u32, |hash, byte| {
+        hash.wrapping_mul(31).wrapping_add(u32::from(byte))
+    }) / 8
+        % 2
+        == 0
 }
 
 /// What the rare names of a copy end in.
