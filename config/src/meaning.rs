@@ -3,7 +3,7 @@
 
 use crate::document::{Content, Node};
 use crate::problem::{ConfigProblem, child, suggestion};
-use crate::{Known, TimezoneNeed};
+use crate::{IdentityConfig, Known, TimezoneNeed};
 use panorama_model::Zone;
 use std::collections::HashMap;
 
@@ -133,7 +133,9 @@ impl<'a> Checker<'a, '_> {
             Some(Content::Number(number)) => number.as_f64().unwrap_or(default),
             _ => default,
         };
-        if number("review_probability", 0.80) > number("auto_link_probability", 0.99) {
+        let unsaid = IdentityConfig::default();
+        let review = number("review_probability", unsaid.review_probability);
+        if review > number("auto_link_probability", unsaid.auto_link_probability) {
             let hint = "pairs between the two wait for review: write the smaller number here";
             self.complain(
                 "identity.review_probability",

@@ -68,7 +68,7 @@ pub(crate) fn run(config: &Path, set: &[String]) {
 }
 
 /// Each person by the smallest name among its records, which no arrival changes.
-pub(crate) fn canonical(crosswalk: &Rows) -> BTreeMap<String, String> {
+fn canonical(crosswalk: &Rows) -> BTreeMap<String, String> {
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for row in crosswalk {
         let name = ["source", "record_kind", "assigning_authority", "source_record_id"]

@@ -254,3 +254,65 @@ fn an_adopted_model_matches_all_records_again() {
         }
     }
 }
+
+#[test]
+fn what_is_measured_is_what_the_tables_hold() {
+    let system = System::new("8");
+    let first = measured(&system);
+    let crosswalk = system.rows("patient_identity");
+    let mut sizes: BTreeMap<&str, i64> = BTreeMap::new();
+    for row in &crosswalk {
+        *sizes.entry(text(row, "person_id")).or_default() += 1;
+    }
+    let of_size = |from: i64, to: i64| sizes.values().filter(|n| (from..=to).contains(*n)).count();
+    assert_eq!(first["records"], crosswalk.len());
+    assert_eq!(first["persons"], sizes.len());
+    assert_eq!(first["largest_cluster"], *sizes.values().max().expect("a person"));
+    assert_eq!(first["persons_of_1"], of_size(1, 1));
+    assert_eq!(first["persons_of_3_to_5"], of_size(3, 5));
+    let reviews = system.rows("match_review");
+    let open = reviews.iter().filter(|row| text(row, "status") == "open").count();
+    assert_eq!(first["review_open"], open);
+    for share in ["estimated_precision", "estimated_recall"] {
+        let estimated = first[share].as_f64().expect("a share");
+        assert!((0.8..=1.0).contains(&estimated), "{share} {estimated}");
+    }
+
+    let checks = system.rows("data_quality");
+    let failed = |source: &str, column: &str, check: &str| {
+        let row = checks.iter().find(|row| {
+            text(row, "source_system") == source
+                && text(row, "column") == column
+                && text(row, "check") == check
+        });
+        let row = row.expect("the check");
+        let of_source = crosswalk
+            .iter()
+            .filter(|row| text(row, "source") == source)
+            .count();
+        assert_eq!(row["rows_checked"], of_source, "{source} {column}");
+        (row["rows_failed"].as_u64().expect("a count"), of_source as u64)
+    };
+    // Subscribers are known by their e-mail address, and none of them by a birth date.
+    assert_eq!(failed("email", "email", "not_null").0, 0);
+    let (failures, subscribers) = failed("email", "birth_date", "not_null");
+    assert_eq!(failures, subscribers);
+    assert_eq!(failed("hospital", "birth_date", "dob_range").0, 0);
+
+    let [a, b] = strangers(&system);
+    system.identity(&["link", &a, &b, "--by", "ana", "--note", "phoned"]);
+    system.run();
+    assert_eq!(
+        measured(&system)["persons"],
+        sizes.len() - 1,
+        "measured at the end of the run"
+    );
+    assert_eq!(system.rows("identity_metrics").len(), 2, "once a run");
+}
+
+/// The newest measurement.
+fn measured(system: &System) -> Map<String, Value> {
+    let rows = system.rows("identity_metrics");
+    let newest = rows.into_iter().max_by_key(|row| row["epoch"].as_i64());
+    newest.expect("a measurement")
+}

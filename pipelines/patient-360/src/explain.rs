@@ -2,7 +2,7 @@
 
 use crate::admin::{Admin, AdminError, Answer};
 use crate::identity_rows::review_place;
-use crate::records::{RecordState, read_person};
+use crate::records::{RecordState, read, read_person};
 use crate::spaces;
 use panorama_identity::{Edge, PairStatements, RecordEntry, Verdict};
 use panorama_model::{PersonId, Row, SourceRecordKey};
@@ -55,7 +55,8 @@ impl Admin {
 
     /// What was said of a pair, if anything is in force.
     fn stated(&self, a: u64, b: u64) -> Result<Option<&'static str>, AdminError> {
-        let statements: Vec<PairStatements> = self.read(spaces::IDENTITY_DECISIONS, a)?.unwrap_or_default();
+        let statements: Vec<PairStatements> =
+            read(&*self.store, spaces::IDENTITY_DECISIONS, &a.to_be_bytes())?.unwrap_or_default();
         let found = statements.iter().find(|s| s.other.0 == b);
         let statement = found.and_then(PairStatements::in_force);
         Ok(statement.map(|s| match s.verdict {
@@ -69,10 +70,7 @@ impl Admin {
     fn decision(&self, keys: [&SourceRecordKey; 2]) -> Answer {
         let mut place = Vec::new();
         review_place(keys).bytes(&mut place);
-        let bytes = self.store.get(spaces::ROWS, &place)?;
-        let rows: Vec<Row> = bytes
-            .and_then(|bytes| postcard::from_bytes(&bytes).ok())
-            .unwrap_or_default();
+        let rows: Vec<Row> = read(&*self.store, spaces::ROWS, &place)?.unwrap_or_default();
         let decided = rows.first().filter(|row| row.text(column::DECIDED_BY).is_some());
         Ok(decided.map_or(Value::Null, |row| {
             json!({
@@ -89,9 +87,10 @@ impl Admin {
         let members: BTreeSet<u64> = members.into_iter().take(PATH_RECORDS_MAX).collect();
         let mut links: BTreeMap<u64, Vec<(u64, f32)>> = BTreeMap::new();
         for &record in &members {
-            let edges: Vec<Edge> = self.read(spaces::IDENTITY_EDGES, record)?.unwrap_or_default();
+            let edges: Vec<Edge> =
+                read(&*self.store, spaces::IDENTITY_EDGES, &record.to_be_bytes())?.unwrap_or_default();
             let statements: Vec<PairStatements> =
-                self.read(spaces::IDENTITY_DECISIONS, record)?.unwrap_or_default();
+                read(&*self.store, spaces::IDENTITY_DECISIONS, &record.to_be_bytes())?.unwrap_or_default();
             let scored = edges.iter().map(|edge| (edge.other.0, edge.weight.bits()));
             let said = statements.iter().filter_map(|pair| {
                 let statement = pair.in_force()?;
@@ -155,17 +154,11 @@ impl Admin {
 
     /// A record as matching sees it.
     pub(crate) fn entry(&self, record: u64) -> Result<Option<RecordEntry>, AdminError> {
-        self.read(spaces::IDENTITY_RECORDS, record)
-    }
-
-    fn read<T: serde::de::DeserializeOwned>(
-        &self,
-        space: panorama_api::Space,
-        record: u64,
-    ) -> Result<Option<T>, AdminError> {
-        let bytes = self.store.get(space, &record.to_be_bytes())?;
-        let value = bytes.map(|b| postcard::from_bytes(&b)).transpose();
-        Ok(value.map_err(|e| panorama_api::ConnectorError::fatal("read", space.0, e))?)
+        Ok(read(
+            &*self.store,
+            spaces::IDENTITY_RECORDS,
+            &record.to_be_bytes(),
+        )?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The operator's calls about match models: what one would learn from the records, and how another would do.
 
 use crate::admin::{Admin, AdminError, Answer};
+use crate::records::each;
 use crate::spaces;
 use panorama_identity::{
     IdentityEngine, MemoryStore, Model, PairStatements, Quality, RecordEntry, Scorer, evaluate, train,
@@ -10,7 +11,6 @@ use panorama_standardize::StandardPerson;
 use panorama_unify::record_name;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Records a training looks at. More would teach little more; each holds about a kilobyte of memory (INV-9).
@@ -21,25 +21,12 @@ const TRAINING_SEED: u64 = 1;
 impl Admin {
     /// Every active record of a person, in the order of numbers.
     fn each_person(&self, mut take: impl FnMut(RecordEntry)) -> Result<(), AdminError> {
-        let mut broken = None;
-        self.store
-            .scan(spaces::IDENTITY_RECORDS, &[], None, &mut |_, value| {
-                match postcard::from_bytes::<RecordEntry>(value) {
-                    Ok(entry) if entry.is_active() => take(entry),
-                    Ok(_) => {}
-                    Err(error) => {
-                        broken = Some(error);
-                        return ControlFlow::Break(());
-                    }
-                }
-                ControlFlow::Continue(())
-            })?;
-        match broken {
-            Some(error) => {
-                Err(panorama_api::ConnectorError::fatal("read", spaces::IDENTITY_RECORDS.0, error).into())
+        let take = |_, entry: RecordEntry| {
+            if entry.is_active() {
+                take(entry);
             }
-            None => Ok(()),
-        }
+        };
+        Ok(each(&*self.store, spaces::IDENTITY_RECORDS, |_| true, take)?)
     }
 
     /// Learns a model from the records, without labels; it is not used before it is configured.
@@ -95,19 +82,6 @@ impl Admin {
         }))
     }
 
-    /// All that sources and stewards said of pairs, by one of the two records; a pair is there from both sides.
-    fn all_statements(&self) -> Result<Vec<(u64, Vec<PairStatements>)>, AdminError> {
-        let mut all = Vec::new();
-        self.store
-            .scan(spaces::IDENTITY_DECISIONS, &[], None, &mut |key, value| {
-                if let (Ok(number), Ok(pairs)) = (key.try_into(), postcard::from_bytes(value)) {
-                    all.push((u64::from_be_bytes(number), pairs));
-                }
-                ControlFlow::Continue(())
-            })?;
-        Ok(all)
-    }
-
     /// Every record's group under a model, named by the group's least record, and its quality against a truth.
     fn link_all(
         &self,
@@ -121,11 +95,21 @@ impl Admin {
             let prepared = engine.prepare(entry.person);
             engine.upsert(&mut store, &entry.key, prepared, version);
         })?;
-        for (a, pairs) in self.all_statements()? {
-            for said in pairs.iter().filter(|pair| pair.other.0 > a) {
-                if let (Some(a), Some(b)) = (self.entry(a)?, self.entry(said.other.0)?) {
-                    engine.restate(&mut store, &a.key, &b.key, said);
-                }
+        let mut said: Vec<(u64, PairStatements)> = Vec::new();
+        let all = |_| true;
+        each(
+            &*self.store,
+            spaces::IDENTITY_DECISIONS,
+            all,
+            |a, pairs: Vec<_>| {
+                // A pair is kept with both its records.
+                let once = pairs.into_iter().filter(|pair: &PairStatements| pair.other.0 > a);
+                said.extend(once.map(|pair| (a, pair)));
+            },
+        )?;
+        for (a, pair) in said {
+            if let (Some(a), Some(b)) = (self.entry(a)?, self.entry(pair.other.0)?) {
+                engine.restate(&mut store, &a.key, &b.key, &pair);
             }
         }
         let mut groups: BTreeMap<PersonId, Vec<String>> = BTreeMap::new();

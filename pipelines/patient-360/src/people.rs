@@ -262,9 +262,6 @@ impl People {
         for review in changes.reviews {
             self.reviews.insert((review.a.0, review.b.0), review);
         }
-        let voided = i64::try_from(changes.counters.blocks_voided).unwrap_or(0);
-        let revived = i64::try_from(changes.counters.blocks_revived).unwrap_or(0);
-        self.metrics.oversize_blocks.inc_by(voided - revived);
     }
 
     /// Makes what identity decided in this epoch hold everywhere: members of persons, facts filed before, rows.

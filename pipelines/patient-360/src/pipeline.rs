@@ -210,14 +210,19 @@ fn publish_all(
     jobs: &Receiver<Job>,
     published: &SyncSender<Result<Published>>,
 ) -> Result<()> {
+    let mut last = None;
     while let Ok(job) = jobs.recv() {
+        last = Some(job.epoch);
         let result = runtime.block_on(publisher.publish(job));
         let failed = result.is_err();
         if published.send(result).is_err() || failed {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+    match last {
+        Some(epoch) => runtime.block_on(publisher.finish(epoch)),
+        None => Ok(()),
+    }
 }
 
 /// Applies work in order and decides when to publish.

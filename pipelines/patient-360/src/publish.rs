@@ -62,6 +62,8 @@ pub(crate) struct Publisher {
     /// Version and block limit of the model in force.
     model: (String, usize),
     measuring: Option<JoinHandle<Result<Measurement>>>,
+    /// Measurements whose rows are not in the tables yet.
+    measured: Vec<Measurement>,
 }
 
 /// How one table is committed to.
@@ -99,6 +101,7 @@ impl Publisher {
             tables,
             model,
             measuring: None,
+            measured: Vec::new(),
         })
     }
 
@@ -131,7 +134,11 @@ impl Publisher {
         let mut done: Vec<(&'static str, Committed)> = raw?.into_iter().collect();
         let (committed, partitions) = others?;
         done.extend(committed);
-        done.extend(self.add_measured(&job).await?);
+        let is_done = self.measuring.as_ref().is_some_and(JoinHandle::is_finished);
+        if is_done || job.measure == Measure::Now {
+            self.end_measuring();
+        }
+        done.extend(self.add_measured(job.epoch).await?);
         self.note_epoch(job.epoch, &done).await?;
         self.committer.metrics.spent("publish", began);
         let visible_at = now();
@@ -148,55 +155,61 @@ impl Publisher {
         })
     }
 
-    /// A measurement reads much of the state, so it has a thread of its own.
+    /// A measurement reads much of the state, so it has a thread of its own; one at a time.
     fn begin_measuring(&mut self, job: &Job) {
+        if job.measure == Measure::Now {
+            // What a catch-up ends with is of its end, not of some epoch before.
+            self.end_measuring();
+        }
         if job.measure == Measure::No || self.measuring.is_some() {
             return;
         }
-        let (state, epoch, metrics) = (
-            Arc::clone(&job.snapshot),
-            job.epoch,
-            Arc::clone(&self.committer.metrics),
-        );
-        let (version, limit) = self.model.clone();
+        let (state, epoch) = (Arc::clone(&job.snapshot), job.epoch);
+        let (metrics, (version, limit)) = (Arc::clone(&self.committer.metrics), self.model.clone());
         self.measuring = Some(std::thread::spawn(move || {
-            measure(&state, epoch, (&version, limit), &metrics)
+            measure(&*state, epoch, (&version, limit), &metrics)
         }));
     }
 
-    /// Adds the rows of a measurement that has come to its end. One that fails is told of, and stops nothing.
-    async fn add_measured(&mut self, job: &Job) -> Result<Vec<(&'static str, Committed)>> {
-        let is_done = |handle: &JoinHandle<_>| job.measure == Measure::Now || handle.is_finished();
-        if !self.measuring.as_ref().is_some_and(is_done) {
-            return Ok(Vec::new());
-        }
-        let measured = self.measuring.take().map(JoinHandle::join);
-        let measurement = match measured {
-            Some(Ok(Ok(measurement))) => measurement,
-            Some(Ok(Err(error))) => {
-                tracing::warn!(%error, "quality could not be measured");
-                return Ok(Vec::new());
-            }
+    /// Waits for the measurement under way. One that fails is told of, and stops nothing.
+    fn end_measuring(&mut self) {
+        match self.measuring.take().map(JoinHandle::join) {
+            Some(Ok(Ok(measurement))) => self.measured.push(measurement),
+            Some(Ok(Err(error))) => tracing::warn!(%error, "quality could not be measured"),
             Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => return Ok(Vec::new()),
-        };
+            None => {}
+        }
+    }
+
+    /// Adds the rows of measurements that have come to their end, with an epoch that has none of them yet.
+    async fn add_measured(&mut self, epoch: u64) -> Result<Vec<(&'static str, Committed)>> {
+        let measured = std::mem::take(&mut self.measured);
         let mut done = Vec::new();
-        for (name, rows) in [
-            ("identity_metrics", vec![measurement.identity]),
-            ("data_quality", measurement.checks),
-        ] {
+        if measured.is_empty() {
+            return Ok(done);
+        }
+        let (identity, checks): (Vec<Row>, Vec<Vec<Row>>) =
+            measured.into_iter().map(|m| (m.identity, m.checks)).unzip();
+        for (name, rows) in [("identity_metrics", identity), ("data_quality", checks.concat())] {
             let Some(definition) = panorama_tables::find(name) else {
                 continue;
             };
             let make = || Ok(vec![one_batch(definition, &rows)]);
             let table = opened(&mut self.tables, definition.name)?;
-            let committed = self
-                .committer
-                .commit(table, definition.name, job.epoch, make)
-                .await?;
+            let committed = self.committer.commit(table, definition.name, epoch, make).await?;
             done.push((definition.name, committed));
         }
         Ok(done)
+    }
+
+    /// Adds what was measured since the last publication: nothing comes after it. A stop does not wait for a measurement.
+    pub(crate) async fn finish(&mut self, epoch: u64) -> Result<()> {
+        let is_done = self.measuring.as_ref().is_some_and(JoinHandle::is_finished);
+        if is_done || !self.committer.shutdown.is_requested() {
+            self.end_measuring();
+        }
+        self.add_measured(epoch).await?;
+        Ok(())
     }
 
     /// Writes which table has which version at this epoch: a consistent read point across tables.

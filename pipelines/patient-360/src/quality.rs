@@ -3,18 +3,16 @@
 //!
 //! Counts are of everything. What needs a look into records is taken from a sample of them, spread over all.
 
-use crate::records::PersonEntry;
-use crate::{spaces, table_number};
-use panorama_api::{ConnectorError, Result, Space, StateRead};
+use crate::records::{PersonEntry, each, read};
+use crate::rows::each_review;
+use crate::spaces;
+use panorama_api::{Result, StateRead};
 use panorama_identity::{Edge, Membership, RecordEntry};
 use panorama_model::{Row, Timestamp};
 use panorama_runtime::{Metrics, now, seconds_between};
 use panorama_standardize::StandardPerson;
 use panorama_tables::table::{data_quality, identity_metrics, match_review};
-use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
-use std::ops::ControlFlow;
-use std::sync::Arc;
 
 /// Records looked into, at most.
 const SAMPLE_MAX: u64 = 100_000;
@@ -47,7 +45,7 @@ pub(crate) struct Measurement {
 
 /// Measures a snapshot, sets the gauges and makes the rows.
 pub(crate) fn measure(
-    state: &Arc<dyn StateRead>,
+    state: &dyn StateRead,
     epoch: u64,
     model: (&str, usize),
     metrics: &Metrics,
@@ -55,12 +53,12 @@ pub(crate) fn measure(
     let (model_version, block_records_max) = model;
     let began = std::time::Instant::now();
     let at = now();
-    let persons = Persons::count(&**state)?;
+    let persons = Persons::count(state)?;
     let every = persons.records.div_ceil(SAMPLE_MAX).max(1);
-    let links = Links::estimate(&**state, every)?;
-    let fields = Fields::look(&**state, every, at)?;
-    let reviews = Reviews::count(&**state, at)?;
-    let oversize = oversize_blocks(&**state, block_records_max)?;
+    let links = Links::estimate(state, every)?;
+    let fields = Fields::look(state, every, at)?;
+    let reviews = Reviews::count(state, at)?;
+    let oversize = oversize_blocks(state, block_records_max)?;
     metrics.oversize_blocks.set(signed(oversize));
     persons.tell(metrics);
     links.tell(metrics);
@@ -229,8 +227,7 @@ impl Links {
 }
 
 fn person_of(state: &dyn StateRead, record: u64) -> Result<Option<u128>> {
-    let bytes = state.get(spaces::IDENTITY_MEMBERSHIPS, &record.to_be_bytes())?;
-    let membership: Option<Membership> = bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok());
+    let membership: Option<Membership> = read(state, spaces::IDENTITY_MEMBERSHIPS, &record.to_be_bytes())?;
     Ok(membership.map(|m| m.person.0))
 }
 
@@ -327,16 +324,11 @@ struct Reviews {
 impl Reviews {
     fn count(state: &dyn StateRead, at: Timestamp) -> Result<Self> {
         let mut ages = Vec::new();
-        state.scan_prefix(spaces::ROWS, &[table_number::MATCH_REVIEW], &mut |_, value| {
-            let rows: Vec<Row> = postcard::from_bytes(value).unwrap_or_default();
-            let open = rows
-                .iter()
-                .filter(|row| row.text(match_review::STATUS) == Some("open"));
-            ages.extend(open.map(|row| {
+        each_review(state, |row| {
+            if row.text(match_review::STATUS) == Some("open") {
                 let opened = row.time(match_review::OPENED_AT).unwrap_or(at);
-                seconds_between(opened, at) / 3600.0
-            }));
-            ControlFlow::Continue(())
+                ages.push(seconds_between(opened, at) / 3600.0);
+            }
         })?;
         ages.sort_by(f64::total_cmp);
         Ok(Self { ages })
@@ -359,30 +351,6 @@ fn oversize_blocks(state: &dyn StateRead, records_max: usize) -> Result<u64> {
         },
     )?;
     Ok(oversize)
-}
-
-/// Visits the values of a space whose key, by its first eight bytes, is wanted.
-fn each<V: DeserializeOwned>(
-    state: &dyn StateRead,
-    space: Space,
-    wanted: impl Fn(u64) -> bool,
-    mut take: impl FnMut(u64, V),
-) -> Result<()> {
-    let mut broken = None;
-    state.scan(space, &[], None, &mut |key, value| {
-        let number = key.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        if wanted(number) {
-            match postcard::from_bytes(value) {
-                Ok(value) => take(number, value),
-                Err(error) => {
-                    broken = Some(error);
-                    return ControlFlow::Break(());
-                }
-            }
-        }
-        ControlFlow::Continue(())
-    })?;
-    broken.map_or(Ok(()), |error| Err(ConnectorError::fatal("read", space.0, error)))
 }
 
 fn check(

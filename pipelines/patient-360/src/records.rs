@@ -2,10 +2,12 @@
 
 use crate::facts::Position;
 use crate::spaces;
-use panorama_api::{ConnectorError, Result, StateRead};
+use panorama_api::{ConnectorError, Result, Space, StateRead};
 use panorama_identity::{Edge, PairStatements, Verdict};
 use panorama_model::{Layers, Person, PersonId, SourceRecordKey, Timestamp, Version};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 
 /// A source record as state keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,10 +48,10 @@ impl PersonEntry {
 /// A record, from committed state.
 pub(crate) fn read_record(state: &dyn StateRead, record: u64) -> Result<Option<RecordState>> {
     let key = record.to_be_bytes();
-    let Some(mut found) = decode::<RecordState>(state.get(spaces::RECORDS, &key)?, "records")? else {
+    let Some(mut found) = read::<RecordState>(state, spaces::RECORDS, &key)? else {
         return Ok(None);
     };
-    if let Some(repeated) = decode::<Version>(state.get(spaces::RECORD_VERSIONS, &key)?, "record_versions")? {
+    if let Some(repeated) = read::<Version>(state, spaces::RECORD_VERSIONS, &key)? {
         found.layers.renew(repeated);
     }
     Ok(Some(found))
@@ -57,7 +59,7 @@ pub(crate) fn read_record(state: &dyn StateRead, record: u64) -> Result<Option<R
 
 /// A person's records, from committed state.
 pub(crate) fn read_person(state: &dyn StateRead, person: PersonId) -> Result<Option<PersonEntry>> {
-    decode(state.get(spaces::PERSONS, &person.0.to_be_bytes())?, "persons")
+    read(state, spaces::PERSONS, &person.0.to_be_bytes())
 }
 
 /// How sure it is that a record belongs to the person of `members`, from committed state: a function of the pairs as they
@@ -68,15 +70,14 @@ pub(crate) fn link_probability(state: &dyn StateRead, record: u64, members: &[u6
     }
     let key = record.to_be_bytes();
     let is_member = |other: u64| members.binary_search(&other).is_ok();
-    let statements = state.get(spaces::IDENTITY_DECISIONS, &key)?;
-    let statements = decode::<Vec<PairStatements>>(statements, "identity_decisions")?.unwrap_or_default();
+    let statements: Vec<PairStatements> = read(state, spaces::IDENTITY_DECISIONS, &key)?.unwrap_or_default();
     let is_stated = |pair: &PairStatements| {
         pair.in_force().is_some_and(|s| s.verdict == Verdict::Match) && is_member(pair.other.0)
     };
     if statements.iter().any(is_stated) {
         return Ok(1.0);
     }
-    let edges = decode::<Vec<Edge>>(state.get(spaces::IDENTITY_EDGES, &key)?, "identity_edges")?;
+    let edges: Option<Vec<Edge>> = read(state, spaces::IDENTITY_EDGES, &key)?;
     let weights = edges
         .into_iter()
         .flatten()
@@ -85,7 +86,38 @@ pub(crate) fn link_probability(state: &dyn StateRead, record: u64, members: &[u6
     Ok(weights.max().map_or(1.0, |weight| weight.probability()))
 }
 
-fn decode<T: serde::de::DeserializeOwned>(bytes: Option<Vec<u8>>, space: &'static str) -> Result<Option<T>> {
-    let value = bytes.map(|b| postcard::from_bytes(&b)).transpose();
-    value.map_err(|e| ConnectorError::fatal("read", space, e))
+/// A value of committed state.
+pub(crate) fn read<T: DeserializeOwned>(
+    state: &dyn StateRead,
+    space: Space,
+    key: &[u8],
+) -> Result<Option<T>> {
+    let value = state.get(space, key)?.map(|bytes| postcard::from_bytes(&bytes));
+    value
+        .transpose()
+        .map_err(|error| ConnectorError::fatal("read", space.0, error))
+}
+
+/// Visits the values of a space, ascending, whose number, the first eight bytes of their key, is wanted.
+pub(crate) fn each<T: DeserializeOwned>(
+    state: &dyn StateRead,
+    space: Space,
+    wanted: impl Fn(u64) -> bool,
+    mut take: impl FnMut(u64, T),
+) -> Result<()> {
+    let mut broken = None;
+    state.scan(space, &[], None, &mut |key, value| {
+        let number = key.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        if wanted(number) {
+            match postcard::from_bytes(value) {
+                Ok(value) => take(number, value),
+                Err(error) => {
+                    broken = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    broken.map_or(Ok(()), |error| Err(ConnectorError::fatal("read", space.0, error)))
 }

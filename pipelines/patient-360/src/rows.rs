@@ -4,10 +4,11 @@
 use crate::current::{Dirty, RowKey};
 use crate::project::Projection;
 use crate::{spaces, table_number};
-use panorama_api::{Result, StateBatch, StateRead};
+use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
 use panorama_model::Row;
 use panorama_runtime::TypedSpace;
 use panorama_tables::table::BUCKETS;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Rows kept in memory between epochs. They are wide, and seldom asked for again soon.
@@ -76,4 +77,22 @@ impl Rows {
 /// The bucket of a row by the hash that names it.
 pub(crate) fn bucket(hash: u128) -> i32 {
     i32::try_from((hash >> 64) % u128::from(BUCKETS)).unwrap_or(0)
+}
+
+/// Visits the doubtful pairs of committed state, decided ones too.
+pub(crate) fn each_review(state: &dyn StateRead, mut take: impl FnMut(Row)) -> Result<()> {
+    let mut broken = None;
+    state.scan_prefix(spaces::ROWS, &[table_number::MATCH_REVIEW], &mut |_, value| {
+        match postcard::from_bytes::<Vec<Row>>(value) {
+            Ok(rows) => rows.into_iter().for_each(&mut take),
+            Err(error) => {
+                broken = Some(error);
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    broken.map_or(Ok(()), |error| {
+        Err(ConnectorError::fatal("read", "match_review", error))
+    })
 }

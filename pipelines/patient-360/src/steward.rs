@@ -2,13 +2,13 @@
 //! returns, in force once the pipeline has read it, and read again wherever the log is (INV-3, INV-4).
 
 use crate::admin::{Admin, AdminError, Answer, row_json};
-use crate::{spaces, table_number, topic_of};
+use crate::rows::each_review;
+use crate::topic_of;
 use panorama_api::NewMessage;
 use panorama_model::{RecordKind, Row, SourceRecordKey, StewardDecision, StewardVerdict, Text, Version};
 use panorama_stewardship as stewardship;
 use panorama_tables::table::match_review as column;
 use serde_json::{Value, json};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 impl Admin {
@@ -16,7 +16,7 @@ impl Admin {
     /// stand before all others, and among them the likeliest, which a glance settles.
     pub(crate) fn review_list(&self, limit: usize) -> Answer {
         let mut open: Vec<Row> = Vec::new();
-        self.each_review(|row| {
+        each_review(&*self.store, |row| {
             if row.text(column::STATUS) == Some("open") {
                 open.push(row);
             }
@@ -49,7 +49,7 @@ impl Admin {
     /// Decides an open pair by its id.
     pub(crate) fn review_decide(&self, id: &str, verdict: &str, by: &str, note: &str) -> Answer {
         let mut found = None;
-        self.each_review(|row| {
+        each_review(&*self.store, |row| {
             if row.text(column::REVIEW_ID) == Some(id) {
                 found = Some(row);
             }
@@ -123,23 +123,5 @@ impl Admin {
             self.bus.append(&topic, 0, vec![message], None).await
         })?;
         Ok(())
-    }
-
-    fn each_review(&self, mut take: impl FnMut(Row)) -> Result<(), AdminError> {
-        let mut broken = Ok(());
-        self.store
-            .scan_prefix(spaces::ROWS, &[table_number::MATCH_REVIEW], &mut |_, value| {
-                match postcard::from_bytes::<Vec<Row>>(value) {
-                    Ok(rows) => rows.into_iter().for_each(&mut take),
-                    Err(_) => {
-                        broken = Err(AdminError::NotFound(
-                            "a row of match_review is damaged".to_owned(),
-                        ));
-                        return ControlFlow::Break(());
-                    }
-                }
-                ControlFlow::Continue(())
-            })?;
-        broken
     }
 }

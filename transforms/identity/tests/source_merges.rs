@@ -115,6 +115,7 @@ two callers of one holder unlinked: a=rosa 1, x=call 1, y=call 1, A37 x y @2 => 
 callers linked through an id never seen: a=rosa 1, x=call 1, y=call 2, A24 u x @2, A24 u y @2 => a x y
 callers parted through an id never seen: a=rosa 1, x=call 1, y=call 1, A24 u y @2, A37 u x @2 => a | x | y
 linked callers, one deleted: a=rosa 1, x=call 1, y=call 2, A24 x y @2, A29 x x @3 => a | y
+kept apart two steps on: a=rosa 1, d=call 2, x=call 1, y=call 1, never x y @2, never y d @2, match a d @2, withdraw a d @3 => a | d | x | y
 a caller linked to the merged record: a=rosa, b=peter, x=call 1, A24 b x @2, A40 a b @3 => a b x
 ";
 

@@ -61,8 +61,8 @@ fn explain(file: &ConfigFile, a: &str, b: &str, output: &Output) -> anyhow::Resu
         render::line(format!("it was said of them: {stated}"));
     }
     if let Some(decision) = answer.get("decision").filter(|decision| decision.is_object()) {
-        let [by, at, note] = ["by", "at", "note"].map(|key| render::member(decision, key));
-        render::line(format!("decided by {by}, {at}: {note}"));
+        let [status, by, at, note] = ["status", "by", "at", "note"].map(|key| render::member(decision, key));
+        render::line(format!("a steward's last word: {status}, by {by}, {at}: {note}"));
     }
     if !because.is_empty() {
         render::line(because);
