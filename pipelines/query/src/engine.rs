@@ -60,12 +60,14 @@ pub async fn query(tables: Vec<QueryTable>, sql: &str) -> Result<(SchemaRef, Bat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, Int64Array, StringArray, record_batch};
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
     use arrow::record_batch::RecordBatch;
 
     /// The answer's rows as text, cells separated by commas.
     fn check(sql: &str, expected: Result<&[&str], &str>) {
-        let batch = record_batch!(("id", Int64, [1, 2, 3]), ("sex", Utf8, ["F", "M", "F"])).unwrap();
+        let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+        let sexes: ArrayRef = Arc::new(StringArray::from(vec!["F", "M", "F"]));
+        let batch = RecordBatch::try_from_iter([("id", ids), ("sex", sexes)]).unwrap();
         let schema = batch.schema();
         let scan = move |names: Vec<String>, _limit| {
             let places: Vec<usize> = names
