@@ -16,6 +16,10 @@
 #[path = "../tests/lists/mod.rs"]
 mod lists;
 
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use panorama_identity::{IdentityEngine, MemoryStore, Model, Scorer, train};
 use panorama_model::{RecordKind, SourceRecordKey};
 use panorama_standardize::{StandardPerson, standardize};

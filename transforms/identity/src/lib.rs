@@ -5,6 +5,7 @@
 //! its records, edges and decisions, so no arrival order can change the outcome (INV-6), and every merge can be undone
 //! (INV-7). Pure and sync (INV-1): the store is the caller's.
 
+mod block_table;
 mod blocking;
 mod cluster;
 pub mod comparison;
