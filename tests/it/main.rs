@@ -10,6 +10,7 @@
 )]
 
 mod bad_input;
+mod essence;
 mod house;
 mod kill;
 mod order;
@@ -17,4 +18,5 @@ mod phi;
 mod readers;
 mod rows;
 mod shared_data;
+mod steward;
 mod support;

@@ -5,44 +5,12 @@
 //! passes, with other limits each pass, and compares the tables with those of the feeds as they were made.
 //! `PANORAMA_ORDER_SEEDS` sets how many seeds, `PANORAMA_ORDER_FIRST` the first, `PANORAMA_ORDER_PERSONS` how many persons.
 
-use crate::rows::{Chance, tables, text};
-use crate::support::{Scratch, panorama, program, said};
-use serde_json::{Map, Value};
+use crate::essence::{config, differences, essence, run};
+use crate::rows::Chance;
+use crate::support::{Scratch, panorama, said};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-type Rows = Vec<Map<String, Value>>;
-
-/// Columns that tell of the arrival and not of what was said.
-const OF_ARRIVAL: &[&str] = &[
-    "message_offset",
-    "message_partition",
-    "offset",
-    "partition",
-    "headers",
-    "received_at",
-    "received_date",
-    "updated_at",
-    "linked_at",
-    "first_seen_at",
-    "opened_at",
-    "quarantined_at",
-    "quarantine_id",
-    // Grows with the clock.
-    "days_in_phase",
-    // Hash buckets of person ids.
-    "bucket",
-];
-/// Columns of the crosswalk that say how a record came to its person, which is a matter of who came first.
-const OF_THE_LINK: &[&str] = &[
-    "match_method",
-    "match_probability",
-    "match_weight",
-    "matched_with",
-];
-/// Histories: what they tell is the order.
-const HISTORIES: &[&str] = &["identity_events", "pipeline_epochs"];
 
 /// One feed: its directory, its ending, its messages, and what each of its files begins with.
 struct Feed {
@@ -107,29 +75,6 @@ fn feeds(root: &Path) -> Vec<Feed> {
     files.iter().map(|file| feed(root, file)).collect()
 }
 
-fn config(dir: &Path) -> PathBuf {
-    let path = |name: &str| dir.join(name).display().to_string();
-    let text = panorama_synth::example_config(&path("feeds"), &path("data"), &path("tables"));
-    let text = text
-        .replace("crm/contacts.csv", "crm/*.csv")
-        .replace("providers/nppes.csv", "providers/*.csv");
-    let file = dir.join("panorama.yaml");
-    fs::write(&file, format!("{text}http:\n  listen: 127.0.0.1:0\n")).expect("a configuration");
-    file
-}
-
-fn run(config: &Path, set: &[String]) {
-    let mut command = program();
-    command
-        .args(["run", "--quiet", "--until-caught-up", "--config"])
-        .arg(config);
-    for one in set {
-        command.args(["--set", one]);
-    }
-    let output = command.output().expect("the program starts");
-    assert!(output.status.success(), "{set:?}: {}", said(&output));
-}
-
 /// Deals the messages of all feeds into files and passes.
 fn arrive(feeds: &[Feed], dir: &Path, seed: u64) -> usize {
     let mut chance = Chance::new(seed);
@@ -176,131 +121,6 @@ fn arrive(feeds: &[Feed], dir: &Path, seed: u64) -> usize {
 
 fn mix(seed: u64, file: usize) -> u64 {
     Chance::new(seed ^ (file as u64) << 32).next()
-}
-
-/// Each person by the smallest name among its records, which no arrival changes.
-fn canonical(crosswalk: &Rows) -> BTreeMap<String, String> {
-    let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for row in crosswalk {
-        let name = ["source", "record_kind", "assigning_authority", "source_record_id"]
-            .map(|column| text(row, column))
-            .join("/");
-        names
-            .entry(text(row, "person_id").to_owned())
-            .and_modify(|least| {
-                if name < *least {
-                    least.clone_from(&name);
-                }
-            })
-            .or_insert(name);
-    }
-    names
-}
-
-/// What must be the same: table -> rows as text, sorted.
-fn essence(location: &Path) -> BTreeMap<String, Vec<String>> {
-    let mut tables = tables(location, &[]);
-    let names = canonical(&tables["patient_identity"]);
-    let mut all = BTreeMap::new();
-    for (table, rows) in &mut tables {
-        if HISTORIES.contains(&table.as_str()) {
-            continue;
-        }
-        if table == "match_review" {
-            // A pair that was doubtful on the way, and is no more, is history too.
-            rows.retain(|row| text(row, "status") == "open");
-        }
-        let mut texts: Vec<String> = rows.iter_mut().map(|row| essential(table, row, &names)).collect();
-        texts.sort();
-        all.insert(table.clone(), texts);
-    }
-    all
-}
-
-fn essential(table: &str, row: &mut Map<String, Value>, names: &BTreeMap<String, String>) -> String {
-    for column in OF_ARRIVAL {
-        row.remove(*column);
-    }
-    if table == "patient_identity" {
-        for column in OF_THE_LINK {
-            row.remove(*column);
-        }
-    }
-    if table == "match_review" {
-        let mut pair = [text(row, "person_a").to_owned(), text(row, "person_b").to_owned()];
-        pair.sort_by_key(|p| names.get(p).cloned());
-    }
-    for column in ["person_id", "other_person_id", "person_a", "person_b"] {
-        if let Some(Value::String(id)) = row.get_mut(column) {
-            *id = names
-                .get(id.as_str())
-                .cloned()
-                .unwrap_or_else(|| format!("nobody {id}"));
-        }
-    }
-    if let Some(Value::String(episode)) = row.get_mut("episode_id") {
-        if let Some((person, rest)) = episode.split_once('/') {
-            *episode = format!("{}/{rest}", names.get(person).map_or("nobody", String::as_str));
-        }
-    }
-    Value::Object(row.clone()).to_string()
-}
-
-/// The first differences of each table, for a person to read. All of it is synthetic.
-fn differences(
-    expected: &BTreeMap<String, Vec<String>>,
-    found: &BTreeMap<String, Vec<String>>,
-) -> Option<String> {
-    let mut told = String::new();
-    for (table, rows) in expected {
-        let (a, b) = (
-            counted(rows),
-            counted(found.get(table).map_or(&[][..], Vec::as_slice)),
-        );
-        let only = |x: &BTreeMap<String, usize>, y: &BTreeMap<String, usize>| {
-            x.iter()
-                .filter(|(row, count)| y.get(*row) != Some(count))
-                .map(|(row, _)| row.clone())
-                .collect::<Vec<_>>()
-        };
-        let (missing, new) = (only(&a, &b), only(&b, &a));
-        if missing.is_empty() && new.is_empty() {
-            continue;
-        }
-        told += &format!("{table}: {} rows missing, {} others\n", missing.len(), new.len());
-        for (before, after) in missing.iter().zip(&new).take(2) {
-            told += &format!("  {}\n", changed(before, after));
-        }
-        for (sign, rows) in [("-", &missing), ("+", &new)] {
-            for row in rows.iter().take(if missing.len() == new.len() { 0 } else { 2 }) {
-                told += &format!("  {sign} {row}\n");
-            }
-        }
-    }
-    (!told.is_empty()).then_some(told)
-}
-
-/// The columns in which two rows differ.
-fn changed(before: &str, after: &str) -> String {
-    let parse = |row: &str| serde_json::from_str::<Map<String, Value>>(row).expect("a row");
-    let (before, after) = (parse(before), parse(after));
-    let columns = before
-        .iter()
-        .filter(|(column, value)| after.get(*column) != Some(value));
-    let told = columns.map(|(column, value)| format!("{column}: {value} -> {}", after[column]));
-    format!(
-        "{}: {}",
-        text(&before, "person_id"),
-        told.collect::<Vec<_>>().join(", ")
-    )
-}
-
-fn counted(rows: &[String]) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for row in rows {
-        *counts.entry(row.clone()).or_default() += 1;
-    }
-    counts
 }
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {

@@ -207,13 +207,15 @@ mod tests {
         later.put(A, "w", "1");
         later.put(A, "x", "3");
         later.delete(B, "x");
-        let failed: Result<(), &str> = later.write(B, |key| key.push(b'y'), |_| Err("no"));
+        let failed: std::result::Result<(), &str> = later.write(B, |key| key.push(b'y'), |_| Err("no"));
         assert_eq!(failed, Err("no"));
         batch.append(&later);
         batch.keep_last_words();
         let words: Vec<_> = batch.iter().collect();
-        let expected: [(Space, &[u8], Option<&[u8]>); 3] =
-            [(A, b"w", Some(b"1")), (A, b"x", Some(b"3")), (B, b"x", None)];
-        assert_eq!(words, expected);
+        let (one, three) = (&b"1"[..], &b"3"[..]);
+        assert_eq!(
+            words,
+            [(A, &b"w"[..], Some(one)), (A, b"x", Some(three)), (B, b"x", None)]
+        );
     }
 }

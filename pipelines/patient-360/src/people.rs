@@ -45,6 +45,8 @@ pub(crate) struct People {
     spoken_of: HashSet<u64>,
     /// Where records went in this epoch: from, to, why.
     moved: BTreeMap<u64, (Option<PersonId>, PersonId, Evidence)>,
+    /// Records matched again under a new model: their rows name it, moved or not.
+    judged_again: Vec<u64>,
     events: Vec<IdentityChange>,
     reviews: BTreeMap<(u64, u64), Review>,
     /// What stewards decided in this epoch.
@@ -82,6 +84,7 @@ impl People {
             marks: Vec::new(),
             spoken_of: HashSet::new(),
             moved: BTreeMap::new(),
+            judged_again: Vec::new(),
             events: Vec::new(),
             reviews: BTreeMap::new(),
             decisions: Vec::new(),
@@ -195,6 +198,7 @@ impl People {
         let changes = self.engine.match_again(&mut self.store, RecordNumber(record));
         self.take(changes);
         self.spoken_of.insert(record);
+        self.judged_again.push(record);
     }
 
     /// Takes in a steward's decision; it outranks scores and sources.
@@ -277,19 +281,14 @@ impl People {
                 facts.reassign(number, new, at, dirty)?;
             }
             self.join(new, number)?;
-            if let Some(state) = self.records.get_mut(number)? {
-                let other = match evidence.other {
-                    Some(other) => self.store.record(other).map(|entry| entry.key.clone()),
-                    None => None,
-                };
-                let model = &self.engine.scorer().model().version;
-                let row = identity_rows::crosswalk(&state.key, new, &evidence, other.as_ref(), model, at);
-                let hash = state.key.hash128();
-                rows.put(
-                    identity_rows::crosswalk_place(hash, bucket(hash)),
-                    vec![row],
-                    dirty,
-                )?;
+            self.tell_place(number, new, &evidence, at, rows, dirty)?;
+        }
+        for number in std::mem::take(&mut self.judged_again) {
+            let evidence = self.engine.evidence(&mut self.store, RecordNumber(number));
+            if let Some((evidence, person)) = evidence.zip(self.person_of(number)) {
+                self.tell_place(number, person, &evidence, at, rows, dirty)?;
+                // The row of a deleted record has to say so again.
+                self.deleted.push(number);
             }
         }
         for number in std::mem::take(&mut self.deleted) {
@@ -311,6 +310,33 @@ impl People {
             }
         }
         Ok(())
+    }
+
+    /// Writes a record's row in the crosswalk: its person, and what holds it there.
+    fn tell_place(
+        &mut self,
+        number: u64,
+        person: PersonId,
+        evidence: &Evidence,
+        at: Timestamp,
+        rows: &mut Rows,
+        dirty: &mut Dirty,
+    ) -> Result<()> {
+        let Some(state) = self.records.get_mut(number)? else {
+            return Ok(());
+        };
+        let other = match evidence.other {
+            Some(other) => self.store.record(other).map(|entry| entry.key.clone()),
+            None => None,
+        };
+        let model = &self.engine.scorer().model().version;
+        let row = identity_rows::crosswalk(&state.key, person, evidence, other.as_ref(), model, at);
+        let hash = state.key.hash128();
+        rows.put(
+            identity_rows::crosswalk_place(hash, bucket(hash)),
+            vec![row],
+            dirty,
+        )
     }
 
     fn tell_events(&mut self, at: Timestamp, rows: &mut Rows, dirty: &mut Dirty) -> Result<()> {

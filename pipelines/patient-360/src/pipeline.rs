@@ -6,7 +6,7 @@ use crate::apply::Apply;
 use crate::current::Dirty;
 use crate::decode::SourceDecoder;
 use crate::meta::{Meta, read_positions};
-use crate::publish::{Job, Published, Publisher};
+use crate::publish::{Job, Measure, Published, Publisher};
 use crate::reader::{EpochLimits, Reader, Work};
 use crate::render::RawRange;
 use crate::{table_number, topic_of};
@@ -28,6 +28,9 @@ const CATCH_UP_SHARE: f64 = 9.0;
 const CATCH_UP_INTERVALS: u32 = 6;
 /// A stop waits for a last publication only where the one before was shorter than this.
 const LAST_PUBLICATION_MAX: Duration = Duration::from_secs(3);
+
+/// How often a running service measures the quality of what it keeps.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(900);
 
 /// How the pipeline runs.
 #[derive(Clone, Debug)]
@@ -101,6 +104,10 @@ impl Pipeline {
             Arc::clone(&self.bus),
             Arc::clone(&self.metrics),
             finish.shutdown.clone(),
+            (
+                self.scorer.model().version.clone(),
+                self.scorer.model().limits.block_records_max,
+            ),
         ))?;
         let state: Arc<dyn StateRead> = Arc::<dyn StateStore>::clone(&self.store);
         let meta = recover(&*state, &runtime.block_on(publisher.epochs())?)?;
@@ -144,6 +151,7 @@ impl Pipeline {
                 publishing: false,
                 last_publication: Duration::ZERO,
                 published_at: Instant::now(),
+                measured_at: None,
                 outcome: Outcome::default(),
             };
             let outcome = conductor.run();
@@ -222,6 +230,7 @@ struct Conductor<'a> {
     publishing: bool,
     last_publication: Duration,
     published_at: Instant,
+    measured_at: Option<Instant>,
     outcome: Outcome,
 }
 
@@ -240,7 +249,7 @@ impl Conductor<'_> {
                 }
                 Ok(Work::Idle) | Err(RecvTimeoutError::Timeout) => false,
                 Ok(Work::CaughtUp) => {
-                    self.publish_and_wait()?;
+                    self.publish_and_wait(Measure::Now)?;
                     self.apply.finish()?;
                     self.outcome.caught_up = true;
                     return Ok(self.outcome);
@@ -249,7 +258,8 @@ impl Conductor<'_> {
             };
             self.apply.report();
             if self.is_due(behind) {
-                self.begin_publication()?;
+                let measure = self.measure(behind);
+                self.begin_publication(measure)?;
             }
         }
     }
@@ -268,7 +278,16 @@ impl Conductor<'_> {
         waited + self.last_publication.min(interval / 2) >= interval
     }
 
-    fn begin_publication(&mut self) -> Result<()> {
+    /// Quality is measured now and then, where nothing waits.
+    fn measure(&mut self, behind: bool) -> Measure {
+        if behind || self.measured_at.is_some_and(|at| at.elapsed() < MEASURE_INTERVAL) {
+            return Measure::No;
+        }
+        self.measured_at = Some(Instant::now());
+        Measure::Beside
+    }
+
+    fn begin_publication(&mut self, measure: Measure) -> Result<()> {
         let (epoch, tables, raw) = self.apply.begin_publication()?;
         let snapshot: Arc<dyn StateRead> = Arc::from(self.pipeline.store.snapshot()?);
         let raw = raw
@@ -299,6 +318,7 @@ impl Conductor<'_> {
             snapshot,
             tables,
             raw,
+            measure,
         };
         self.publishing = true;
         self.published_at = Instant::now();
@@ -339,10 +359,10 @@ impl Conductor<'_> {
         Ok(())
     }
 
-    fn publish_and_wait(&mut self) -> Result<()> {
+    fn publish_and_wait(&mut self, measure: Measure) -> Result<()> {
         self.take_publications(true)?;
         if self.apply.has_unpublished() {
-            self.begin_publication()?;
+            self.begin_publication(measure)?;
             self.take_publications(true)?;
         }
         Ok(())
@@ -351,7 +371,7 @@ impl Conductor<'_> {
     fn stop(mut self) -> Result<Outcome> {
         self.pipeline.health.not_ready("process", "stopping");
         if self.last_publication <= LAST_PUBLICATION_MAX {
-            self.publish_and_wait()?;
+            self.publish_and_wait(Measure::No)?;
         } else {
             self.take_publications(true)?;
         }

@@ -4,6 +4,7 @@
 //! one after the other. A table that fails stops the pipeline after retries: what is not published stays in the outbox.
 
 use crate::current::Change;
+use crate::quality::{Measurement, measure};
 use crate::render::{RawRange, ReceivedTimes, partition_write, raw_writes};
 use crate::table_number;
 use panorama_api::{
@@ -16,6 +17,7 @@ use panorama_tables::table::pipeline_epochs;
 use panorama_tables::{Definition, RowBatcher};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 /// What is to be published.
@@ -28,6 +30,19 @@ pub(crate) struct Job {
     pub tables: Vec<(u8, Vec<(i32, Change)>)>,
     /// Stretches of topics for `raw_messages`.
     pub raw: Vec<RawRange>,
+    /// Whether to measure quality as of this snapshot.
+    pub measure: Measure,
+}
+
+/// When the rows of a measurement are to be in the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// No measurement begins.
+    No,
+    /// Begun beside the pipeline; its rows go with the first publication after its end.
+    Beside,
+    /// With this publication.
+    Now,
 }
 
 /// What was published.
@@ -44,6 +59,9 @@ pub(crate) struct Publisher {
     bus: Arc<dyn Bus>,
     committer: Committer,
     tables: Tables,
+    /// Version and block limit of the model in force.
+    model: (String, usize),
+    measuring: Option<JoinHandle<Result<Measurement>>>,
 }
 
 /// How one table is committed to.
@@ -63,6 +81,7 @@ impl Publisher {
         bus: Arc<dyn Bus>,
         metrics: Arc<Metrics>,
         shutdown: Shutdown,
+        model: (String, usize),
     ) -> Result<Self> {
         let mut tables = BTreeMap::new();
         for name in table_number::table_names() {
@@ -78,6 +97,8 @@ impl Publisher {
                 shutdown,
             },
             tables,
+            model,
+            measuring: None,
         })
     }
 
@@ -99,6 +120,7 @@ impl Publisher {
     /// Brings every table to the job's epoch.
     pub(crate) async fn publish(&mut self, job: Job) -> Result<Published> {
         let began = Instant::now();
+        self.begin_measuring(&job);
         let received = ReceivedTimes::default();
         let mut raw_table = self.tables.remove(RAW_MESSAGES);
         let raw = commit_raw(&self.committer, raw_table.as_mut(), &self.bus, &job, &received);
@@ -109,6 +131,7 @@ impl Publisher {
         let mut done: Vec<(&'static str, Committed)> = raw?.into_iter().collect();
         let (committed, partitions) = others?;
         done.extend(committed);
+        done.extend(self.add_measured(&job).await?);
         self.note_epoch(job.epoch, &done).await?;
         self.committer.metrics.spent("publish", began);
         let visible_at = now();
@@ -123,6 +146,57 @@ impl Publisher {
             partitions,
             seconds: began.elapsed().as_secs_f64(),
         })
+    }
+
+    /// A measurement reads much of the state, so it has a thread of its own.
+    fn begin_measuring(&mut self, job: &Job) {
+        if job.measure == Measure::No || self.measuring.is_some() {
+            return;
+        }
+        let (state, epoch, metrics) = (
+            Arc::clone(&job.snapshot),
+            job.epoch,
+            Arc::clone(&self.committer.metrics),
+        );
+        let (version, limit) = self.model.clone();
+        self.measuring = Some(std::thread::spawn(move || {
+            measure(&state, epoch, (&version, limit), &metrics)
+        }));
+    }
+
+    /// Adds the rows of a measurement that has come to its end. One that fails is told of, and stops nothing.
+    async fn add_measured(&mut self, job: &Job) -> Result<Vec<(&'static str, Committed)>> {
+        let is_done = |handle: &JoinHandle<_>| job.measure == Measure::Now || handle.is_finished();
+        if !self.measuring.as_ref().is_some_and(is_done) {
+            return Ok(Vec::new());
+        }
+        let measured = self.measuring.take().map(JoinHandle::join);
+        let measurement = match measured {
+            Some(Ok(Ok(measurement))) => measurement,
+            Some(Ok(Err(error))) => {
+                tracing::warn!(%error, "quality could not be measured");
+                return Ok(Vec::new());
+            }
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => return Ok(Vec::new()),
+        };
+        let mut done = Vec::new();
+        for (name, rows) in [
+            ("identity_metrics", vec![measurement.identity]),
+            ("data_quality", measurement.checks),
+        ] {
+            let Some(definition) = panorama_tables::find(name) else {
+                continue;
+            };
+            let make = || Ok(vec![one_batch(definition, &rows)]);
+            let table = opened(&mut self.tables, definition.name)?;
+            let committed = self
+                .committer
+                .commit(table, definition.name, job.epoch, make)
+                .await?;
+            done.push((definition.name, committed));
+        }
+        Ok(done)
     }
 
     /// Writes which table has which version at this epoch: a consistent read point across tables.

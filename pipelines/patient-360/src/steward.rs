@@ -76,8 +76,15 @@ impl Admin {
         if by.trim().is_empty() {
             return Err(AdminError::Request("say who decides: --by NAME".to_owned()));
         }
-        let (_, a) = self.find_record(a)?;
-        let (_, b) = self.find_record(b)?;
+        let named = |name: &str, which: &str| {
+            let found = self.find_record(name);
+            found.map_err(|error| match error {
+                AdminError::NotFound(words) => AdminError::NotFound(format!("the {which} record: {words}")),
+                other => other,
+            })
+        };
+        let (_, a) = named(a, "first")?;
+        let (_, b) = named(b, "second")?;
         if a.key == b.key {
             return Err(AdminError::Request(
                 "these are one and the same record".to_owned(),

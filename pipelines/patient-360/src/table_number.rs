@@ -22,8 +22,13 @@ pub(crate) const KEPT: &[(u8, &str)] = &[
     (MESSAGE_ISSUES, "message_issues"),
 ];
 
-/// Tables that are written from the log and from publications.
-pub(crate) const STREAMED: &[&str] = &["raw_messages", "pipeline_epochs"];
+/// Tables that are only added to: from the log, from publications, from measurements.
+pub(crate) const STREAMED: &[&str] = &[
+    "raw_messages",
+    "pipeline_epochs",
+    "data_quality",
+    "identity_metrics",
+];
 
 /// The table of a number.
 pub(crate) fn definition(number: u8) -> Option<&'static Definition> {

@@ -79,6 +79,13 @@ metrics! {
     persons: Gauge = Gauge::default(), "persons", "Persons known";
     source_records: Gauge = Gauge::default(), "source_records", "Source records known";
     oversize_blocks: Gauge = Gauge::default(), "identity_oversize_blocks", "Blocks of candidates over the limit, left out";
+    largest_cluster: Gauge = Gauge::default(), "identity_largest_cluster_records", "Records of the largest person";
+    consolidation: FloatGauge = FloatGauge::default(), "identity_consolidation_ratio", "1 - persons / records";
+    estimated_precision: FloatGauge = FloatGauge::default(), "identity_estimated_precision_ratio", "Expected share of linked pairs that are one person, by the model";
+    estimated_recall: FloatGauge = FloatGauge::default(), "identity_estimated_recall_ratio", "Expected share of the pairs of one person that are linked, among pairs that reach review";
+    reviews_open: Gauge = Gauge::default(), "identity_reviews_open", "Doubtful pairs that wait for a steward";
+    shared_contacts: Gauge = Gauge::default(), "identity_shared_contacts", "Phone numbers and e-mail addresses of more than five records";
+    completeness: Family<Label2, FloatGauge> = Family::default(), "field_completeness_ratio", "Share of a source's records that say a field, by source and field";
     epoch: Gauge = Gauge::default(), "epoch", "Number of the last durable epoch";
     epoch_duration: Histogram = histogram(), "epoch_duration_seconds", "Time to process and commit an epoch";
     checkpoint_age: FloatGauge = FloatGauge::default(), "checkpoint_age_seconds", "Time since the last durable epoch";

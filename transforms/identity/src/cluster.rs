@@ -2,7 +2,8 @@
 //!
 //! Merges go by descending evidence, the evidence of two clusters being the mean score of their pairs (average link):
 //! one lucky pair cannot chain two people together. Statements that two records are one person come first, statements
-//! that they are not forbid a merge whatever the scores.
+//! that they are not forbid a merge whatever the scores. Records that a statement joined are not averaged with each
+//! other: a merge of two persons who look different must not cost either of them its other records.
 
 use crate::score::MatchWeight;
 
@@ -63,14 +64,12 @@ impl ClusterInput {
     }
 }
 
-/// The state of one pair of clusters.
+/// The scores of one pair of clusters.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     sum: i64,
     count: i64,
     best: i32,
-    apart: bool,
-    contradiction: bool,
 }
 
 impl Default for Link {
@@ -79,8 +78,6 @@ impl Default for Link {
             sum: 0,
             count: 0,
             best: i32::MIN,
-            apart: false,
-            contradiction: false,
         }
     }
 }
@@ -91,14 +88,12 @@ impl Link {
             sum: self.sum + other.sum,
             count: self.count + other.count,
             best: self.best.max(other.best),
-            apart: self.apart || other.apart,
-            contradiction: self.contradiction || other.contradiction,
         }
     }
 
     /// The mean score, if the two may merge by score.
     fn mean(self, rule: MergeRule) -> Option<i64> {
-        if self.apart || self.contradiction || self.count == 0 || self.best < rule.best_min.0 {
+        if self.count == 0 || self.best < rule.best_min.0 {
             return None;
         }
         let mean = self.sum.div_euclid(self.count);
@@ -119,12 +114,19 @@ pub struct MergeRule {
     pub pair_max: MatchWeight,
 }
 
+/// Clusters of records that look alike, and the persons they make up. A person has several clusters where a statement
+/// joined records that look different: each goes on to attract its own kind, and both bring it to the person.
 struct Clusters {
     size: usize,
     links: Vec<Link>,
-    /// The cluster of each member: its smallest member.
-    label: Vec<usize>,
+    /// Clusters that were not merged into another. A cluster is named by its smallest member.
     alive: Vec<bool>,
+    /// The person of each member: its smallest member.
+    person: Vec<usize>,
+    /// Pairs of persons that no statement may join.
+    apart: Vec<bool>,
+    /// Pairs of persons that no score may join.
+    barred: Vec<bool>,
     rule: MergeRule,
 }
 
@@ -133,59 +135,89 @@ impl Clusters {
         self.links.get(a * self.size + b).copied().unwrap_or_default()
     }
 
-    fn set(&mut self, a: usize, b: usize, link: Link) {
-        for at in [a * self.size + b, b * self.size + a] {
-            if let Some(slot) = self.links.get_mut(at) {
-                *slot = link;
-            }
-        }
-    }
-
-    /// Merges `b` into `a`, where `a < b`.
+    /// Merges cluster `b` into `a`, where `a < b`, and their persons.
     fn merge(&mut self, a: usize, b: usize) {
         for other in 0..self.size {
             if other != a && other != b && self.is_alive(other) {
                 let joined = self.link(a, other).join(self.link(b, other));
-                self.set(a, other, joined);
+                for at in [a * self.size + other, other * self.size + a] {
+                    if let Some(slot) = self.links.get_mut(at) {
+                        *slot = joined;
+                    }
+                }
             }
         }
         if let Some(slot) = self.alive.get_mut(b) {
             *slot = false;
         }
-        self.label.iter_mut().filter(|l| **l == b).for_each(|l| *l = a);
+        self.join_persons(a, b);
+    }
+
+    /// Makes the persons of two members one.
+    fn join_persons(&mut self, a: usize, b: usize) {
+        let (x, y) = (self.person(a), self.person(b));
+        let (kept, gone) = (x.min(y), x.max(y));
+        if kept == gone {
+            return;
+        }
+        for list in [&mut self.apart, &mut self.barred] {
+            for other in 0..self.size {
+                if list.get(gone * self.size + other).copied().unwrap_or(false) {
+                    for at in [kept * self.size + other, other * self.size + kept] {
+                        if let Some(slot) = list.get_mut(at) {
+                            *slot = true;
+                        }
+                    }
+                }
+            }
+        }
+        self.person
+            .iter_mut()
+            .filter(|p| **p == gone)
+            .for_each(|p| *p = kept);
     }
 
     fn is_alive(&self, cluster: usize) -> bool {
         self.alive.get(cluster).copied().unwrap_or(false)
     }
 
-    fn label(&self, member: usize) -> usize {
-        self.label.get(member).copied().unwrap_or(member)
+    fn person(&self, member: usize) -> usize {
+        self.person.get(member).copied().unwrap_or(member)
+    }
+
+    /// True where a statement, or for merges by score a contradiction, keeps the persons of two members apart.
+    fn is_kept_apart(&self, list: &[bool], a: usize, b: usize) -> bool {
+        let (x, y) = (self.person(a), self.person(b));
+        x != y && list.get(x * self.size + y).copied().unwrap_or(false)
+    }
+
+    /// The mean score of two clusters, if they may merge by score.
+    fn mean(&self, a: usize, b: usize) -> Option<i64> {
+        let mean = self.link(a, b).mean(self.rule)?;
+        (!self.is_kept_apart(&self.barred, a, b)).then_some(mean)
     }
 
     /// The partner with which `a` has the best mean, the first one of equals.
     fn best_partner(&self, a: usize) -> Option<(i64, usize)> {
         (0..self.size)
             .filter(|b| *b != a && self.is_alive(*b))
-            .filter_map(|b| self.link(a, b).mean(self.rule).map(|mean| (mean, b)))
+            .filter_map(|b| self.mean(a, b).map(|mean| (mean, b)))
             .max_by(|x, y| x.0.cmp(&y.0).then(y.1.cmp(&x.1)))
     }
 }
 
-/// The cluster of each member, named by its smallest member.
+/// The person of each member, named by its smallest member.
 ///
-/// - Shape: clusters merge by descending mean while the rule lets them.
+/// - Shape: statements join persons first; then clusters merge by descending mean while the rule lets them, and bring
+///   their persons together.
 pub fn cluster_component(input: &ClusterInput, rule: MergeRule) -> Vec<usize> {
     let mut clusters = start(input, rule);
     for (a, b) in &input.together {
-        let (a, b) = (clusters.label(*a), clusters.label(*b));
-        if a != b && !clusters.link(a, b).apart {
-            clusters.merge(a.min(b), a.max(b));
+        if !clusters.is_kept_apart(&clusters.apart, *a, *b) {
+            clusters.join_persons(*a, *b);
         }
     }
-    let mut best: Vec<_> = (0..clusters.size)
-        .map(|a| clusters.is_alive(a).then(|| clusters.best_partner(a)).flatten())
-        .collect();
+    let mut best: Vec<_> = (0..clusters.size).map(|a| clusters.best_partner(a)).collect();
     loop {
         let candidates = best
             .iter()
@@ -196,29 +228,29 @@ pub fn cluster_component(input: &ClusterInput, rule: MergeRule) -> Vec<usize> {
             break;
         };
         clusters.merge(a, b);
+        let person = clusters.person(a);
         for at in 0..clusters.size {
-            let stale = at == a
+            // What holds the merged person apart from others may be more than what held its parts.
+            let stale = clusters.person(at) == person
                 || best
                     .get(at)
                     .copied()
                     .flatten()
-                    .is_some_and(|(_, p)| p == a || p == b);
+                    .is_some_and(|(_, partner)| clusters.person(partner) == person);
             let fresh = if !clusters.is_alive(at) {
                 None
             } else if stale {
                 clusters.best_partner(at)
             } else {
-                better(
-                    best.get(at).copied().flatten(),
-                    clusters.link(at, a).mean(rule).map(|mean| (mean, a)),
-                )
+                let held = best.get(at).copied().flatten();
+                better(held, clusters.mean(at, a).map(|mean| (mean, a)))
             };
             if let Some(slot) = best.get_mut(at) {
                 *slot = fresh;
             }
         }
     }
-    clusters.label
+    clusters.person
 }
 
 fn better(held: Option<(i64, usize)>, new: Option<(i64, usize)>) -> Option<(i64, usize)> {
@@ -230,21 +262,21 @@ fn better(held: Option<(i64, usize)>, new: Option<(i64, usize)>) -> Option<(i64,
 }
 
 fn start(input: &ClusterInput, rule: MergeRule) -> Clusters {
-    let parts = input.weights.iter().zip(&input.apart).zip(&input.contradiction);
-    let links = parts
-        .map(|((weight, apart), contradiction)| Link {
-            sum: weight.map_or(0, |w| i64::from(w.clamp(rule.pair_min.0, rule.pair_max.0))),
-            count: i64::from(weight.is_some()),
-            best: weight.unwrap_or(i32::MIN),
-            apart: *apart,
-            contradiction: *contradiction,
-        })
-        .collect();
+    let links = input.weights.iter().map(|weight| Link {
+        sum: weight.map_or(0, |w| i64::from(w.clamp(rule.pair_min.0, rule.pair_max.0))),
+        count: i64::from(weight.is_some()),
+        best: weight.unwrap_or(i32::MIN),
+    });
+    let barred = input.apart.iter().zip(&input.contradiction);
     Clusters {
         size: input.size,
-        links,
-        label: (0..input.size).collect(),
+        links: links.collect(),
         alive: vec![true; input.size],
+        person: (0..input.size).collect(),
+        apart: input.apart.clone(),
+        barred: barred
+            .map(|(apart, contradiction)| *apart || *contradiction)
+            .collect(),
         rule,
     }
 }
@@ -314,5 +346,27 @@ mod tests {
             0,
             &[0, 0, 2],
         );
+    }
+
+    #[test]
+    fn a_statement_joins_persons_with_all_their_records() {
+        // 0 and 1 look alike, and 2 and 3; 0 and 2 are one person, as somebody says.
+        let mut input = component(
+            4,
+            &[
+                (0, 1, 12),
+                (2, 3, 12),
+                (0, 2, -12),
+                (0, 3, -12),
+                (1, 2, -12),
+                (1, 3, -12),
+            ],
+        );
+        assert_eq!(cluster_component(&input, RULE), [0, 0, 2, 2]);
+        input.constrain(0, 2, ConstraintKind::Together);
+        assert_eq!(cluster_component(&input, RULE), [0, 0, 0, 0]);
+        // Of the others one is no part of the person that has the other: the first pair in key order stays.
+        input.constrain(1, 3, ConstraintKind::Apart);
+        assert_eq!(cluster_component(&input, RULE), [0, 0, 0, 3]);
     }
 }

@@ -8,6 +8,7 @@
 mod block_table;
 mod blocking;
 mod cluster;
+pub mod cms;
 pub mod comparison;
 mod decision;
 mod engine;

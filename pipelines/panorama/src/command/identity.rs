@@ -1,7 +1,8 @@
 //! `panorama identity`
 
-use crate::cli::{ConfigFile, Decision, Identity, Output, Review, TablesAt, Verdict};
+use crate::cli::{ConfigFile, Identity, Output, TablesAt, Verdict};
 use crate::command::tables::{Location, Rows};
+use crate::command::{matching, steward};
 use crate::{operator, render, service};
 use anyhow::{Context, bail};
 use panorama_identity::{Quality, evaluate};
@@ -11,64 +12,8 @@ use std::path::Path;
 
 pub(crate) fn run(what: Identity, output: &Output) -> anyhow::Result<()> {
     match what {
-        Identity::Explain { file, a, b } => {
-            let config = service::load(&file)?;
-            let answer = operator::call(&config, &json!({"op": "identity_explain", "a": a, "b": b}))?;
-            if output.json {
-                render::json(&answer);
-                return Ok(());
-            }
-            render::line(format!(
-                "{}\n{}\n",
-                render::member(&answer, "a"),
-                render::member(&answer, "b")
-            ));
-            render::line(render::member(&answer, "text"));
-            let same = answer
-                .get("same_person")
-                .and_then(Value::as_bool)
-                .unwrap_or(false);
-            render::line(if same {
-                "\nthey are in one person"
-            } else {
-                "\nthey are two persons"
-            });
-            match (
-                render::member(&answer, "stated"),
-                render::member(&answer, "because"),
-            ) {
-                (stated, because) if !stated.is_empty() => {
-                    render::line(format!("it was said of them: {stated}. {because}"));
-                }
-                (_, because) => render::line(because),
-            }
-        }
-        Identity::Show { file, of } => {
-            let config = service::load(&file)?;
-            let answer = operator::call(&config, &json!({"op": "identity_show", "of": of}))?;
-            if output.json {
-                render::json(&answer);
-                return Ok(());
-            }
-            let list = |key: &str| {
-                answer
-                    .get(key)
-                    .and_then(Value::as_array)
-                    .cloned()
-                    .unwrap_or_default()
-            };
-            render::line(format!("person {}", render::member(&answer, "person_id")));
-            render::objects(&["record", "first_seen_at", "link_probability"], &list("members"));
-            let keys = [
-                "occurred_at",
-                "event_type",
-                "source",
-                "source_record_id",
-                "other_source_record_id",
-                "match_probability",
-            ];
-            render::objects(&keys, &list("history"));
-        }
+        Identity::Explain { file, a, b } => explain(&file, &a, &b, output),
+        Identity::Show { file, of } => show(&file, &of, output),
         Identity::Evaluate {
             file,
             truth: Some(truth),
@@ -81,71 +26,76 @@ pub(crate) fn run(what: Identity, output: &Output) -> anyhow::Result<()> {
             } else {
                 print(&quality);
             }
+            Ok(())
         }
         Identity::Evaluate { file, truth, compare } => {
-            super::matching::compare(
-                &service::load(&file)?,
-                truth.as_deref(),
-                compare.as_deref(),
-                output,
-            )?;
+            let config = service::load(&file)?;
+            matching::compare(&config, truth.as_deref(), compare.as_deref(), output)
         }
-        Identity::Train { file, out } => super::matching::train(&service::load(&file)?, &out, output)?,
-        Identity::Review(Review::List { file, limit }) => list_reviews(&file, limit, output)?,
-        Identity::Review(Review::Decide {
-            file,
-            id,
-            verdict,
-            who,
-        }) => {
-            let request = json!({"op": "review_decide", "id": id, "verdict": verdict.name(), "by": who.by, "note": who.note});
-            decide(&file, &request, output)?;
-        }
-        Identity::Link(decision) => say(&decision, Verdict::Match, output)?,
-        Identity::Unlink(decision) => say(&decision, Verdict::NoMatch, output)?,
-        Identity::Withdraw(decision) => say(&decision, Verdict::Withdrawn, output)?,
+        Identity::Train { file, out } => matching::train(&service::load(&file)?, &out, output),
+        Identity::Review(what) => steward::review(what, output),
+        Identity::Link(decision) => steward::say(&decision, Verdict::Match, output),
+        Identity::Unlink(decision) => steward::say(&decision, Verdict::NoMatch, output),
+        Identity::Withdraw(decision) => steward::say(&decision, Verdict::Withdrawn, output),
     }
-    Ok(())
 }
 
-fn say(decision: &Decision, verdict: Verdict, output: &Output) -> anyhow::Result<()> {
-    let request = json!({
-        "op": "identity_decide", "a": decision.a, "b": decision.b, "verdict": verdict.name(),
-        "by": decision.who.by, "note": decision.who.note,
-    });
-    decide(&decision.file, &request, output)
-}
-
-/// A decision is durable when this returns; a running service has read it a moment later.
-fn decide(file: &ConfigFile, request: &Value, output: &Output) -> anyhow::Result<()> {
+/// Why two records are one person, or two: the weights, then the path or the constraint where the weights don't say it.
+fn explain(file: &ConfigFile, a: &str, b: &str, output: &Output) -> anyhow::Result<()> {
     let config = service::load(file)?;
-    let answer = operator::call(&config, request)?;
-    if output.json {
-        render::json(&answer);
-    } else {
-        let verdict = render::member(&answer, "verdict");
-        render::line(format!(
-            "{verdict}: kept for ever; in force once the pipeline has read it (at once where it runs, else with the next run)"
-        ));
-    }
-    Ok(())
-}
-
-fn list_reviews(file: &ConfigFile, limit: usize, output: &Output) -> anyhow::Result<()> {
-    let config = service::load(file)?;
-    let answer = operator::call(&config, &json!({"op": "review_list", "limit": limit}))?;
+    let answer = operator::call(&config, &json!({"op": "identity_explain", "a": a, "b": b}))?;
     if output.json {
         render::json(&answer);
         return Ok(());
     }
-    let reviews = answer.get("reviews").and_then(Value::as_array);
-    let keys = ["review_id", "record_a", "record_b", "match_probability", "reason"];
-    render::objects(&keys, reviews.map_or(&[], Vec::as_slice));
-    let open = answer.get("open").and_then(Value::as_u64).unwrap_or(0);
-    render::line(format!(
-        "{} open; `identity explain A B` says why, `identity review decide ID match|no-match --by NAME` decides",
-        render::thousands(open)
-    ));
+    let [a, b, text, stated, because] =
+        ["a", "b", "text", "stated", "because"].map(|key| render::member(&answer, key));
+    render::line(format!("{a}\n{b}\n\n{text}"));
+    let same = answer.get("same_person").and_then(Value::as_bool) == Some(true);
+    render::line(if same {
+        "\nthey are in one person"
+    } else {
+        "\nthey are two persons"
+    });
+    if !stated.is_empty() {
+        render::line(format!("it was said of them: {stated}"));
+    }
+    if let Some(decision) = answer.get("decision").filter(|decision| decision.is_object()) {
+        let [by, at, note] = ["by", "at", "note"].map(|key| render::member(decision, key));
+        render::line(format!("decided by {by}, {at}: {note}"));
+    }
+    if !because.is_empty() {
+        render::line(because);
+    }
+    Ok(())
+}
+
+/// A person's records and history.
+fn show(file: &ConfigFile, of: &str, output: &Output) -> anyhow::Result<()> {
+    let config = service::load(file)?;
+    let answer = operator::call(&config, &json!({"op": "identity_show", "of": of}))?;
+    if output.json {
+        render::json(&answer);
+        return Ok(());
+    }
+    let list = |key: &str| {
+        answer
+            .get(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    render::line(format!("person {}", render::member(&answer, "person_id")));
+    render::objects(&["record", "first_seen_at", "link_probability"], &list("members"));
+    let keys = [
+        "occurred_at",
+        "event_type",
+        "source",
+        "source_record_id",
+        "other_source_record_id",
+        "match_probability",
+    ];
+    render::objects(&keys, &list("history"));
     Ok(())
 }
 

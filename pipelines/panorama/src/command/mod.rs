@@ -8,6 +8,7 @@ pub(crate) mod quarantine;
 pub(crate) mod query;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod steward;
 pub(crate) mod synth;
 pub(crate) mod tables;
 pub(crate) mod validate;

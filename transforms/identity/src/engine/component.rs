@@ -11,13 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One member of a component.
-struct Member {
-    number: RecordNumber,
-    held: Membership,
+pub(super) struct Member {
+    pub(super) number: RecordNumber,
+    pub(super) held: Membership,
     /// Its content, where it takes part in scores.
     entry: Option<Arc<RecordEntry>>,
     /// Seen and not deleted.
-    active: bool,
+    pub(super) active: bool,
     edges: Vec<Edge>,
     statements: Vec<(RecordNumber, Statement)>,
 }
@@ -33,13 +33,18 @@ impl<S: IdentityStore> Session<'_, S> {
             if !done.contains(&seed) {
                 let members = self.component_of(seed);
                 done.extend(members.iter().map(|m| m.number));
-                self.cluster(members);
+                let said = members.iter().flat_map(|m| &m.statements);
+                let apart = said.filter(|(_, s)| s.verdict == Verdict::NoMatch);
+                self.apart.extend(apart.map(|(other, _)| *other));
+                for cluster in self.clusters(&members) {
+                    self.assign_cluster(&cluster);
+                }
             }
         }
     }
 
     /// All records that edges strong enough to link, or statements, connect with this one, in the order of their keys.
-    fn component_of(&mut self, seed: RecordNumber) -> Vec<Member> {
+    pub(super) fn component_of(&mut self, seed: RecordNumber) -> Vec<Member> {
         let mut members = Vec::new();
         let mut seen = BTreeSet::from([seed]);
         let mut todo = vec![seed];
@@ -86,28 +91,28 @@ impl<S: IdentityStore> Session<'_, S> {
         })
     }
 
-    fn cluster(&mut self, members: Vec<Member>) {
-        if let [only] = members.as_slice() {
-            self.assign_cluster(&[only]);
-            return;
+    /// The persons of a component.
+    pub(super) fn clusters<'m>(&mut self, members: &'m [Member]) -> Vec<Vec<&'m Member>> {
+        if let [only] = members {
+            return vec![vec![only]];
         }
         let limits = self.scorer.model().limits;
         let parts = if members.len() > limits.component_records_max {
             self.counters.components_cut += 1;
-            cut(&members, limits.component_records_max)
+            cut(members, limits.component_records_max)
         } else {
             vec![members.iter().collect()]
         };
+        let mut out = Vec::new();
         for part in parts {
             let labels = self.labels(&part);
             let mut clusters: BTreeMap<usize, Vec<&Member>> = BTreeMap::new();
             for (member, label) in part.iter().zip(labels) {
                 clusters.entry(label).or_default().push(member);
             }
-            for cluster in clusters.values() {
-                self.assign_cluster(cluster);
-            }
+            out.extend(clusters.into_values());
         }
+        out
     }
 
     fn labels(&mut self, members: &[&Member]) -> Vec<usize> {
@@ -149,20 +154,15 @@ impl<S: IdentityStore> Session<'_, S> {
     /// Gives each active record of a cluster the person of the one seen first; a deleted one its own.
     fn assign_cluster(&mut self, cluster: &[&Member]) {
         let own = |member: &Member| PersonId::of_founder_hash(member.held.key_hash);
-        let founder = cluster
-            .iter()
-            .filter(|m| m.active)
-            .min_by_key(|m| (m.held.attached, m.held.first_seen))
-            .map(|m| own(m));
+        let full = cluster.iter().filter(|m| m.active && !m.held.attached);
+        let founder = full.min_by_key(|m| m.held.first_seen).map(|m| own(m));
         for member in cluster {
-            let alone_by_choice = cluster.len() == 1 && member.held.attached && member.active;
-            if alone_by_choice {
-                // A contact point without statements: its anchors decide.
-                self.endpoints.insert(member.number);
-                continue;
+            match founder {
+                Some(person) if member.active => self.assign(member.number, member.held, person),
+                // Contact points without a full record among them: their anchors decide.
+                None if member.active => drop(self.endpoints.insert(member.number)),
+                _ => self.assign(member.number, member.held, own(member)),
             }
-            let person = founder.filter(|_| member.active).unwrap_or_else(|| own(member));
-            self.assign(member.number, member.held, person);
         }
     }
 }

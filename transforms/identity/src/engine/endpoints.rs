@@ -6,9 +6,20 @@ use super::session::Session;
 use crate::blocking::BlockKey;
 use crate::decision::Verdict;
 use crate::score::Scorer;
-use crate::store::{IdentityStore, RecordEntry, RecordNumber};
+use crate::store::{IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::PersonId;
 use std::collections::BTreeSet;
+
+/// Records that statements make one person, seen from a contact point among them.
+#[derive(Default)]
+struct Contacts {
+    /// All of them, also those deleted or never seen.
+    members: Vec<RecordNumber>,
+    /// The contact points that take part.
+    active: Vec<(RecordNumber, Membership)>,
+    /// The person of the full records among them.
+    full: Option<PersonId>,
+}
 
 impl<S: IdentityStore> Session<'_, S> {
     /// Moves a record between anchors. Contact points and full records lie on two sides of the same anchor.
@@ -55,35 +66,109 @@ impl<S: IdentityStore> Session<'_, S> {
                 .block_members(anchor.contact_side(), max + 1, &mut found);
         }
         self.endpoints.extend(found);
-        for endpoint in std::mem::take(&mut self.endpoints) {
+        for other in std::mem::take(&mut self.apart) {
+            let contacts = self.contacts_with(other).active;
+            self.endpoints
+                .extend(contacts.iter().map(|(contact, _)| *contact));
+        }
+        let mut endpoints = std::mem::take(&mut self.endpoints);
+        for endpoint in endpoints.clone() {
+            let contacts = self.contacts_with(endpoint);
+            for other in self.apart_from(&contacts.members) {
+                let others = self.contacts_with(other).active;
+                endpoints.extend(others.iter().map(|(contact, _)| *contact));
+            }
+        }
+        for endpoint in endpoints {
             self.attach(endpoint);
         }
     }
 
-    /// Gives a contact-point record the person its anchors name, or its own.
+    /// Gives a contact-point record, and those that statements make one with it, the person its anchors name, or its own.
     fn attach(&mut self, endpoint: RecordNumber) {
-        let (Some(entry), Some(held)) = (self.store.record(endpoint), self.store.membership(endpoint)) else {
+        let contacts = self.contacts_with(endpoint);
+        let Some((_, founder)) = contacts.active.iter().min_by_key(|(_, m)| m.first_seen) else {
             return;
         };
-        let statements = self.store.statements(endpoint);
-        let stated = |verdict| {
-            let pairs = statements
-                .iter()
-                .filter(move |p| p.in_force().is_some_and(|s| s.verdict == verdict));
-            pairs.map(|p| p.other).collect::<Vec<_>>()
-        };
-        let decided_by_statement = !stated(Verdict::Match).is_empty();
-        if !entry.is_active() || !held.attached || decided_by_statement {
+        if contacts.full.is_some() {
             return;
         }
-        let forbidden: BTreeSet<_> = stated(Verdict::NoMatch)
-            .into_iter()
-            .filter_map(|other| self.store.membership(other).map(|m| m.person))
-            .collect();
-        let person = self
-            .holder(&entry, &forbidden)
-            .map_or_else(|| PersonId::of_founder_hash(held.key_hash), |(person, _)| person);
-        self.assign(endpoint, held, person);
+        let own = PersonId::of_founder_hash(founder.key_hash);
+        let mut person = self.named_person(&contacts);
+        if person.is_some() {
+            // Two contact points that are two people cannot both be the one holder: neither is, whoever came first.
+            for other in self.apart_from(&contacts.members) {
+                let others = self.contacts_with(other);
+                if others.full.is_none() && self.named_person(&others) == person {
+                    person = None;
+                    break;
+                }
+            }
+        }
+        for (contact, held) in contacts.active {
+            self.assign(contact, held, person.unwrap_or(own));
+        }
+    }
+
+    /// The person of the full records among them, or whom their anchors name together.
+    fn named_person(&mut self, contacts: &Contacts) -> Option<PersonId> {
+        if contacts.full.is_some() {
+            return contacts.full;
+        }
+        let (mut anchors, mut strong) = (BTreeSet::new(), BTreeSet::new());
+        for (contact, _) in &contacts.active {
+            if let Some(entry) = self.store.record(*contact) {
+                anchors.extend(entry.anchors.iter().copied());
+                strong.extend(Scorer::strong_anchors(&entry.person));
+            }
+        }
+        let mut forbidden = BTreeSet::new();
+        for other in self.apart_from(&contacts.members) {
+            forbidden.extend(self.contacts_with(other).full);
+        }
+        self.holder(&anchors, &strong, &forbidden)
+            .map(|(person, _)| person)
+    }
+
+    /// What statements make one with a record, itself among them. Of a full record that takes part only its person counts.
+    fn contacts_with(&mut self, record: RecordNumber) -> Contacts {
+        let active = self.store.record(record).is_some_and(|entry| entry.is_active());
+        let held = self.store.membership(record).filter(|_| active);
+        let full = held.filter(|m| !m.attached).map(|m| m.person);
+        if full.is_some() || self.store.statements(record).is_empty() {
+            let contact = held.filter(|m| m.attached);
+            return Contacts {
+                members: vec![record],
+                active: contact.map(|m| (record, m)).into_iter().collect(),
+                full,
+            };
+        }
+        let members = self.component_of(record);
+        let clusters = self.clusters(&members);
+        let cluster = clusters.iter().find(|c| c.iter().any(|m| m.number == record));
+        let mut contacts = Contacts::default();
+        for member in cluster.into_iter().flatten() {
+            contacts.members.push(member.number);
+            if member.active && member.held.attached {
+                contacts.active.push((member.number, member.held));
+            } else if member.active {
+                contacts.full = Some(member.held.person);
+            }
+        }
+        contacts
+    }
+
+    /// The records that statements keep apart from any of these.
+    fn apart_from(&mut self, records: &[RecordNumber]) -> Vec<RecordNumber> {
+        let mut out = Vec::new();
+        for record in records {
+            let statements = self.store.statements(*record);
+            let apart = statements
+                .iter()
+                .filter(|p| p.in_force().is_some_and(|s| s.verdict == Verdict::NoMatch));
+            out.extend(apart.map(|p| p.other));
+        }
+        out
     }
 
     /// How a contact-point record came to its person.
@@ -91,7 +176,11 @@ impl<S: IdentityStore> Session<'_, S> {
         let strong = self
             .store
             .record(endpoint)
-            .and_then(|entry| self.holder(&entry, &BTreeSet::new()))
+            .and_then(|entry| {
+                let anchors = entry.anchors.iter().copied().collect();
+                let strong = Scorer::strong_anchors(&entry.person).collect();
+                self.holder(&anchors, &strong, &BTreeSet::new())
+            })
             .is_some_and(|(_, strong)| strong);
         if strong {
             MatchMethod::ContactIdentifier
@@ -100,12 +189,16 @@ impl<S: IdentityStore> Session<'_, S> {
         }
     }
 
-    /// The one person who holds the record's identifiers, else the one who holds its contact points.
-    fn holder(&mut self, entry: &RecordEntry, forbidden: &BTreeSet<PersonId>) -> Option<(PersonId, bool)> {
-        let strong: BTreeSet<_> = Scorer::strong_anchors(&entry.person).collect();
+    /// The one person who holds the identifiers (`strong`), else the one who holds the contact points.
+    fn holder(
+        &mut self,
+        anchors: &BTreeSet<BlockKey>,
+        strong: &BTreeSet<BlockKey>,
+        forbidden: &BTreeSet<PersonId>,
+    ) -> Option<(PersonId, bool)> {
         let mut by_identifier = BTreeSet::new();
         let mut by_contact = BTreeSet::new();
-        for anchor in &entry.anchors {
+        for anchor in anchors {
             let persons = self.persons_at(*anchor);
             let list = if strong.contains(anchor) {
                 &mut by_identifier

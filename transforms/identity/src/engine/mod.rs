@@ -152,6 +152,19 @@ impl IdentityEngine {
         self.state(store, a, b, statement)
     }
 
+    /// Takes in all that was said of a pair, as another store keeps it.
+    pub fn restate<S: IdentityStore>(
+        &self,
+        store: &mut S,
+        a: &SourceRecordKey,
+        b: &SourceRecordKey,
+        said: &PairStatements,
+    ) {
+        for statement in [said.source, said.steward].into_iter().flatten() {
+            self.state(store, a, b, statement);
+        }
+    }
+
     /// The strongest evidence that holds a record in its person.
     pub fn evidence<S: IdentityStore>(&self, store: &mut S, record: RecordNumber) -> Option<Evidence> {
         Session::new(&self.scorer, store).evidence(record)

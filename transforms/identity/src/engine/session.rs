@@ -43,6 +43,8 @@ pub(super) struct Session<'a, S> {
     pub(super) anchors: BTreeSet<BlockKey>,
     /// Contact-point records to look at again.
     pub(super) endpoints: BTreeSet<RecordNumber>,
+    /// Records that statements keep apart from members of recomputed components: where those went, these may not be.
+    pub(super) apart: BTreeSet<RecordNumber>,
 }
 
 impl<'a, S: IdentityStore> Session<'a, S> {
@@ -57,6 +59,7 @@ impl<'a, S: IdentityStore> Session<'a, S> {
             statement_before: None,
             anchors: BTreeSet::new(),
             endpoints: BTreeSet::new(),
+            apart: BTreeSet::new(),
         }
     }
 

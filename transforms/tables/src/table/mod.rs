@@ -77,6 +77,7 @@ tables! {
     segment_membership
     next_best_action
     data_quality
+    identity_metrics
     pipeline_epochs
 }
 
