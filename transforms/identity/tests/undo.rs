@@ -16,14 +16,14 @@
 mod lists;
 
 use panorama_identity::{
-    Changes, IdentityEngine, IdentityStore, MatchWeight, Membership, MemoryStore, Model, PreparedPerson,
-    RecordNumber, ReviewStatus, Scorer, StatementKind, Verdict,
+    BlockKey, Changes, IdentityEngine, IdentityStore, MatchWeight, Membership, MemoryStore, Model,
+    PreparedPerson, RecordNumber, ReviewStatus, Scorer, StatementKind, Verdict,
 };
 use panorama_model::{
     IdentityEvent, IdentityEventKind, PartialDate, PersonId, RecordKind, SourceRecordKey, Timestamp, Version,
 };
 use panorama_standardize::{BirthDate, StandardPerson, standardize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -174,9 +174,17 @@ fn statements(run: &mut Run, keys: &[SourceRecordKey]) -> Vec<Said> {
         .enumerate()
         .map(|(at, number)| (*number, at))
         .collect();
+    // What each person can be reached by: an unlink of a caller from one of several who share the caller's number leaves
+    // the others, so it is not as if nothing had been said.
+    let mut reached_by: BTreeMap<PersonId, BTreeSet<BlockKey>> = BTreeMap::new();
+    for number in &numbers {
+        let entry = run.store.record(*number).unwrap();
+        let anchors = reached_by.entry(run.persons[number]).or_default();
+        anchors.extend(entry.anchors.iter().copied());
+    }
     let mut out = Vec::with_capacity(STATEMENTS);
     let mut edges = Vec::new();
-    let mut taken = std::collections::BTreeSet::new();
+    let mut taken = BTreeSet::new();
     while out.len() < STATEMENTS {
         let a = draw(keys.len());
         edges.clear();
@@ -193,7 +201,9 @@ fn statements(run: &mut Run, keys: &[SourceRecordKey]) -> Vec<Said> {
                 continue;
             }
         }
-        let unrelated = run.persons[&numbers[a]] != run.persons[&numbers[b]]
+        let persons = [a, b].map(|at| run.persons[&numbers[at]]);
+        let unrelated = persons[0] != persons[1]
+            && reached_by[&persons[0]].is_disjoint(&reached_by[&persons[1]])
             && edges.iter().all(|edge| edge.other != numbers[b]);
         out.push(match draw(3) {
             // What a source unlinks stays unlinked: of strangers that is as if nothing had been said.

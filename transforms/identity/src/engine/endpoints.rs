@@ -71,17 +71,32 @@ impl<S: IdentityStore> Session<'_, S> {
             self.endpoints
                 .extend(contacts.iter().map(|(contact, _)| *contact));
         }
-        let mut endpoints = std::mem::take(&mut self.endpoints);
-        for endpoint in endpoints.clone() {
-            let contacts = self.contacts_with(endpoint);
-            for other in self.apart_from(&contacts.members) {
-                let others = self.contacts_with(other).active;
-                endpoints.extend(others.iter().map(|(contact, _)| *contact));
-            }
-        }
-        for endpoint in endpoints {
+        // Whom a contact point may attach to hangs on whom those kept apart from it may, and that on those kept apart
+        // from them: two steps, and no further.
+        let changed = std::mem::take(&mut self.endpoints);
+        let beside = self.kept_apart_from(&changed);
+        let beyond = self.kept_apart_from(&beside);
+        for endpoint in changed
+            .into_iter()
+            .chain(beside)
+            .chain(beyond)
+            .collect::<BTreeSet<_>>()
+        {
             self.attach(endpoint);
         }
+    }
+
+    /// The contact points that statements keep apart from any of these, or from what is one with them.
+    fn kept_apart_from(&mut self, endpoints: &BTreeSet<RecordNumber>) -> BTreeSet<RecordNumber> {
+        let mut out = BTreeSet::new();
+        for endpoint in endpoints {
+            let contacts = self.contacts_with(*endpoint);
+            for other in self.apart_from(&contacts.members) {
+                let others = self.contacts_with(other).active;
+                out.extend(others.iter().map(|(contact, _)| *contact));
+            }
+        }
+        out
     }
 
     /// Gives a contact-point record, and those that statements make one with it, the person its anchors name, or its own.
