@@ -67,6 +67,11 @@ impl TermBits {
         }
     }
 
+    /// The most bits any term has.
+    pub(crate) fn most(&self) -> f32 {
+        self.terms.values().copied().fold(self.unlisted, f32::max)
+    }
+
     /// How many bits agreement on this term is worth against strangers.
     pub(crate) fn bits(&self, term: &str) -> f32 {
         self.terms.get(term).copied().unwrap_or(self.unlisted)

@@ -7,6 +7,7 @@
 
 mod block_table;
 mod blocking;
+mod bound;
 mod cluster;
 pub mod cms;
 pub mod comparison;
@@ -22,6 +23,7 @@ mod model;
 mod pair_kind;
 mod score;
 mod store;
+mod totals;
 mod train;
 
 pub use blocking::{AnchorKeys, BlockKey, BlockKeys};

@@ -56,11 +56,9 @@ impl<S: IdentityStore> Session<'_, S> {
             }
         }
         let pairs = self.pairs_of(&records);
-        let review = scorer.review_weight();
         let weights = in_parallel(&pairs, workers, |pair| {
             let first = records.get(pair.at)?;
-            let weight = scorer.score(&first.entry.person, &pair.other_entry.person).weight;
-            (weight >= review).then_some(weight)
+            scorer.weight_from_review(&first.entry.person, &pair.other_entry.person)
         });
         self.counters.pairs_scored += pairs.len() as u64;
         add_edges(&mut records, &pairs, &weights);

@@ -116,8 +116,7 @@ impl<S: IdentityStore> Session<'_, S> {
     /// The weight of a pair, where it reaches the review threshold.
     fn edge_weight(&mut self, a: &RecordEntry, b: &RecordEntry) -> Option<MatchWeight> {
         self.counters.pairs_scored += 1;
-        let score = self.scorer.score(&a.person, &b.person);
-        (score.weight >= self.scorer.review_weight()).then_some(score.weight)
+        self.scorer.weight_from_review(&a.person, &b.person)
     }
 
     /// A block passed its limit: pairs that met only in it are no pairs any more.
