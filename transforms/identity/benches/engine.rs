@@ -1,4 +1,5 @@
-//! How fast the engine links a long stream, one record after another, and how long one record takes at its end.
+//! How fast the engine links a long stream, one record after another, how long one record takes at its end, and how fast it
+//! matches all of them again under another model (blocks and scores on two threads, the rest on one).
 //!
 //! `cargo bench -p panorama-identity --bench engine [-- COPIES]`. The stream is the list us_100k so many times over, each
 //! copy with other names, dates and numbers, so that copies are other people with the same kind of households. Rates are
@@ -16,9 +17,14 @@
 #[path = "../tests/lists/mod.rs"]
 mod lists;
 
-use panorama_identity::{IdentityEngine, MemoryStore, Model, Scorer, train};
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+use panorama_identity::{IdentityEngine, MemoryStore, Model, RecordNumber, Scorer, train};
 use panorama_model::{RecordKind, SourceRecordKey};
 use panorama_standardize::{StandardPerson, standardize};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,7 +45,15 @@ fn main() {
         records.len(),
         start.elapsed().as_secs_f64()
     );
-    let engine = IdentityEngine::new(Arc::new(Scorer::new(model).unwrap()));
+    let trained = IdentityEngine::new(Arc::new(Scorer::new(model).unwrap()));
+    let mut store = stream(records, &trained);
+    let shipped = IdentityEngine::new(Arc::new(Scorer::shipped()));
+    again(&mut store, "all again, shipped", &shipped);
+    again(&mut store, "all again, trained", &trained);
+}
+
+/// Takes in records one after another, on one thread.
+fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine) -> MemoryStore {
     let (start, busy) = (Instant::now(), processor_seconds());
     let prepared: Vec<_> = records.into_iter().map(|person| engine.prepare(person)).collect();
     rate("prepare", prepared.len(), start, busy);
@@ -73,6 +87,23 @@ fn main() {
         at(0.99),
         latencies[latencies.len() - 1]
     );
+    store
+}
+
+/// Matches all records again under another model, some at a time, on two threads.
+fn again(store: &mut MemoryStore, what: &str, engine: &IdentityEngine) {
+    const AT_ONCE: usize = 8_192;
+    let numbers: Vec<RecordNumber> = store.memberships().map(|(number, _, _)| number).collect();
+    let (start, busy) = (Instant::now(), processor_seconds());
+    let mut moved = 0;
+    for some in numbers.chunks(AT_ONCE) {
+        moved += engine
+            .match_all_again(store, some, NonZeroUsize::new(2).unwrap())
+            .reassigned
+            .len();
+    }
+    rate(what, numbers.len(), start, busy);
+    println!("{moved} of them moved to another person");
 }
 
 fn rate(what: &str, records: usize, start: Instant, busy: f64) {
@@ -84,7 +115,7 @@ fn rate(what: &str, records: usize, start: Instant, busy: f64) {
     );
 }
 
-/// Processor time of this thread so far; 0 where the system does not tell.
+/// Processor time of the first thread so far; 0 where the system does not tell.
 fn processor_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split(' ')

@@ -1,9 +1,9 @@
 //! How common names are: agreement on a rare name says more than agreement on a common one.
 
 use crate::frequency_names::{FAMILY, GIVEN};
+use panorama_standardize::TextHashBuilder;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 /// Shares of the population that bear a term.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl FrequencyTable {
 #[derive(Clone, Debug)]
 pub(crate) struct TermBits {
     unlisted: f32,
-    terms: HashMap<String, f32, Xxh3DefaultBuilder>,
+    terms: HashMap<String, f32, TextHashBuilder>,
 }
 
 impl TermBits {
@@ -65,6 +65,11 @@ impl TermBits {
                 .map(|(term, share)| (term.clone(), bits(*share)))
                 .collect(),
         }
+    }
+
+    /// The most bits any term has.
+    pub(crate) fn most(&self) -> f32 {
+        self.terms.values().copied().fold(self.unlisted, f32::max)
     }
 
     /// How many bits agreement on this term is worth against strangers.

@@ -5,7 +5,9 @@
 //! its records, edges and decisions, so no arrival order can change the outcome (INV-6), and every merge can be undone
 //! (INV-7). Pure and sync (INV-1): the store is the caller's.
 
+mod block_table;
 mod blocking;
+mod bound;
 mod cluster;
 pub mod cms;
 pub mod comparison;
@@ -21,6 +23,7 @@ mod model;
 mod pair_kind;
 mod score;
 mod store;
+mod totals;
 mod train;
 
 pub use blocking::{AnchorKeys, BlockKey, BlockKeys};

@@ -1,10 +1,10 @@
 //! A store in memory: for tests, evaluation and batch linking.
 
+use crate::block_table::BlockTable;
 use crate::blocking::BlockKey;
 use crate::decision::PairStatements;
 use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::SourceRecordKey;
-use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -46,12 +46,22 @@ struct Slot {
     statements: Vec<PairStatements>,
 }
 
+/// Reads a field of each cache line that a comparison starts with.
+fn touch(entry: &RecordEntry) -> usize {
+    let person = &entry.person;
+    person.given.len()
+        + person.family.len()
+        + person.phones.len()
+        + person.addresses.len()
+        + person.identifiers.len()
+}
+
 /// All state of an engine, in memory.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     numbers: Hashed<u128, RecordNumber>,
     slots: Vec<Slot>,
-    blocks: Hashed<u64, SmallVec<[RecordNumber; 2]>>,
+    blocks: BlockTable,
     sequence: u64,
 }
 
@@ -116,36 +126,32 @@ impl IdentityStore for MemoryStore {
         }
     }
 
+    fn expect_blocks(&mut self, blocks: &[BlockKey]) {
+        self.blocks.touch(blocks);
+    }
+
+    fn expect_records(&mut self, records: &[RecordNumber]) {
+        let entries = records
+            .iter()
+            .filter_map(|record| self.slot(*record)?.entry.as_deref());
+        std::hint::black_box(entries.map(touch).fold(0, usize::wrapping_add));
+    }
+
     fn block_len(&mut self, block: BlockKey) -> usize {
-        self.blocks.get(&block.0).map_or(0, SmallVec::len)
+        self.blocks.len(block)
     }
 
     fn block_members(&mut self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) {
-        if let Some(block) = self.blocks.get(&block.0) {
-            members.extend(block.iter().take(max));
-        }
+        self.blocks
+            .with(block, |held| members.extend(held.iter().take(max)));
     }
 
     fn block_insert(&mut self, block: BlockKey, record: RecordNumber) -> usize {
-        let members = self.blocks.entry(block.0).or_default();
-        if let Err(at) = members.binary_search(&record) {
-            members.insert(at, record);
-        }
-        members.len()
+        self.blocks.insert(block, record)
     }
 
     fn block_remove(&mut self, block: BlockKey, record: RecordNumber) -> usize {
-        let Some(members) = self.blocks.get_mut(&block.0) else {
-            return 0;
-        };
-        if let Ok(at) = members.binary_search(&record) {
-            members.remove(at);
-        }
-        let left = members.len();
-        if left == 0 {
-            self.blocks.remove(&block.0);
-        }
-        left
+        self.blocks.remove(block, record)
     }
 
     fn edges(&mut self, record: RecordNumber, edges: &mut Vec<Edge>) {

@@ -1,10 +1,12 @@
 //! Fellegi-Sunter scores over several kinds of pairs: one person in four circumstances, strangers, three of one household.
 
-use crate::comparison::{self, Comparison, TermKind};
+use crate::bound::Bound;
+use crate::comparison::{self, Compared, Comparison, TermKind};
 use crate::error::ModelError;
 use crate::frequency::TermBits;
-use crate::model::{ComparisonModel, Level, Model, Prior};
+use crate::model::{ComparisonModel, Level, Model};
 use crate::pair_kind::{PAIR_KINDS, PairKind};
+pub(crate) use crate::totals::Totals;
 use panorama_model::Sex;
 use panorama_standardize::StandardPerson;
 use serde::{Deserialize, Serialize};
@@ -102,89 +104,6 @@ impl Compiled {
     }
 }
 
-/// Running totals of one pair: log2 of how likely it is, for each kind.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Totals(pub(crate) [f32; PAIR_KINDS]);
-
-impl Totals {
-    fn of_prior(prior: &Prior) -> Self {
-        let mut totals = [0.0; PAIR_KINDS];
-        let p = prior.match_probability;
-        #[expect(clippy::cast_possible_truncation, reason = "a weight needs no double")]
-        let calibration = prior.calibration_bits as f32;
-        for ((total, kind), per_match) in totals.iter_mut().zip(PairKind::ALL).zip(prior.pairs_per_match) {
-            #[expect(clippy::cast_possible_truncation, reason = "a weight needs no double")]
-            let bits = (p * per_match).max(1e-30).log2() as f32;
-            *total = match kind {
-                PairKind::Strangers => 0.0,
-                kind if kind.is_one_person() => bits + calibration,
-                _ => bits,
-            };
-        }
-        Self(totals)
-    }
-
-    pub(crate) fn add(&mut self, bits: &LevelBits) {
-        for (total, bits) in self.0.iter_mut().zip(bits) {
-            *total += bits;
-        }
-    }
-
-    /// Counts how much rarer the names agreed on are: where given names agree by chance (strangers, and those who share
-    /// a home but chose no common name), and where family names do (strangers).
-    pub(crate) fn rarer(&mut self, [given, family]: [f32; 2]) {
-        for (total, kind) in self.0.iter_mut().zip(PairKind::ALL) {
-            *total -= match kind {
-                PairKind::Strangers => given + family,
-                PairKind::Housemates | PairKind::Twins => given,
-                _ => 0.0,
-            };
-        }
-    }
-
-    /// How likely each kind is.
-    pub(crate) fn shares(&self) -> [f32; PAIR_KINDS] {
-        let all = self.sum(|_| true);
-        self.0.map(|bits| (bits - all).exp2())
-    }
-
-    /// log2 of how likely the pair is to be of one of these kinds.
-    fn sum(&self, wanted: fn(PairKind) -> bool) -> f32 {
-        let of = || {
-            PairKind::ALL
-                .iter()
-                .zip(self.0)
-                .filter(|(kind, _)| wanted(**kind))
-                .map(|(_, bits)| bits)
-        };
-        let most = of().fold(f32::MIN, f32::max);
-        most + of().map(|bits| (bits - most).exp2()).sum::<f32>().log2()
-    }
-
-    /// The odds of one person against two, in bits.
-    pub(crate) fn combined(&self) -> f32 {
-        self.sum(PairKind::is_one_person) - self.sum(|kind| !kind.is_one_person())
-    }
-
-    /// The odds of one person against strangers alone, and against a household alone.
-    pub(crate) fn against_each(&self) -> [f32; 2] {
-        let one = self.sum(PairKind::is_one_person);
-        [
-            one - self.sum(|kind| kind == PairKind::Strangers),
-            one - self.sum(PairKind::is_household),
-        ]
-    }
-
-    /// The likeliest kind.
-    pub(crate) fn likeliest(&self) -> PairKind {
-        let best = PairKind::ALL
-            .iter()
-            .zip(self.0)
-            .max_by(|x, y| x.1.total_cmp(&y.1));
-        best.map_or(PairKind::Strangers, |(kind, _)| *kind)
-    }
-}
-
 /// What comparing two records gives before anything is decided.
 #[derive(Clone, Debug)]
 pub(crate) struct PairLevels {
@@ -206,6 +125,7 @@ pub struct Scorer {
     pub(crate) given: TermBits,
     pub(crate) family: TermBits,
     pub(crate) prior: Totals,
+    pub(crate) bound: Bound,
     pub(crate) auto_link: MatchWeight,
     pub(crate) review: MatchWeight,
     /// From here on even those who look like twins are linked.
@@ -228,7 +148,7 @@ impl Scorer {
     }
 
     pub(crate) fn compile(model: Model) -> Self {
-        let compiled = model
+        let compiled: Vec<_> = model
             .comparisons
             .iter()
             .filter_map(|m| {
@@ -236,11 +156,17 @@ impl Scorer {
                 Some(Compiled::new(comparison, m))
             })
             .collect();
+        let (given, family) = (
+            TermBits::new(&model.frequencies.given),
+            TermBits::new(&model.frequencies.family),
+        );
+        let prior = Totals::of_prior(&model.prior);
         Self {
+            bound: Bound::new(&compiled, prior, &given, &family),
             compiled,
-            given: TermBits::new(&model.frequencies.given),
-            family: TermBits::new(&model.frequencies.family),
-            prior: Totals::of_prior(&model.prior),
+            given,
+            family,
+            prior,
             auto_link: MatchWeight::of_probability(model.thresholds.auto_link_probability),
             certain: MatchWeight::of_probability(CERTAIN),
             review: MatchWeight::of_probability(model.thresholds.review_probability),
@@ -276,7 +202,18 @@ impl Scorer {
     /// - Nulls: a comparison that misses a side weighs nothing.
     /// - Spec: Fellegi and Sunter 1969, with term frequencies (Winkler 2000), over latent kinds of pairs.
     pub fn score(&self, a: &StandardPerson, b: &StandardPerson) -> PairScore {
-        let PairLevels { levels, totals, .. } = self.compare(a, b);
+        self.weigh(a, b, self.compare(a, b))
+    }
+
+    /// The weight of a pair, where it reaches the review threshold: as [`Scorer::score`], at less cost where it does not.
+    pub(crate) fn weight_from_review(&self, a: &StandardPerson, b: &StandardPerson) -> Option<MatchWeight> {
+        let compared = self.compare_for(a, b, self.review)?;
+        let weight = self.weigh(a, b, compared).weight;
+        (weight >= self.review).then_some(weight)
+    }
+
+    fn weigh(&self, a: &StandardPerson, b: &StandardPerson, compared: PairLevels) -> PairScore {
+        let PairLevels { levels, totals, .. } = compared;
         let veto = self.veto(a, b, &levels);
         let mut weight = MatchWeight::from_bits(totals.combined().clamp(-30.0, 60.0));
         let twins_suspected = weight > self.review && weight < self.certain && self.looks_like_twins(&levels);
@@ -296,13 +233,42 @@ impl Scorer {
 
     /// Sorts a pair into levels and adds up what they say.
     pub(crate) fn compare(&self, a: &StandardPerson, b: &StandardPerson) -> PairLevels {
+        let compared = self.compiled.iter().map(|c| (c.comparison.compare)(a, b));
+        self.add_up(compared)
+    }
+
+    /// Compares two records as [`Scorer::compare`] does, but gives up as soon as they cannot have the weight.
+    fn compare_for(&self, a: &StandardPerson, b: &StandardPerson, weight: MatchWeight) -> Option<PairLevels> {
+        let mut reach = self.bound.start();
+        let mut found: SmallVec<[Option<Compared<'_>>; 16]> = smallvec::smallvec![None; self.compiled.len()];
+        for at in self.bound.order.iter().copied() {
+            let (Some(compiled), Some(slot)) = (self.compiled.get(at), found.get_mut(at)) else {
+                continue;
+            };
+            *slot = (compiled.comparison.compare)(a, b);
+            let said = slot.and_then(|c| {
+                let term = c
+                    .term
+                    .map(|(kind, term)| kind.table(&self.given, &self.family).bits(term));
+                Some((compiled.bits.get(c.level)?, term))
+            });
+            self.bound.learn(&mut reach, at, said);
+            if reach.misses(weight) {
+                return None;
+            }
+        }
+        Some(self.add_up(found.into_iter()))
+    }
+
+    /// Adds up what comparisons say, always in the order of the model: sums of floats depend on it.
+    fn add_up<'a>(&self, compared: impl Iterator<Item = Option<Compared<'a>>>) -> PairLevels {
         let mut out = PairLevels {
             levels: Levels::new(),
             totals: self.prior,
             rarer: [0.0; 2],
         };
-        for compiled in &self.compiled {
-            let Some(compared) = (compiled.comparison.compare)(a, b) else {
+        for (compiled, compared) in self.compiled.iter().zip(compared) {
+            let Some(compared) = compared else {
                 out.levels.push(u8::MAX);
                 continue;
             };
@@ -343,11 +309,8 @@ impl Scorer {
 
     /// How many bits rarer a term is than terms agreed on at this level usually are.
     pub(crate) fn rarer_bits(&self, bits: &LevelBits, kind: TermKind, term: &str) -> f32 {
-        let table = match kind {
-            TermKind::Given => &self.given,
-            TermKind::Family => &self.family,
-        };
-        table.bits(term) + bits.get(PairKind::Strangers.index()).copied().unwrap_or(0.0)
+        kind.table(&self.given, &self.family).bits(term)
+            + bits.get(PairKind::Strangers.index()).copied().unwrap_or(0.0)
     }
 
     fn has_identifier_match(&self, levels: &[u8]) -> bool {

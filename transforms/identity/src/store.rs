@@ -86,6 +86,12 @@ pub trait IdentityStore {
     /// Keeps where the record belongs.
     fn put_membership(&mut self, record: RecordNumber, membership: Membership);
 
+    /// Says which blocks come next. A store may fetch them together, and need not.
+    fn expect_blocks(&mut self, _blocks: &[BlockKey]) {}
+
+    /// Says which records come next, as [`IdentityStore::expect_blocks`].
+    fn expect_records(&mut self, _records: &[RecordNumber]) {}
+
     /// How many records lie in a block.
     fn block_len(&mut self, block: BlockKey) -> usize;
 

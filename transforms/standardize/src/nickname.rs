@@ -2,11 +2,11 @@
 
 use crate::nickname_pairs::FORMAL_AND_SHORT;
 use crate::nickname_variants::VARIANTS;
+use crate::text_hash::TextHashBuilder;
 use std::collections::HashMap;
 use std::sync::LazyLock;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
-type Formals = HashMap<&'static str, Vec<&'static str>, Xxh3DefaultBuilder>;
+type Formals = HashMap<&'static str, Vec<&'static str>, TextHashBuilder>;
 
 /// Short form -> the formal names it may stand for, in the order of the table.
 static FORMALS_OF: LazyLock<Formals> = LazyLock::new(|| {
@@ -35,8 +35,25 @@ static VARIANTS_OF: LazyLock<Formals> = LazyLock::new(|| {
         .collect()
 });
 
+/// Name -> its relatives, for every name that has any.
+static RELATIVES_OF: LazyLock<Formals> = LazyLock::new(|| {
+    let names = SHORTS_OF.keys().chain(FORMALS_OF.keys());
+    names
+        .map(|name| {
+            let mut relatives: Vec<_> = find_relatives(name).collect();
+            relatives.sort_unstable();
+            relatives.dedup();
+            (*name, relatives)
+        })
+        .collect()
+});
+
 /// Every other name a person of this folded given name may go by: formal names, and their other short forms.
-pub fn relatives(name: &str) -> impl Iterator<Item = &'static str> {
+pub fn relatives(name: &str) -> &'static [&'static str] {
+    RELATIVES_OF.get(name).map_or(&[], Vec::as_slice)
+}
+
+fn find_relatives(name: &str) -> impl Iterator<Item = &'static str> {
     let shorts = |formal: &str| {
         SHORTS_OF
             .get(formal)
@@ -98,10 +115,10 @@ mod tests {
 
     #[test]
     fn relatives_are_formal_and_short() {
-        let names: Vec<_> = relatives("bill").collect();
+        let names = relatives("bill");
         assert!(names.contains(&"william") && names.contains(&"will"));
-        assert!(relatives("william").any(|name| name == "bill"));
-        assert_eq!(relatives("zed").count(), 0);
+        assert!(relatives("william").contains(&"bill"));
+        assert!(relatives("zed").is_empty());
     }
 
     #[test]

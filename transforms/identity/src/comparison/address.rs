@@ -1,6 +1,6 @@
 //! Addresses: any of one side with any of the other, the best pair counts.
 
-use super::strings::jaro_winkler;
+use super::strings::is_similar;
 use super::{Compared, Comparison, LevelSpec, level};
 use panorama_standardize::{StandardAddress, StandardPerson};
 
@@ -59,8 +59,7 @@ fn compare_pair(x: &StandardAddress, y: &StandardAddress) -> Option<usize> {
     let agree = |p: &str, q: &str| both(p, q) && p == q;
     let disagree = |p: &str, q: &str| both(p, q) && p != q;
     let same_code = agree(&x.postal_code, &y.postal_code);
-    let same_city =
-        agree(&x.city, &y.city) || both(&x.city, &y.city) && jaro_winkler(&x.city, &y.city) >= 0.93;
+    let same_city = agree(&x.city, &y.city) || both(&x.city, &y.city) && is_similar(&x.city, &y.city, 0.93);
     if x.has_street() && y.has_street() {
         let same_street = x.street == y.street;
         let same_number = x.number == y.number;
@@ -68,7 +67,7 @@ fn compare_pair(x: &StandardAddress, y: &StandardAddress) -> Option<usize> {
         if same_street && same_number && !elsewhere {
             return Some(usize::from(disagree(&x.unit, &y.unit)));
         }
-        let street_fits = || same_street || jaro_winkler(&x.street, &y.street) >= 0.9;
+        let street_fits = || same_street || is_similar(&x.street, &y.street, 0.9);
         let number_fits = same_number || super::one_edit_apart(&x.number, &y.number);
         if (same_code || same_city) && number_fits && street_fits() {
             return Some(1);

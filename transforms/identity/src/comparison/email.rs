@@ -1,6 +1,6 @@
 //! E-mail addresses: any of one side with any of the other.
 
-use super::strings::jaro_winkler;
+use super::strings::is_similar;
 use super::{Compared, Comparison, LevelSpec, level, one_edit_apart, plain};
 use panorama_standardize::StandardPerson;
 
@@ -72,7 +72,7 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
 
 /// True where one was mistyped. Numbers tell namesakes apart (`john34@`, `john790@`): they must be the same.
 fn is_near(x: &str, y: &str) -> bool {
-    one_edit_apart(x, y) || jaro_winkler(x, y) >= 0.95 && digits(x).eq(digits(y))
+    one_edit_apart(x, y) || is_similar(x, y, 0.95) && digits(x).eq(digits(y))
 }
 
 fn digits(email: &str) -> impl Iterator<Item = u8> + '_ {

@@ -1,6 +1,6 @@
 //! Given names: exact, nickname, misspelt, initial, in the wrong field.
 
-use super::strings::{jaro_winkler, one_edit_apart, sounds};
+use super::strings::{is_similar, jaro_winkler, one_edit_apart, sounds};
 use super::{Compared, Comparison, LevelSpec, TermKind, level, on_term, plain};
 use panorama_standardize::{StandardPerson, nickname};
 
@@ -126,7 +126,9 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
 /// True where `name` is a misspelt nickname, or formal name, of the other.
 fn is_near_relative(name: &str, other: &str) -> bool {
     name.len() >= 4
-        && nickname::relatives(other).any(|relative| relative.len() >= 4 && one_edit_apart(name, relative))
+        && nickname::relatives(other)
+            .iter()
+            .any(|relative| relative.len() >= 4 && one_edit_apart(name, relative))
 }
 
 /// True where one side goes by the middle name: it stands in full as the other's given name, or the initials of both
@@ -164,7 +166,7 @@ fn fit(given: &str, other: &StandardPerson) -> Option<bool> {
         return other.family.starts_with(given).then_some(false);
     }
     let near = |family: &str| {
-        given == family || given.len().min(family.len()) >= 4 && jaro_winkler(given, family) >= 0.9
+        given == family || given.len().min(family.len()) >= 4 && is_similar(given, family, 0.9)
     };
     other.families().any(|family| near(family)).then_some(true)
 }

@@ -42,7 +42,7 @@ fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<
         return on_term(0, TermKind::Given, &a.middle);
     }
     let initial = a.middle.len() == 1 || b.middle.len() == 1;
-    let misspelt = || super::strings::jaro_winkler(&a.middle, &b.middle) >= 0.92;
+    let misspelt = || super::strings::is_similar(&a.middle, &b.middle, 0.92);
     plain(if first_a == first_b && (initial || misspelt()) {
         1
     } else {

@@ -13,6 +13,13 @@ pub(crate) fn jaro_winkler(a: &str, b: &str) -> f64 {
     jaro_winkler::similarity(a.bytes(), b.bytes())
 }
 
+/// True where the Jaro-Winkler similarity reaches `min`.
+pub(crate) fn is_similar(a: &str, b: &str, min: f64) -> bool {
+    a == b
+        || similarity_max(a.as_bytes(), b.as_bytes()) >= min - 1e-9
+            && jaro_winkler::similarity(a.bytes(), b.bytes()) >= min
+}
+
 /// What the similarity can be at most: the letters of each that the other has, all in order.
 #[expect(clippy::cast_precision_loss, reason = "names are short")]
 fn similarity_max(a: &[u8], b: &[u8]) -> f64 {

@@ -1,5 +1,6 @@
 //! The incremental engine: one record in, what changed out. State lives in the caller's [`IdentityStore`].
 
+mod again;
 mod changes;
 mod component;
 mod endpoints;
@@ -19,6 +20,7 @@ use panorama_model::{IdentityEvent, IdentityEventKind, SourceRecordKey, Version}
 use panorama_standardize::StandardPerson;
 use serde::{Deserialize, Serialize};
 use session::Session;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// A person ready to be put into the engine: all that can be computed without state, in parallel.
@@ -99,6 +101,20 @@ impl IdentityEngine {
         };
         let mut session = Session::new(&self.scorer, store);
         session.replace_anew(number, old, new);
+        session.finish()
+    }
+
+    /// Matches many records again, as [`IdentityEngine::match_again`] does one by one, each pair and each component once.
+    ///
+    /// - Shape: `records` ascending; scores are computed by so many threads, the outcome is that of one.
+    pub fn match_all_again<S: IdentityStore>(
+        &self,
+        store: &mut S,
+        records: &[RecordNumber],
+        workers: NonZeroUsize,
+    ) -> Changes {
+        let mut session = Session::new(&self.scorer, store);
+        session.replace_all_anew(records, workers);
         session.finish()
     }
 

@@ -26,6 +26,7 @@ impl<S: IdentityStore> Session<'_, S> {
                 revived.push(*block);
             }
         }
+        self.store.expect_blocks(&new_blocks);
         let mut candidates = Vec::new();
         for block in &new_blocks {
             let added = old_blocks.binary_search(block).is_err();
@@ -43,7 +44,7 @@ impl<S: IdentityStore> Session<'_, S> {
             }
         }
         for block in voided {
-            self.void(block, number);
+            self.void(block, Some(number));
         }
         for block in revived {
             self.revive(block);
@@ -62,6 +63,7 @@ impl<S: IdentityStore> Session<'_, S> {
     ) {
         let mut edges = Vec::new();
         if let Some(entry) = entry {
+            self.store.expect_records(candidates);
             for other in candidates.iter().filter(|other| **other != number) {
                 if let Some(weight) = self
                     .store
@@ -75,37 +77,51 @@ impl<S: IdentityStore> Session<'_, S> {
                 }
             }
         }
+        self.put_edges_of(number, &edges, |_| false);
+    }
+
+    /// Replaces a record's edges. The other side of each follows, but for those records that put theirs themselves.
+    pub(super) fn put_edges_of(
+        &mut self,
+        number: RecordNumber,
+        edges: &[Edge],
+        puts_own: impl Fn(RecordNumber) -> bool,
+    ) {
         let mut before = Vec::new();
         self.store.edges(number, &mut before);
         for edge in &before {
             if edges.binary_search_by_key(&edge.other, |e| e.other).is_err() {
-                self.put_edge_side(edge.other, number, None);
+                if !puts_own(edge.other) {
+                    self.put_edge_side(edge.other, number, None);
+                }
                 self.note_edge(number, edge.other, Some(edge.weight));
                 self.seeds.push(edge.other);
             }
         }
-        for edge in &edges {
+        for edge in edges {
             let held = before.iter().find(|e| e.other == edge.other).map(|e| e.weight);
             if held != Some(edge.weight) {
-                self.put_edge_side(edge.other, number, Some(edge.weight));
+                if !puts_own(edge.other) {
+                    self.put_edge_side(edge.other, number, Some(edge.weight));
+                }
                 self.note_edge(number, edge.other, held);
                 self.seeds.push(edge.other);
             }
         }
         if before != edges {
-            self.store.put_edges(number, &edges);
+            self.store.put_edges(number, edges);
         }
     }
 
     /// The weight of a pair, where it reaches the review threshold.
     fn edge_weight(&mut self, a: &RecordEntry, b: &RecordEntry) -> Option<MatchWeight> {
         self.counters.pairs_scored += 1;
-        let score = self.scorer.score(&a.person, &b.person);
-        (score.weight >= self.scorer.review_weight()).then_some(score.weight)
+        self.scorer.weight_from_review(&a.person, &b.person)
     }
 
     /// A block passed its limit: pairs that met only in it are no pairs any more.
-    fn void(&mut self, block: BlockKey, newcomer: RecordNumber) {
+    /// The edges of a newcomer are its own to replace.
+    pub(super) fn void(&mut self, block: BlockKey, newcomer: Option<RecordNumber>) {
         self.counters.blocks_voided += 1;
         let members = self.members_of(block);
         for (number, entry) in &members {
@@ -113,7 +129,7 @@ impl<S: IdentityStore> Session<'_, S> {
             self.store.edges(*number, &mut edges);
             for edge in edges
                 .iter()
-                .filter(|edge| edge.other > *number && edge.other != newcomer)
+                .filter(|edge| edge.other > *number && Some(edge.other) != newcomer)
             {
                 let Ok(at) = members.binary_search_by_key(&edge.other, |(n, _)| *n) else {
                     continue;
@@ -121,7 +137,7 @@ impl<S: IdentityStore> Session<'_, S> {
                 let Some((_, other)) = members.get(at) else {
                     continue;
                 };
-                if *number != newcomer && !self.share_live_block(entry, other) {
+                if Some(*number) != newcomer && !self.share_live_block(entry, other) {
                     self.set_edge(*number, edge.other, None);
                 }
             }
@@ -129,7 +145,7 @@ impl<S: IdentityStore> Session<'_, S> {
     }
 
     /// A block fell back to its limit: its pairs count again.
-    fn revive(&mut self, block: BlockKey) {
+    pub(super) fn revive(&mut self, block: BlockKey) {
         self.counters.blocks_revived += 1;
         let members = self.members_of(block);
         for (at, (number, entry)) in members.iter().enumerate() {

@@ -134,4 +134,28 @@ proptest! {
         let (a, b) = (make(0, home.0), make(3, home.1));
         prop_assert_eq!(scorer.score(&a, &b), scorer.score(&b, &a));
     }
+
+    /// Giving up early changes no answer, wherever the threshold.
+    #[test]
+    fn bounds_hold(
+        names in prop::collection::vec("[a-c]{0,5}", 6),
+        days in prop::collection::vec((1950i16..1982, 1u8..13, 1u8..13), 2),
+        home in any::<(bool, bool)>(),
+        review in 0.000_000_1f64..0.999,
+        prior in prop::sample::select(vec![1e-7, 5e-5, 1e-2]),
+    ) {
+        let mut model = Model::default();
+        model.thresholds.review_probability = review;
+        model.thresholds.auto_link_probability = 0.999_5;
+        model.prior.match_probability = prior;
+        let scorer = Scorer::compile(model);
+        let make = |at: usize, home: bool| {
+            let mut p = person(&names[at], &names[at + 1], days[at / 3]);
+            p.middle = names[at + 2].as_str().into();
+            if home { at_home(p) } else { p }
+        };
+        let (a, b) = (make(0, home.0), make(3, home.1));
+        let weight = scorer.score(&a, &b).weight;
+        prop_assert_eq!(scorer.weight_from_review(&a, &b), (weight >= scorer.review_weight()).then_some(weight));
+    }
 }

@@ -1,0 +1,201 @@
+//! Many records matched again under a model that is new to them: each pair is scored once, in parallel, and each component
+//! clustered once.
+
+use super::session::Session;
+use crate::blocking::{AnchorKeys, BlockKey, BlockKeys};
+use crate::score::{MatchWeight, Scorer};
+use crate::store::{Edge, IdentityStore, RecordEntry, RecordNumber};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// One record that is matched again.
+struct Again {
+    number: RecordNumber,
+    entry: Arc<RecordEntry>,
+    /// Its edges under the new model.
+    edges: Vec<Edge>,
+}
+
+/// A pair to score: where the first is in the list, the other, and where that is, if it is.
+struct Pair {
+    at: usize,
+    other: RecordNumber,
+    other_at: Option<usize>,
+    other_entry: Arc<RecordEntry>,
+}
+
+impl<S: IdentityStore> Session<'_, S> {
+    /// Puts records in their own places, with the blocks and edges of another model.
+    pub(super) fn replace_all_anew(&mut self, numbers: &[RecordNumber], workers: NonZeroUsize) {
+        self.store.expect_records(numbers);
+        let entries: Vec<_> = numbers
+            .iter()
+            .filter_map(|number| Some((*number, self.store.record(*number)?)))
+            .collect();
+        let scorer = self.scorer;
+        let keys = in_parallel(&entries, workers, |(_, entry)| {
+            (
+                scorer.blocking_keys(&entry.person),
+                Scorer::anchors(&entry.person),
+            )
+        });
+        let mut crossed = Vec::new();
+        let mut records = Vec::with_capacity(entries.len());
+        for ((number, entry), keys) in entries.into_iter().zip(keys) {
+            let entry = self.move_anew(number, entry, keys, &mut crossed);
+            if entry.is_active() {
+                self.seeds.push(number);
+                records.push(Again {
+                    number,
+                    entry,
+                    edges: Vec::new(),
+                });
+            }
+            if self.store.membership(number).is_some_and(|m| m.attached) {
+                self.endpoints.insert(number);
+            }
+        }
+        let pairs = self.pairs_of(&records);
+        let weights = in_parallel(&pairs, workers, |pair| {
+            let first = records.get(pair.at)?;
+            scorer.weight_from_review(&first.entry.person, &pair.other_entry.person)
+        });
+        self.counters.pairs_scored += pairs.len() as u64;
+        add_edges(&mut records, &pairs, &weights);
+        let is_among = |number: RecordNumber| records.binary_search_by_key(&number, |r| r.number).is_ok();
+        for record in &records {
+            self.put_edges_of(record.number, &record.edges, is_among);
+        }
+        self.cross(crossed);
+    }
+
+    /// Moves a record to its blocks and anchors; returns what it says, indexed as it is now.
+    fn move_anew(
+        &mut self,
+        number: RecordNumber,
+        old: Arc<RecordEntry>,
+        (blocks, anchors): (BlockKeys, AnchorKeys),
+        crossed: &mut Vec<BlockKey>,
+    ) -> Arc<RecordEntry> {
+        if old.blocks == blocks && old.anchors == anchors {
+            return old;
+        }
+        let new = Arc::new(RecordEntry {
+            blocks,
+            anchors,
+            ..RecordEntry::clone(&old)
+        });
+        self.store.put_record(number, Arc::clone(&new));
+        if new.is_active() {
+            let max = self.scorer.model().limits.block_records_max;
+            self.move_anchors(number, Some(&old), Some(&new));
+            for block in old.blocks.iter().filter(|b| new.blocks.binary_search(b).is_err()) {
+                if self.store.block_remove(*block, number) == max {
+                    crossed.push(*block);
+                }
+            }
+            for block in new.blocks.iter().filter(|b| old.blocks.binary_search(b).is_err()) {
+                if self.store.block_insert(*block, number) == max + 1 {
+                    crossed.push(*block);
+                }
+            }
+        }
+        new
+    }
+
+    /// All pairs in which one of these records meets another in a block, each once.
+    fn pairs_of(&mut self, records: &[Again]) -> Vec<Pair> {
+        let max = self.scorer.model().limits.block_records_max;
+        let mut pairs = Vec::new();
+        let mut others = Vec::new();
+        for (at, record) in records.iter().enumerate() {
+            others.clear();
+            self.store.expect_blocks(&record.entry.blocks);
+            for block in &record.entry.blocks {
+                if (2..=max).contains(&self.store.block_len(*block)) {
+                    self.store.block_members(*block, max, &mut others);
+                }
+            }
+            others.sort_unstable();
+            others.dedup();
+            self.store.expect_records(&others);
+            for other in others.iter().filter(|other| **other != record.number) {
+                let other_at = records.binary_search_by_key(other, |r| r.number).ok();
+                if other_at.is_none_or(|other_at| other_at > at)
+                    && let Some(other_entry) = self.store.record(*other)
+                {
+                    pairs.push(Pair {
+                        at,
+                        other: *other,
+                        other_at,
+                        other_entry,
+                    });
+                }
+            }
+        }
+        pairs
+    }
+
+    /// Blocks that passed their limit, or fell back to it, on the way: what holds at its end counts.
+    fn cross(&mut self, mut crossed: Vec<BlockKey>) {
+        crossed.sort_unstable();
+        crossed.dedup();
+        let max = self.scorer.model().limits.block_records_max;
+        for block in crossed {
+            if self.store.block_len(block) > max {
+                self.void(block, None);
+            } else {
+                self.revive(block);
+            }
+        }
+    }
+}
+
+/// Gives each record the edges of its pairs, ascending by the other record.
+fn add_edges(records: &mut [Again], pairs: &[Pair], weights: &[Option<MatchWeight>]) {
+    for (pair, weight) in pairs.iter().zip(weights) {
+        let Some(weight) = *weight else { continue };
+        let Some(first) = records.get_mut(pair.at) else {
+            continue;
+        };
+        let number = first.number;
+        first.edges.push(Edge {
+            other: pair.other,
+            weight,
+        });
+        if let Some(other) = pair.other_at.and_then(|at| records.get_mut(at)) {
+            other.edges.push(Edge {
+                other: number,
+                weight,
+            });
+        }
+    }
+    for record in records {
+        record.edges.sort_unstable_by_key(|edge| edge.other);
+    }
+}
+
+/// Computes something of each item on several threads; the answers keep the order of the items.
+pub(super) fn in_parallel<T: Sync, U: Send>(
+    items: &[T],
+    workers: NonZeroUsize,
+    compute: impl Fn(&T) -> U + Sync,
+) -> Vec<U> {
+    let share = items.len().div_ceil(workers.get()).max(1);
+    let compute = &compute;
+    std::thread::scope(|scope| {
+        let mut shares = items.chunks(share);
+        let own = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares
+            .map(|share| scope.spawn(move || share.iter().map(compute).collect::<Vec<_>>()))
+            .collect();
+        let mut out: Vec<U> = own.iter().map(compute).collect();
+        for other in others {
+            match other.join() {
+                Ok(answers) => out.extend(answers),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        out
+    })
+}

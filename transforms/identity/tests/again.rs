@@ -1,0 +1,139 @@
+//! Matching all records again under another model makes the persons that model would have made from the beginning.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[expect(unreachable_pub, reason = "shared with the benchmark")]
+mod lists;
+
+use panorama_identity::{
+    BlockingRule, Edge, IdentityEngine, IdentityStore, MemoryStore, Model, RecordNumber, Scorer, train,
+};
+use panorama_model::{
+    IdentityEvent, IdentityEventKind, PartialDate, PersonId, RecordKind, SourceRecordKey, Timestamp, Version,
+};
+use panorama_standardize::{BirthDate, StandardPerson, standardize};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+type Records = Vec<(SourceRecordKey, StandardPerson)>;
+
+fn engine(model: &Model) -> IdentityEngine {
+    IdentityEngine::new(Arc::new(Scorer::new(model.clone()).unwrap()))
+}
+
+/// All records one after another, and what a source says of a few of them.
+fn from_scratch(records: &Records, model: &Model) -> MemoryStore {
+    let (engine, mut store) = (engine(model), MemoryStore::new());
+    for (key, person) in records {
+        engine.upsert(&mut store, key, engine.prepare(person.clone()), lists::VERSION);
+    }
+    for (kind, subject, other) in [
+        (IdentityEventKind::Merge, 3, 9),
+        (IdentityEventKind::Unlink, 0, 1),
+        (IdentityEventKind::Delete, 4, 4),
+    ] {
+        let event = IdentityEvent {
+            kind,
+            subject: records[subject].0.clone(),
+            other: records[other].0.clone(),
+            version: Version::new(Timestamp(2), 0, b""),
+        };
+        engine.apply_event(&mut store, &event);
+    }
+    store
+}
+
+/// The person and the edges of each record.
+fn state(store: &mut MemoryStore) -> Vec<(PersonId, Vec<Edge>)> {
+    let members: Vec<_> = store
+        .memberships()
+        .map(|(number, _, m)| (number, m.person))
+        .collect();
+    let with_edges = members.into_iter().map(|(number, person)| {
+        let mut edges = Vec::new();
+        store.edges(number, &mut edges);
+        (person, edges)
+    });
+    with_edges.collect()
+}
+
+/// Goes from one model to the other and back, so many records at once; 0 stands for one by one.
+fn check(records: &Records, first: &Model, second: &Model, at_once: usize) {
+    let mut store = from_scratch(records, first);
+    let numbers: Vec<_> = (0..records.len() as u64).map(RecordNumber).collect();
+    for model in [second, first] {
+        let engine = engine(model);
+        for some in numbers.chunks(at_once.max(1)) {
+            if at_once == 0 {
+                engine.match_again(&mut store, some[0]);
+            } else {
+                engine.match_all_again(&mut store, some, NonZeroUsize::new(2).unwrap());
+            }
+        }
+        let expected = state(&mut from_scratch(records, model));
+        assert!(
+            state(&mut store) == expected,
+            "{at_once} at once, {}",
+            model.version
+        );
+    }
+}
+
+/// People with few names and birth dates, so that blocks fill, and callers at their phones.
+fn crowd() -> Records {
+    let mut draw = lists::draws(3);
+    let mut records = Records::new();
+    for n in 0..400 {
+        let phone = format!("+1414555{:04}", draw(60));
+        let mut person = StandardPerson::default();
+        person.phones.push(phone.as_str().into());
+        if n % 5 > 0 {
+            let given = ["rosa", "rosalind", "peter", "petra", "zoe", "ian"][draw(6)];
+            let family = ["keller", "kellner", "smith", "zabel", "ruiz"][draw(5)];
+            (person.given, person.given_canonical, person.family) =
+                (given.into(), given.into(), family.into());
+            person.birth_date = PartialDate::from_ymd(1980, 2, u8::try_from(draw(28) + 1).unwrap())
+                .map(|date| BirthDate { date, weak: false });
+        }
+        let key = SourceRecordKey::new("test", RecordKind::Patient, n.to_string().as_str());
+        records.push((key, person));
+    }
+    records
+}
+
+#[test]
+fn other_rules_and_limits() {
+    let (first, mut second) = (Model::default(), Model::default());
+    second.version = "other".to_owned();
+    second.blocking_rules.retain(|rule| *rule != BlockingRule::Sounds);
+    second.blocking_rules.push(BlockingRule::Names);
+    second.prior.match_probability *= 8.0;
+    second.limits.block_records_max = 12;
+    for at_once in [0, 1, 7, 1000] {
+        check(&crowd(), &first, &second, at_once);
+    }
+}
+
+#[test]
+fn shipped_to_trained_and_back() {
+    for (name, at_once) in [("febrl3", 0), ("fake_1000", 100), ("us_20k", 4096)] {
+        let Some(list) = lists::load(name) else {
+            println!("skipped: no ../shared");
+            return;
+        };
+        let records: Records = list
+            .keys
+            .iter()
+            .cloned()
+            .zip(list.persons.iter().map(standardize))
+            .collect();
+        let persons: Vec<_> = records.iter().map(|(_, person)| person.clone()).collect();
+        let trained = train(&persons, &Model::default(), 1).model;
+        check(&records, &Model::default(), &trained, at_once);
+    }
+}
