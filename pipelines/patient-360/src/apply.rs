@@ -20,6 +20,7 @@ use panorama_model::{
 use panorama_runtime::{Metrics, TypedSpace, now, seconds_between};
 use panorama_tables::table::message_issues;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -102,6 +103,7 @@ impl Apply {
             self.meta.matched_under.until = u64::MAX;
             return Ok(());
         }
+        let threads = NonZeroUsize::new(self.threads).unwrap_or(NonZeroUsize::MIN);
         let began = Instant::now();
         tracing::info!(
             records = until,
@@ -112,9 +114,7 @@ impl Apply {
             let from = self.meta.matched_under.until;
             let to = (from + REMATCHED_MAX).min(until);
             self.commits.settle()?;
-            for record in from..to {
-                self.people.match_again(record);
-            }
+            self.people.match_again(from..to, threads);
             self.people
                 .settle(at, &mut self.facts, &mut self.rows, &mut self.dirty)?;
             self.meta.matched_under.until = if to == until { u64::MAX } else { to };
@@ -202,7 +202,7 @@ impl Apply {
         self.keep_issues(&message, reading, reused)?;
         let DecodedMessage {
             reading,
-            prepared,
+            said,
             position,
             raw,
             ..
@@ -210,15 +210,15 @@ impl Apply {
         let Reading::Read(decoded) = reading else {
             return Ok(());
         };
-        let mut prepared = prepared.into_iter();
+        let mut said = said.into_iter();
         for mut record in decoded.records {
-            let prepared = prepared.next().flatten();
+            let said = said.next().flatten();
             let facts = std::mem::take(&mut record.facts);
             let key = Arc::new(record.key.clone());
             let owner = if record.key.kind == RecordKind::Provider {
                 None
             } else {
-                Some(self.people.tell(record, prepared, position, raw.received_at)?)
+                Some(self.people.tell(record, said, position, raw.received_at)?)
             };
             let file = |fact| PendingFact {
                 fact,

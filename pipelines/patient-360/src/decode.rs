@@ -48,8 +48,8 @@ pub(crate) struct DecodedMessage {
     pub event: Option<EventId>,
     /// What it says.
     pub reading: Reading,
-    /// The person of each record that speaks of one, standardized, in the order of the records.
-    pub prepared: Vec<Option<Prepared>>,
+    /// What each record says of its person, where it speaks of one, in the order of the records.
+    pub said: Vec<Option<Said>>,
 }
 
 /// The sender's own id of a message, and what it said under it, both hashed.
@@ -70,6 +70,14 @@ impl EventId {
             content: xxh3_64(payload),
         }
     }
+}
+
+/// What a record says of its person.
+pub(crate) struct Said {
+    /// A hash of it.
+    pub content: u128,
+    /// The person standardized and indexed; none where the record said the same lately, which is not needed again then.
+    pub prepared: Option<Prepared>,
 }
 
 /// A record's person, standardized and indexed, with a hash that tells whether that is new.
@@ -128,7 +136,7 @@ fn read((source, partition, mut raw): RawMessage, prepare: &Prepare) -> DecodedM
         headers: &raw.headers,
     };
     let reading = source.decoder.decode(&raw.payload, &context);
-    let prepared = match &reading {
+    let said = match &reading {
         Reading::Read(Decoded { records, .. }) => records.iter().map(|record| prepare(record)).collect(),
         Reading::Unreadable(_) => Vec::new(),
     };
@@ -148,6 +156,6 @@ fn read((source, partition, mut raw): RawMessage, prepare: &Prepare) -> DecodedM
         raw,
         event,
         reading,
-        prepared,
+        said,
     }
 }

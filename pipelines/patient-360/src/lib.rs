@@ -31,6 +31,7 @@ mod quarantined;
 mod reader;
 mod records;
 mod render;
+mod repetition;
 mod rows;
 mod spaces;
 mod steward;

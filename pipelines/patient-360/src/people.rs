@@ -2,12 +2,13 @@
 //! that changes anything, and what identity decides becomes rows and evidence (INV-7).
 
 use crate::current::Dirty;
-use crate::decode::Prepared;
+use crate::decode::{Prepared, Said};
 use crate::facts::{Facts, Position};
 use crate::identity_store::{PipelineIdentityStore, SMALL};
 use crate::meta::Meta;
 use crate::reader::Prepare;
-use crate::records::{PersonEntry, RecordState};
+use crate::records::{LastWord, PersonEntry, RecordState};
+use crate::repetition::{LatelySaid, content_hash};
 use crate::rows::{Rows, bucket};
 use crate::{identity_rows, spaces};
 use hashbrown::HashSet;
@@ -18,12 +19,13 @@ use panorama_identity::{
 };
 use panorama_model::{
     IdentityEvent, IdentityEventKind, Layer, Layers, PersonId, SourceRecord, SourceRecordKey,
-    StewardDecision, StewardVerdict, Timestamp, Version,
+    StewardDecision, StewardVerdict, Timestamp,
 };
 use panorama_runtime::{Metrics, StateKey, TypedSpace};
 use panorama_standardize::standardize;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::num::NonZeroUsize;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -32,8 +34,7 @@ pub(crate) struct People {
     engine: IdentityEngine,
     store: PipelineIdentityStore,
     records: TypedSpace<u64, RecordState>,
-    /// Versions of repetitions: most messages say of a patient what is known, and a version is all that is new.
-    versions: TypedSpace<u64, Version>,
+    last_words: TypedSpace<u64, LastWord>,
     persons: TypedSpace<u128, PersonEntry>,
     metrics: Arc<Metrics>,
     person_count: u64,
@@ -76,7 +77,7 @@ impl People {
             engine: IdentityEngine::new(Arc::clone(scorer)),
             store: PipelineIdentityStore::new(state, meta.next_record, meta.identity_sequence, entries_max),
             records: TypedSpace::new(spaces::RECORDS, Arc::clone(state), entries_max),
-            versions: TypedSpace::new(spaces::RECORD_VERSIONS, Arc::clone(state), entries_max * SMALL),
+            last_words: TypedSpace::new(spaces::LAST_WORDS, Arc::clone(state), entries_max * SMALL),
             persons: TypedSpace::new(spaces::PERSONS, Arc::clone(state), entries_max * 4),
             metrics: Arc::clone(metrics),
             person_count: meta.persons,
@@ -95,11 +96,15 @@ impl People {
     /// What can be done for a record without state, on any core.
     pub(crate) fn prepare(&self) -> Prepare {
         let engine = self.engine.clone();
+        let lately = LatelySaid::new();
         Arc::new(move |record: &SourceRecord| {
-            record
-                .person
-                .as_ref()
-                .map(|person| Prepared::new(engine.prepare(standardize(person))))
+            let person = record.person.as_ref()?;
+            let content = content_hash(person);
+            let is_new = lately.note(&record.key, content);
+            Some(Said {
+                content,
+                prepared: is_new.then(|| Prepared::new(engine.prepare(standardize(person)))),
+            })
         })
     }
 
@@ -107,7 +112,7 @@ impl People {
     pub(crate) fn tell(
         &mut self,
         record: SourceRecord,
-        prepared: Option<Prepared>,
+        said: Option<Said>,
         position: Position,
         received_at: Timestamp,
     ) -> Result<u64> {
@@ -120,39 +125,49 @@ impl People {
             standard_hash: None,
             layers: Layers::default(),
         };
-        let said = record.person.map(|content| Layer {
+        let told = record.person.map(|content| Layer {
             version: record.version,
             complete: record.complete,
             content,
         });
-        if let (Some(layer), Some(known)) = (&said, self.records.get(number)?)
-            && known.standard_hash.is_some()
-            && known.layers.is_repetition(layer)
+        let word = said.as_ref().map(|said| LastWord {
+            version: record.version,
+            complete: record.complete,
+            content: said.content,
+        });
+        let last = self.last_words.get(number)?.copied();
+        if let (Some(word), Some(last)) = (word, last)
+            && last.is_repeated(&word)
         {
-            let repeated = self.versions.get_or_insert_with(number, || layer.version)?;
-            *repeated = (*repeated).max(layer.version);
+            if word.version > last.version {
+                self.last_words.put(number, word);
+            }
             return Ok(number);
         }
-        let repeated = self.versions.get(number)?.copied();
-        let state = match &said {
+        let state = match &told {
             Some(_) => self.records.get_or_insert_with(number, fresh)?,
             None if self.records.get(number)?.is_some() => return Ok(number),
             None => self.records.get_or_insert_with(number, fresh)?,
         };
         state.first_seen_at = state.first_seen_at.min(received_at);
-        if let Some(version) = repeated {
-            state.layers.renew(version);
+        if let Some(last) = last {
+            state.layers.renew(last.version);
         }
-        let said = match said {
+        let said = match told {
             Some(layer) => {
-                if !state.layers.add(layer) && state.standard_hash.is_some() {
+                let is_new = state.layers.add(layer);
+                if !is_new && state.standard_hash.is_some() {
                     return Ok(number);
                 }
                 state.position = state.position.max(position);
                 let alone = state.layers.layers().len() == 1;
-                prepared
-                    .filter(|_| alone)
-                    .unwrap_or_else(|| resolve(&self.engine, &state.layers))
+                match word.filter(|_| is_new && alone) {
+                    Some(word) => self.last_words.put(number, word),
+                    None if last.is_some() => self.last_words.delete(number),
+                    None => {}
+                }
+                let prepared = said.and_then(|said| said.prepared).filter(|_| alone);
+                prepared.unwrap_or_else(|| resolve(&self.engine, &state.layers))
             }
             None => resolve(&self.engine, &state.layers),
         };
@@ -193,12 +208,13 @@ impl People {
         xxh3_64(serde_json::to_string(model).unwrap_or_default().as_bytes()).max(1)
     }
 
-    /// Matches a record again, under a model that is new to it.
-    pub(crate) fn match_again(&mut self, record: u64) {
-        let changes = self.engine.match_again(&mut self.store, RecordNumber(record));
+    /// Matches records again, under a model that is new to them.
+    pub(crate) fn match_again(&mut self, records: Range<u64>, threads: NonZeroUsize) {
+        let numbers: Vec<_> = records.clone().map(RecordNumber).collect();
+        let changes = self.engine.match_all_again(&mut self.store, &numbers, threads);
         self.take(changes);
-        self.spoken_of.insert(record);
-        self.judged_again.push(record);
+        self.spoken_of.extend(records.clone());
+        self.judged_again.extend(records);
     }
 
     /// Takes in a steward's decision; it outranks scores and sources.
@@ -228,12 +244,13 @@ impl People {
         let Some(number) = self.store.find(key) else {
             return Ok(());
         };
-        let repeated = self.versions.get(number.0)?.copied();
+        let last = self.last_words.get(number.0)?.copied();
         let Some(state) = self.records.get_mut(number.0)? else {
             return Ok(());
         };
-        if let Some(version) = repeated {
-            state.layers.renew(version);
+        if let Some(last) = last {
+            state.layers.renew(last.version);
+            self.last_words.delete(number.0);
         }
         state.standard_hash = None;
         let said = resolve(&self.engine, &state.layers);
@@ -319,7 +336,7 @@ impl People {
         rows: &mut Rows,
         dirty: &mut Dirty,
     ) -> Result<()> {
-        let Some(state) = self.records.get_mut(number)? else {
+        let Some(state) = self.records.get(number)? else {
             return Ok(());
         };
         let other = match evidence.other {
@@ -468,7 +485,7 @@ impl People {
     pub(crate) fn flush(&mut self, meta: &mut Meta, batch: &mut StateBatch) -> Result<()> {
         self.store.flush(batch)?;
         self.records.flush(batch)?;
-        self.versions.flush(batch)?;
+        self.last_words.flush(batch)?;
         self.persons.flush(batch)?;
         for (person, touched) in self.marks.drain(..) {
             let mut key = Vec::with_capacity(16);

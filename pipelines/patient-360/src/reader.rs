@@ -1,6 +1,6 @@
 //! The reader: takes raw messages from the bus, a batch at a time, and decodes them while the batch before is applied.
 
-use crate::decode::{DecodedMessage, Prepared, RawMessage, SourceDecoder, decode};
+use crate::decode::{DecodedMessage, RawMessage, Said, SourceDecoder, decode};
 use crate::meta::Positions;
 use panorama_api::{Bus, ReadLimits, Result, Shutdown};
 use panorama_model::{SourceRecord, Text};
@@ -33,8 +33,8 @@ pub(crate) enum Work {
     CaughtUp,
 }
 
-/// Standardizes and indexes the person of a record. Pure; called on every core.
-pub(crate) type Prepare = Arc<dyn Fn(&SourceRecord) -> Option<Prepared> + Send + Sync>;
+/// Standardizes and indexes the person of a record. Called on every core.
+pub(crate) type Prepare = Arc<dyn Fn(&SourceRecord) -> Option<Said> + Send + Sync>;
 
 pub(crate) struct Reader {
     pub bus: Arc<dyn Bus>,

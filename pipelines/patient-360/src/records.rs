@@ -24,6 +24,24 @@ pub(crate) struct RecordState {
     pub layers: Layers<Person>,
 }
 
+/// The only statement in force of a record, hashed: most messages repeat it, and all that is new then is the version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastWord {
+    /// When it was said last.
+    pub version: Version,
+    /// It says everything.
+    pub complete: bool,
+    /// A hash of what it says.
+    pub content: u128,
+}
+
+impl LastWord {
+    /// True where this repeats it, no earlier.
+    pub(crate) fn is_repeated(&self, by: &Self) -> bool {
+        by.version >= self.version && by.complete == self.complete && by.content == self.content
+    }
+}
+
 /// The source records of one person.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PersonEntry {
@@ -51,8 +69,8 @@ pub(crate) fn read_record(state: &dyn StateRead, record: u64) -> Result<Option<R
     let Some(mut found) = read::<RecordState>(state, spaces::RECORDS, &key)? else {
         return Ok(None);
     };
-    if let Some(repeated) = read::<Version>(state, spaces::RECORD_VERSIONS, &key)? {
-        found.layers.renew(repeated);
+    if let Some(last) = read::<LastWord>(state, spaces::LAST_WORDS, &key)? {
+        found.layers.renew(last.version);
     }
     Ok(Some(found))
 }

@@ -10,8 +10,8 @@ pub(crate) const POSITIONS: Space = Space("positions");
 pub(crate) const RECORD_NUMBERS: Space = Space("record_numbers");
 /// Number of a source record -> what it says and whose it is.
 pub(crate) const RECORDS: Space = Space("records");
-/// Number of a source record -> the version of its last word, where that repeated what was known.
-pub(crate) const RECORD_VERSIONS: Space = Space("record_versions");
+/// Number of a source record -> its last word, hashed, where repeating that changes nothing but its version.
+pub(crate) const LAST_WORDS: Space = Space("last_words");
 /// Person -> numbers of its source records.
 pub(crate) const PERSONS: Space = Space("persons");
 /// (table, hash of a fact) -> the partition it is filed in, and its number.
@@ -45,7 +45,7 @@ pub const ALL: &[Space] = &[
     POSITIONS,
     RECORD_NUMBERS,
     RECORDS,
-    RECORD_VERSIONS,
+    LAST_WORDS,
     PERSONS,
     FACT_PLACES,
     FACTS,

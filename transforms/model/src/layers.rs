@@ -60,12 +60,6 @@ impl<T: Overlay> Layers<T> {
         true
     }
 
-    /// True where this statement repeats the only one in force, later: nothing changes but the version.
-    pub fn is_repetition(&self, layer: &Layer<T>) -> bool {
-        matches!(self.0.as_slice(), [only]
-            if layer.version >= only.version && layer.complete == only.complete && layer.content == only.content)
-    }
-
     /// Raises the version of the newest statement, which was repeated then.
     pub fn renew(&mut self, version: Version) {
         if let Some(newest) = self.0.first_mut().filter(|newest| newest.version < version) {

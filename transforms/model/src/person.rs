@@ -216,7 +216,7 @@ pub struct Identifier {
 macro_rules! person {
     ($($(#[$doc:meta])* $field:ident: $ty:ty = $bit:literal,)*) => {
         /// What one source record says of one person. Each field is said, said to be none, or not spoken of.
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub struct Person {
             $($(#[$doc])* pub $field: Presence<$ty>,)*
         }
