@@ -39,9 +39,9 @@ fn link(
 }
 
 fn prepare(list: &lists::List, engine: &IdentityEngine) -> Vec<PreparedPerson> {
-    list.persons
-        .iter()
-        .map(|person| engine.prepare(standardize(person)))
+    let records = list.keys.iter().zip(&list.persons);
+    records
+        .map(|(key, person)| engine.prepare(&key.source, standardize(person)))
         .collect()
 }
 
@@ -257,7 +257,8 @@ fn crafted_records_join_no_two_persons() {
             }
         }
         let key = SourceRecordKey::new("crafted", RecordKind::Patient, format!("x{n}").as_str());
-        engine.upsert(&mut store, &key, engine.prepare(crafted), lists::VERSION);
+        let prepared = engine.prepare(&key.source, crafted);
+        engine.upsert(&mut store, &key, prepared, lists::VERSION);
     }
     // What each person held before, by the truth: the crafted record may well bring one person's own records together.
     let mut now: BTreeMap<PersonId, Vec<(PersonId, &str)>> = BTreeMap::new();

@@ -230,9 +230,10 @@ fn take_back(run: &mut Run, keys: &[SourceRecordKey], said: &Said) {
 
 fn undo_is_exact(name: &str, keys: &[SourceRecordKey], persons: Vec<StandardPerson>) {
     let mut never = Run::new();
-    let prepared: Vec<_> = persons
-        .into_iter()
-        .map(|person| never.engine.prepare(person))
+    let prepared: Vec<_> = keys
+        .iter()
+        .zip(persons)
+        .map(|(key, person)| never.engine.prepare(&key.source, person))
         .collect();
     let started = Instant::now();
     keys.iter()

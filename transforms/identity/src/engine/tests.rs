@@ -57,7 +57,7 @@ impl Bench {
     }
 
     fn put(&mut self, id: &str, person: &StandardPerson) -> Changes {
-        let prepared = self.engine.prepare(person.clone());
+        let prepared = self.engine.prepare("test", person.clone());
         self.engine.upsert(&mut self.store, &key(id), prepared, at(1))
     }
 
@@ -198,7 +198,7 @@ fn deleted_records_leave_and_may_return() {
     // A late copy from before the deletion changes nothing; a newer word brings the record back.
     bench.put("a", &rosa);
     assert!(!bench.together("a", "b"));
-    let prepared = bench.engine.prepare(rosa);
+    let prepared = bench.engine.prepare("test", rosa);
     bench.engine.upsert(&mut bench.store, &key("a"), prepared, at(6));
     assert!(bench.together("a", "b"));
 }
