@@ -99,7 +99,7 @@ impl People {
             record
                 .person
                 .as_ref()
-                .map(|person| Prepared::new(engine.prepare(standardize(person))))
+                .map(|person| Prepared::new(engine.prepare(&record.key.source, standardize(person))))
         })
     }
 
@@ -152,9 +152,9 @@ impl People {
                 let alone = state.layers.layers().len() == 1;
                 prepared
                     .filter(|_| alone)
-                    .unwrap_or_else(|| resolve(&self.engine, &state.layers))
+                    .unwrap_or_else(|| resolve(&self.engine, state))
             }
-            None => resolve(&self.engine, &state.layers),
+            None => resolve(&self.engine, state),
         };
         if state.standard_hash != Some(said.hash) {
             state.standard_hash = Some(said.hash);
@@ -236,7 +236,7 @@ impl People {
             state.layers.renew(version);
         }
         state.standard_hash = None;
-        let said = resolve(&self.engine, &state.layers);
+        let said = resolve(&self.engine, state);
         let version = state.layers.version().unwrap_or_default();
         let changes = self.engine.upsert(&mut self.store, key, said.person, version);
         self.take(changes);
@@ -359,7 +359,7 @@ impl People {
                 continue;
             };
             let persons = [self.person_of(review.a.0), self.person_of(review.b.0)];
-            let explanation = self.engine.scorer().explain(&a.person, &b.person);
+            let explanation = self.engine.scorer().explain_records(a.spoken(), b.spoken());
             let (place, mut row) =
                 identity_rows::review(&review, [&a.key, &b.key], persons, &explanation, at);
             if let Some(known) = rows.first(place)? {
@@ -385,11 +385,11 @@ impl People {
             if rows.first(place)?.is_none() {
                 let [a, b] = numbers.map(|number| number.and_then(|n| self.store.record(n)));
                 if let (Some([number_a, number_b]), Some(a), Some(b)) = (all(numbers), a, b) {
-                    let explanation = self.engine.scorer().explain(&a.person, &b.person);
+                    let explanation = self.engine.scorer().explain_records(a.spoken(), b.spoken());
                     let review = Review {
                         a: number_a,
                         b: number_b,
-                        weight: self.engine.scorer().score(&a.person, &b.person).weight,
+                        weight: explanation.weight,
                         status: ReviewStatus::Closed,
                     };
                     let (place, row) = identity_rows::review(&review, keys, persons, &explanation, at);
@@ -492,6 +492,7 @@ fn all<T: Copy>(pair: [Option<T>; 2]) -> Option<[T; 2]> {
 }
 
 /// What all statements in force say together, ready for identity.
-fn resolve(engine: &IdentityEngine, layers: &Layers<panorama_model::Person>) -> Prepared {
-    Prepared::new(engine.prepare(standardize(&layers.resolve().unwrap_or_default())))
+fn resolve(engine: &IdentityEngine, record: &RecordState) -> Prepared {
+    let person = standardize(&record.layers.resolve().unwrap_or_default());
+    Prepared::new(engine.prepare(&record.key.source, person))
 }

@@ -75,6 +75,16 @@ fn a_model_file_may_hold_nothing_but_declarations() {
 }
 
 #[test]
+fn the_example_is_a_model() {
+    let model = Model::from_json(include_str!("../../example-model.json")).unwrap();
+    let declared = &model.declared;
+    assert!(
+        !declared.blocking.is_empty() && !declared.comparisons.is_empty() && !declared.blocked.is_empty()
+    );
+    assert!(!declared.identifiers.is_empty() && !declared.sources.is_empty());
+}
+
+#[test]
 fn blocking_rules_find_more_pairs() {
     // Nothing in common that finds them, but for the middle name and the day of birth.
     let (mut a, mut b) = (person("maria", "ruiz", 3), person("rosalind", "keller", 3));
