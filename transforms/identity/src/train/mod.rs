@@ -155,7 +155,10 @@ mod tests {
         assert!(!unseen.learned && unseen.uncertainty_bits > 1.0, "{unseen:?}");
         assert!(report.levels_learned > 0 && report.levels_learned < report.levels);
         let notes = report.warnings.join("\n");
-        assert!(report.warnings.len() < report.comparisons.len() / 2 + 1, "{notes}");
+        assert!(
+            report.warnings.len() < report.comparisons.len() / 2 + 1,
+            "{notes}"
+        );
         assert_eq!(notes.matches("phone").count(), 1, "{notes}");
         assert!(
             notes.contains("hardly any pair of one person has it on both sides"),
