@@ -290,6 +290,9 @@ fn check_authorities(fields: &[Field], place: &str, out: &mut Problems) {
     }
 }
 
+/// A probability of a level.
+type Share = fn(&DeclaredLevel) -> f32;
+
 fn check_levels(declared: &DeclaredComparison, place: &str, out: &mut Problems) {
     let levels = &declared.levels;
     if !(2..=LEVELS_MAX).contains(&levels.len()) {
@@ -337,7 +340,7 @@ fn check_levels(declared: &DeclaredComparison, place: &str, out: &mut Problems) 
             hint,
         );
     }
-    let sums: [(&str, fn(&DeclaredLevel) -> f32); 3] = [
+    let sums: [(&str, Share); 3] = [
         ("m", |level| level.m),
         ("u", |level| level.u),
         ("household", |level| level.household.unwrap_or(level.u)),

@@ -420,176 +420,190 @@ fn a_caller_is_reached_by_no_blocked_phone() {
     check(declared, &[("adt", &maria), ("calls", &named)], 2, 1);
 }
 
-#[test]
-fn wrong_declarations_are_refused_with_their_place() {
-    let check = |declared: &str, place: &str, message: &str| {
-        let text = format!(r#"{{"version": "ours-1", "declared": {declared}}}"#);
-        let error = Model::from_json(&text).unwrap_err();
-        match error {
-            ModelError::Declared(problems) => {
-                let found = problems
-                    .iter()
-                    .any(|p| p.place == place && p.message.contains(message));
-                assert!(found, "{declared}: {problems:?}");
-                assert!(problems.iter().all(|p| !p.hint.is_empty()));
-            }
-            other => {
-                // What is no declaration at all is told with line and column.
-                let text = format!(
-                    "{other:#} {:?}",
-                    std::error::Error::source(&other).map(ToString::to_string)
-                );
-                assert!(
-                    place.is_empty() && text.contains(message) && text.contains("line 1"),
-                    "{text}"
-                );
-            }
+/// Refused: a problem at this place says so; or, with no place, the reader of JSON does, with line and column.
+fn check_refused(declared: &str, place: &str, message: &str) {
+    let text = format!(r#"{{"version": "ours-1", "declared": {declared}}}"#);
+    let error = Model::from_json(&text).unwrap_err();
+    match error {
+        ModelError::Declared(problems) => {
+            let found = problems
+                .iter()
+                .any(|p| p.place == place && p.message.contains(message));
+            assert!(found, "{declared}: {problems:?}");
+            assert!(problems.iter().all(|p| !p.hint.is_empty()));
         }
-    };
-    check(
+        other => {
+            // What is no declaration at all is told with line and column.
+            let text = format!(
+                "{other:#} {:?}",
+                std::error::Error::source(&other).map(ToString::to_string)
+            );
+            assert!(
+                place.is_empty() && text.contains(message) && text.contains("line 1"),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn wrong_blocking_rules_are_refused() {
+    check_refused(
         r#"{"blocking": [{"keys": []}]}"#,
         "declared.blocking[0].keys",
         "0 fields",
     );
-    check(
+    check_refused(
         r#"{"blocking": [{"keys": ["sex", "birth_year"]}]}"#,
         "declared.blocking[0].keys",
         "too many people",
     );
-    check(
+    check_refused(
         r#"{"blocking": [{"keys": ["city", "city"]}]}"#,
         "declared.blocking[0].keys",
         "twice",
     );
-    check(
+    check_refused(
         r#"{"blocking": [{"keys": ["city", "email"]}, {"keys": ["email", "city"]}]}"#,
         "declared.blocking[1].keys",
         "the same fields as declared.blocking[0]",
     );
-    check(
+    check_refused(
         r#"{"blocking": [{"keys": ["shoe_size"]}]}"#,
         "",
         "unknown variant `shoe_size`",
     );
-    check(r#"{"blocks": []}"#, "", "unknown field `blocks`");
-    check(
+    check_refused(r#"{"blocks": []}"#, "", "unknown field `blocks`");
+    check_refused(
         r#"{"blocking": [{"keys": [{"identifier_of": "loyalty"}]}]}"#,
         "declared.blocking[0].keys",
         "fits no identifier",
     );
+}
+
+#[test]
+fn wrong_comparisons_are_refused() {
     let comparison = |name: &str, field: &str, levels: &str| {
         format!(r#"{{"comparisons": [{{"name": "{name}", "field": "{field}", "levels": [{levels}]}}]}}"#)
     };
     let same = r#"{"name": "same", "test": "exact", "m": 0.9, "u": 0.1}"#;
     let rest = r#"{"name": "other", "test": "otherwise", "m": 0.1, "u": 0.9}"#;
     let both = format!("{same}, {rest}");
-    check(
+    check_refused(
         &comparison("phone", "unit", &both),
         "declared.comparisons[0].name",
         "taken",
     );
-    check(
+    check_refused(
         &comparison("unit", "unit", same),
         "declared.comparisons[0].levels",
         "1 levels",
     );
     let turned = format!("{rest}, {same}");
-    check(
+    check_refused(
         &comparison("unit", "unit", &turned),
         "declared.comparisons[0].levels[0].test",
         "wrong place",
     );
     let sum = both.replace("0.9, \"u\"", "0.5, \"u\"");
-    check(
+    check_refused(
         &comparison("unit", "unit", &sum),
         "declared.comparisons[0].levels",
         "add up to 0.600",
     );
     let zero = both.replace("\"u\": 0.1", "\"u\": 0");
-    check(
+    check_refused(
         &comparison("unit", "unit", &zero),
         "declared.comparisons[0].levels[0].u",
         "not a probability",
     );
     let some = both.replace("0.1}", "0.1, \"household\": 0.5}");
-    check(
+    check_refused(
         &comparison("unit", "unit", &some),
         "declared.comparisons[0].levels",
         "some levels only",
     );
     let number = both.replace("\"exact\"", "{\"difference_max\": 2}");
-    check(
+    check_refused(
         &comparison("city", "city", &number),
         "declared.comparisons[0].levels[0].test",
         "no number",
     );
     let similar = both.replace("\"exact\"", "{\"jaro_winkler_min\": 0.1}");
-    check(
+    check_refused(
         &comparison("city", "city", &similar),
         "declared.comparisons[0].levels[0].test",
         "not a similarity",
     );
-    check(
+}
+
+#[test]
+fn wrong_blocked_values_are_refused() {
+    check_refused(
         r#"{"blocked": {"phones": ["none"]}}"#,
         "declared.blocked.phones[0]",
         "not a phone number",
     );
-    check(
+    check_refused(
         r#"{"blocked": {"emails": ["clinic"]}}"#,
         "declared.blocked.emails[0]",
         "not an e-mail",
     );
-    check(
+    check_refused(
         r#"{"blocked": {"addresses": [{"line": ""}]}}"#,
         "declared.blocked.addresses[0].line",
         "street",
     );
-    check(
+    check_refused(
         r#"{"blocked": {"names": [{}]}}"#,
         "declared.blocked.names[0]",
         "neither",
     );
-    check(
+    check_refused(
         r#"{"blocked": {"social_security": ["12"]}}"#,
         "declared.blocked.social_security[0]",
         "nine",
     );
-    check(
+}
+
+#[test]
+fn wrong_identifiers_and_sources_are_refused() {
+    check_refused(
         r#"{"identifiers": [{"authority": "MERCY"}]}"#,
         "declared.identifiers[0]",
         "says nothing",
     );
-    check(
+    check_refused(
         r#"{"identifiers": [{"identifies": "person"}]}"#,
         "declared.identifiers[0]",
         "no identifiers",
     );
-    check(
+    check_refused(
         r#"{"identifiers": [{"authority": "A", "identifies": "family", "one_per_person": true}]}"#,
         "declared.identifiers[0].one_per_person",
         "contradicts",
     );
-    check(
+    check_refused(
         r#"{"identifiers": [{"authority": "A", "aliases": ["x"]}, {"authority": "B", "aliases": ["X"]}]}"#,
         "declared.identifiers[1].aliases[0]",
         "another authority",
     );
-    check(
+    check_refused(
         r#"{"identifiers": [{"authority": "A", "identifies": "person"}, {"authority": "a", "kinds": ["account"], "identifies": "nobody"}]}"#,
         "declared.identifiers[1]",
         "the same numbers",
     );
-    check(
+    check_refused(
         r#"{"identifiers": [{"kinds": ["ssn"], "identifies": "person"}]}"#,
         "",
         "unknown variant `ssn`",
     );
-    check(
+    check_refused(
         r#"{"sources": [{"source": "web"}]}"#,
         "declared.sources[0]",
         "says nothing",
     );
-    check(
+    check_refused(
         r#"{"sources": [{"source": "web", "probability_max": 1}]}"#,
         "declared.sources[0].probability_max",
         "not a probability",
