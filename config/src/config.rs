@@ -95,7 +95,8 @@ pub struct IdentityConfig {
     /// Pairs with at least this match probability, and less than `auto_link_probability`, wait for a steward's decision.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub review_probability: f64,
-    /// File of the match model. The model that ships is used where none is given; `identity train` makes one.
+    /// File of the match model. The model that ships is used where none is given; `identity train` makes one, and one with
+    /// nothing but `version` and `declared` adds rules, comparisons, blocked values and source trust to the one that ships.
     pub model: Option<String>,
 }
 

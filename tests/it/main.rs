@@ -10,6 +10,7 @@
 )]
 
 mod bad_input;
+mod declare;
 mod essence;
 mod house;
 mod kill;

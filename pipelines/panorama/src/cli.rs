@@ -197,6 +197,23 @@ pub(crate) enum Identity {
         #[arg(long, value_name = "MODEL")]
         compare: Option<PathBuf>,
     },
+    /// Ask by published rules instead of scores: the field combinations of the CMS matching proposal
+    #[command(
+        after_help = "Examples:\n  panorama identity cms hospital/MRN000123\n  panorama identity cms --query person.json --json\n\nA query file is a JSON object of canonical fields: {\"given_name\": \"Ann\", \"family_name\": \"Lee\",\n\"birth_date\": \"1980-02-29\", \"phone\": [\"414-555-0123\"]}; `-` reads standard input. All records of a person count together.\nOne candidate is an answer; of two the rules may ask for more, of three or more for stricter evidence. Each candidate\ncomes with its audit: combination, exact or fuzzy, identifiers, uniqueness, rules version."
+    )]
+    Cms {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// A record already known, as source/id: whom its other records and other persons make it
+        #[arg(required_unless_present = "query", conflicts_with = "query")]
+        record: Option<String>,
+        /// A person given, in canonical fields
+        #[arg(long, value_name = "FILE")]
+        query: Option<PathBuf>,
+        /// Also use combinations 33-37, which members of one household fulfil together
+        #[arg(long)]
+        household_unsafe: bool,
+    },
     /// Learn a match model from your own records, without labels
     #[command(
         after_help = "Example:\n  panorama identity train --out model.json\n  panorama identity evaluate --compare model.json\n\nSet identity.model to the file to adopt it: the next start matches all records again, in place."

@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod exit;
 mod logging;
+mod match_model;
 mod operator;
 mod registry;
 mod render;

@@ -2,6 +2,7 @@
 
 use crate::cli::ConfigFile;
 use crate::exit::BadConfiguration;
+use crate::match_model;
 use crate::operator::Backend;
 use crate::registry::{self, Wired};
 use crate::render;
@@ -9,7 +10,7 @@ use anyhow::{Context, anyhow};
 use panorama_api::{Bus, ConnectorError, Shutdown, SourceContext, StateStore};
 use panorama_config::{Config, ConfigProblem, Surroundings};
 use panorama_delta::DeltaTables;
-use panorama_identity::{Model, Scorer};
+use panorama_identity::Scorer;
 use panorama_log_local::{LocalLog, LocalLogOptions};
 use panorama_patient_360::{
     Admin, Finish, Options, Outcome, Pipeline, STATE_SPACES, SourceDecoder, topic_of,
@@ -121,19 +122,10 @@ pub(crate) fn is_in_use(error: &ConnectorError) -> bool {
     )
 }
 
-/// Makes the model ready that a configuration asks for.
+/// Makes the model ready that a configuration asks for; tells every problem where it cannot be.
 pub(crate) fn scorer(config: &Config) -> anyhow::Result<Arc<Scorer>> {
-    let mut model = match &config.identity.model {
-        None => Model::default(),
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read identity.model {path}"))?;
-            Model::from_json(&text).with_context(|| format!("identity.model {path}"))?
-        }
-    };
-    model.thresholds.auto_link_probability = config.identity.auto_link_probability;
-    model.thresholds.review_probability = config.identity.review_probability;
-    Ok(Arc::new(Scorer::new(model).context("identity")?))
+    let file = config.identity.model.as_deref().unwrap_or("identity");
+    match_model::scorer(config).map_err(|problems| tell(Path::new(file), &problems))
 }
 
 /// Operator calls over a log.

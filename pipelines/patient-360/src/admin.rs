@@ -70,6 +70,7 @@ impl Admin {
             "quarantine_replay" => self.quarantine_replay(request),
             "identity_explain" => self.identity_explain(text("a"), text("b")),
             "identity_show" => self.identity_show(text("of")),
+            "identity_cms" => self.identity_cms(request),
             "identity_train" => self.identity_train(),
             "identity_compare" => self.identity_compare(request),
             "review_list" => {

@@ -4,7 +4,7 @@ use crate::admin::{Admin, AdminError, Answer};
 use crate::identity_rows::review_place;
 use crate::records::{RecordState, read, read_person};
 use crate::spaces;
-use panorama_identity::{Edge, PairStatements, RecordEntry, Verdict};
+use panorama_identity::{Edge, PairStatements, RecordEntry, Spoken, Verdict};
 use panorama_model::{PersonId, Row, SourceRecordKey};
 use panorama_runtime::StateKey;
 use panorama_tables::table::match_review as column;
@@ -22,7 +22,12 @@ impl Admin {
         let (b_number, b_record) = self.find_record(b)?;
         let standard =
             |r: &RecordState| panorama_standardize::standardize(&r.layers.resolve().unwrap_or_default());
-        let explanation = self.scorer.explain(&standard(&a_record), &standard(&b_record));
+        let (a_person, b_person) = (standard(&a_record), standard(&b_record));
+        let spoken = |source, person| Spoken { source, person };
+        let explanation = self.scorer.explain_records(
+            spoken(&a_record.key.source, &a_person),
+            spoken(&b_record.key.source, &b_person),
+        );
         let persons = [self.person_of(a_number)?, self.person_of(b_number)?];
         let same = matches!(persons, [Some(a), Some(b)] if a == b);
         let direct = explanation.weight >= self.scorer.auto_link_weight();
@@ -129,7 +134,7 @@ impl Admin {
                 let (Some(x), Some(y)) = (self.entry(a)?, self.entry(b)?) else {
                     continue;
                 };
-                let score = self.scorer.score(&x.person, &y.person);
+                let score = self.scorer.explain_records(x.spoken(), y.spoken());
                 let bits = score.weight.bits();
                 if worst.as_ref().is_none_or(|(least, ..)| bits < *least) {
                     let veto = score.veto.map(|veto| format!("{veto:?}"));

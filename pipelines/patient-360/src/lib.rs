@@ -15,6 +15,7 @@ mod apply;
 mod commit;
 mod current;
 mod decode;
+mod deterministic;
 mod explain;
 mod facts;
 mod formats;

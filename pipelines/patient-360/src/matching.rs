@@ -31,14 +31,19 @@ impl Admin {
 
     /// Learns a model from the records, without labels; it is not used before it is configured.
     pub(crate) fn identity_train(&self) -> Answer {
+        // Training learns of what the model sees, and a record may be no more than a contact point to it.
+        let seen = |entry: &RecordEntry| {
+            let person = self.scorer.matched(&entry.key.source, &entry.person);
+            (!person.is_contact_point()).then(|| person.into_owned())
+        };
         let mut count = 0;
-        self.each_person(|entry| count += usize::from(!entry.person.is_contact_point()))?;
+        self.each_person(|entry| count += usize::from(seen(&entry).is_some()))?;
         let every = count.div_ceil(TRAINING_RECORDS_MAX).max(1);
         let (mut at, mut records): (usize, Vec<StandardPerson>) = (0, Vec::new());
         self.each_person(|entry| {
-            if !entry.person.is_contact_point() {
+            if let Some(person) = seen(&entry) {
                 if at.is_multiple_of(every) {
-                    records.push(entry.person);
+                    records.push(person);
                 }
                 at += 1;
             }
@@ -92,7 +97,7 @@ impl Admin {
         let mut store = MemoryStore::new();
         self.each_person(|entry| {
             let version = entry.version.unwrap_or_default();
-            let prepared = engine.prepare(entry.person);
+            let prepared = engine.prepare(&entry.key.source, entry.person);
             engine.upsert(&mut store, &entry.key, prepared, version);
         })?;
         let mut said: Vec<(u64, PairStatements)> = Vec::new();

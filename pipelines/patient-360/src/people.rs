@@ -103,7 +103,8 @@ impl People {
             let is_new = lately.note(&record.key, content);
             Some(Said {
                 content,
-                prepared: is_new.then(|| Prepared::new(engine.prepare(standardize(person)))),
+                prepared: is_new
+                    .then(|| Prepared::new(engine.prepare(&record.key.source, standardize(person)))),
             })
         })
     }
@@ -167,9 +168,9 @@ impl People {
                     None => {}
                 }
                 let prepared = said.and_then(|said| said.prepared).filter(|_| alone);
-                prepared.unwrap_or_else(|| resolve(&self.engine, &state.layers))
+                prepared.unwrap_or_else(|| resolve(&self.engine, state))
             }
-            None => resolve(&self.engine, &state.layers),
+            None => resolve(&self.engine, state),
         };
         if state.standard_hash != Some(said.hash) {
             state.standard_hash = Some(said.hash);
@@ -253,7 +254,7 @@ impl People {
             self.last_words.delete(number.0);
         }
         state.standard_hash = None;
-        let said = resolve(&self.engine, &state.layers);
+        let said = resolve(&self.engine, state);
         let version = state.layers.version().unwrap_or_default();
         let changes = self.engine.upsert(&mut self.store, key, said.person, version);
         self.take(changes);
@@ -376,7 +377,7 @@ impl People {
                 continue;
             };
             let persons = [self.person_of(review.a.0), self.person_of(review.b.0)];
-            let explanation = self.engine.scorer().explain(&a.person, &b.person);
+            let explanation = self.engine.scorer().explain_records(a.spoken(), b.spoken());
             let (place, mut row) =
                 identity_rows::review(&review, [&a.key, &b.key], persons, &explanation, at);
             if let Some(known) = rows.first(place)? {
@@ -402,11 +403,11 @@ impl People {
             if rows.first(place)?.is_none() {
                 let [a, b] = numbers.map(|number| number.and_then(|n| self.store.record(n)));
                 if let (Some([number_a, number_b]), Some(a), Some(b)) = (all(numbers), a, b) {
-                    let explanation = self.engine.scorer().explain(&a.person, &b.person);
+                    let explanation = self.engine.scorer().explain_records(a.spoken(), b.spoken());
                     let review = Review {
                         a: number_a,
                         b: number_b,
-                        weight: self.engine.scorer().score(&a.person, &b.person).weight,
+                        weight: explanation.weight,
                         status: ReviewStatus::Closed,
                     };
                     let (place, row) = identity_rows::review(&review, keys, persons, &explanation, at);
@@ -509,6 +510,7 @@ fn all<T: Copy>(pair: [Option<T>; 2]) -> Option<[T; 2]> {
 }
 
 /// What all statements in force say together, ready for identity.
-fn resolve(engine: &IdentityEngine, layers: &Layers<panorama_model::Person>) -> Prepared {
-    Prepared::new(engine.prepare(standardize(&layers.resolve().unwrap_or_default())))
+fn resolve(engine: &IdentityEngine, record: &RecordState) -> Prepared {
+    let person = standardize(&record.layers.resolve().unwrap_or_default());
+    Prepared::new(engine.prepare(&record.key.source, person))
 }

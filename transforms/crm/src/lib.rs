@@ -15,6 +15,7 @@ mod plan;
 pub use csv::CsvDecoder;
 pub use mapping::{Columns, MappingError, PersonMapping, RecordShape};
 pub use ndjson::NdjsonDecoder;
+pub use plan::PERSON_FIELDS;
 
 use panorama_model::Decode;
 

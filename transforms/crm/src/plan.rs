@@ -97,7 +97,7 @@ fn usage(name: &str) -> ContactUse {
 macro_rules! person_fields {
     ($($field:ident),* $(,)?) => {
         /// The canonical fields of every record.
-        pub(crate) const PERSON_FIELDS: &[&str] = &[$(stringify!($field)),*];
+        pub const PERSON_FIELDS: &[&str] = &[$(stringify!($field)),*];
 
         /// Where the canonical fields stand.
         #[derive(Debug)]

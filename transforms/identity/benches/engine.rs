@@ -55,7 +55,10 @@ fn main() {
 /// Takes in records one after another, on one thread.
 fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine) -> MemoryStore {
     let (start, busy) = (Instant::now(), processor_seconds());
-    let prepared: Vec<_> = records.into_iter().map(|person| engine.prepare(person)).collect();
+    let prepared: Vec<_> = records
+        .into_iter()
+        .map(|person| engine.prepare("bench", person))
+        .collect();
     rate("prepare", prepared.len(), start, busy);
     let mut store = MemoryStore::new();
     let (mut start, mut busy) = (Instant::now(), processor_seconds());

@@ -136,7 +136,7 @@ fn link(model: &Model, list: &lists::List) -> (Quality, i64) {
     let mut store = MemoryStore::new();
     let mut reviews = 0i64;
     for (key, person) in list.keys.iter().zip(&list.persons) {
-        let prepared = engine.prepare(panorama_standardize::standardize(person));
+        let prepared = engine.prepare(&key.source, panorama_standardize::standardize(person));
         for review in engine.upsert(&mut store, key, prepared, lists::VERSION).reviews {
             reviews += if review.status == ReviewStatus::Open {
                 1

@@ -30,7 +30,7 @@ impl BlockKey {
         Self(self.0 ^ CONTACT_SIDE)
     }
 
-    fn of(seed: u64, parts: &[&[u8]]) -> Self {
+    pub(crate) fn of(seed: u64, parts: &[&[u8]]) -> Self {
         let mut bytes: SmallVec<[u8; 96]> = SmallVec::new();
         for part in parts {
             bytes.extend_from_slice(part);
@@ -40,8 +40,27 @@ impl BlockKey {
     }
 }
 
+/// What can be computed of a record without state.
+pub(crate) struct Indexed {
+    /// What the model sees of it, where that is not what it says.
+    pub(crate) matched: Option<Box<StandardPerson>>,
+    pub(crate) blocks: BlockKeys,
+    pub(crate) anchors: AnchorKeys,
+}
+
 impl Scorer {
-    /// The blocks of a record under the model's rules.
+    /// Indexes what a record of this source says.
+    pub(crate) fn indexed(&self, source: &str, person: &StandardPerson) -> Indexed {
+        let matched = self.declared.matched(source, person);
+        let seen = matched.as_deref().unwrap_or(person);
+        Indexed {
+            blocks: self.blocking_keys(seen),
+            anchors: Self::anchors(seen),
+            matched,
+        }
+    }
+
+    /// The blocks of a record under the model's rules, of what the model sees of it.
     ///
     /// - Nulls: a rule gives no key where one of its fields is missing; contact points lie in no block, records of
     ///   unreliable identity in those of numbers only.
@@ -56,6 +75,9 @@ impl Scorer {
             if by_number || !person.flags.unreliable {
                 fields.keys_of(*rule, &mut keys);
             }
+        }
+        if !person.flags.unreliable {
+            self.declared.keys_of(person, &mut keys);
         }
         keys.sort_unstable();
         keys.dedup();
@@ -322,7 +344,7 @@ impl<'a> Fields<'a> {
 /// The American Soundex code of a folded name.
 ///
 /// - Spec: US National Archives, "The Soundex Indexing System": h and w do not part equal codes, vowels do.
-fn soundex(name: &str) -> [u8; 4] {
+pub(crate) fn soundex(name: &str) -> [u8; 4] {
     let code = |letter: u8| match letter {
         b'b' | b'f' | b'p' | b'v' => b'1',
         b'c' | b'g' | b'j' | b'k' | b'q' | b's' | b'x' | b'z' => b'2',

@@ -43,7 +43,7 @@ pub(crate) struct Reach(LevelBits);
 impl Bound {
     pub(crate) fn new(compiled: &[Compiled], prior: Totals, given: &TermBits, family: &TermBits) -> Self {
         let place = |at: &usize| {
-            let name = compiled.get(*at).map(|c| c.comparison.name);
+            let name = compiled.get(*at).map(Compiled::name);
             ORDER
                 .iter()
                 .position(|known| Some(*known) == name)
@@ -59,7 +59,7 @@ impl Bound {
         let gains: Vec<LevelBits> = compiled
             .iter()
             .map(|c| {
-                let rarest = rarest(c.comparison.name);
+                let rarest = rarest(c.name());
                 let mut most = [0.0f32; PAIR_KINDS];
                 for bits in &c.bits {
                     for gain in [gain(bits, None), gain(bits, rarest)] {

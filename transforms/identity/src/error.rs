@@ -1,5 +1,6 @@
 //! What can be wrong with a match model.
 
+use crate::declared::DeclarationProblem;
 use thiserror::Error;
 
 /// A match model that cannot be used. Never caused by patient data.
@@ -19,7 +20,7 @@ pub enum ModelError {
     #[error("match model comparison {comparison} must have the levels {expected}")]
     Levels {
         /// The comparison.
-        comparison: &'static str,
+        comparison: String,
         /// The levels it must have, in order.
         expected: String,
     },
@@ -27,11 +28,19 @@ pub enum ModelError {
     #[error("match model comparison {comparison}, level {level}: a probability is outside (0, 1]")]
     Probability {
         /// The comparison.
-        comparison: &'static str,
+        comparison: String,
         /// The level.
-        level: &'static str,
+        level: String,
     },
     /// The thresholds are not 0 < review <= auto link < 1.
     #[error("match model thresholds must be 0 < review <= auto link < 1")]
     Thresholds,
+    /// What is declared cannot be. Never empty.
+    #[error("match model, {}", list(.0))]
+    Declared(Vec<DeclarationProblem>),
+}
+
+fn list(problems: &[DeclarationProblem]) -> String {
+    let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    all.join("; ")
 }

@@ -2,6 +2,7 @@
 
 use crate::pair_kind::PairKind;
 use crate::score::{Compiled, LevelBits, MatchWeight, Scorer, Totals, Veto};
+use panorama_model::Text;
 use panorama_standardize::StandardPerson;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -48,13 +49,39 @@ pub struct Explanation {
     pub veto: Option<Veto>,
     /// True where the weight was held down to review because the pair looks like twins.
     pub twins_suspected: bool,
+    /// The source that is not believed further than the weight, where that held it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_down_by: Option<Text>,
     /// The match weight.
     pub weight: MatchWeight,
     /// The match probability.
     pub probability: f64,
 }
 
+/// What one record says, and who says it.
+#[derive(Clone, Copy, Debug)]
+pub struct Spoken<'a> {
+    /// The configured source id.
+    pub source: &'a str,
+    /// What it says, standardized.
+    pub person: &'a StandardPerson,
+}
+
 impl Scorer {
+    /// Explains the score of two records as the engine scores them: what the model sees of them, no higher than their
+    /// sources are believed.
+    pub fn explain_records(&self, a: Spoken<'_>, b: Spoken<'_>) -> Explanation {
+        let (x, y) = (self.matched(a.source, a.person), self.matched(b.source, b.person));
+        let explanation = self.explain(&x, &y);
+        let (weight, held_down_by) = self.declared.trusted(explanation.weight, [a.source, b.source]);
+        Explanation {
+            weight,
+            probability: weight.probability(),
+            held_down_by: held_down_by.map(Text::from),
+            ..explanation
+        }
+    }
+
     /// Explains the score of a pair, step by step.
     ///
     /// - Shape: one step per comparison of the model; the running weight counts the odds against both rival
@@ -83,6 +110,7 @@ impl Scorer {
             likeliest: totals.likeliest(),
             veto: score.veto,
             twins_suspected: score.twins_suspected,
+            held_down_by: None,
             weight: score.weight,
             probability: score.probability(),
         }
@@ -96,13 +124,11 @@ impl Scorer {
         totals: &mut Totals,
         running: f32,
     ) -> ExplanationStep {
-        let comparison = compiled.comparison;
-        let compared = (comparison.compare)(a, b);
-        let found =
-            compared.and_then(|c| Some((c, comparison.levels.get(c.level)?, compiled.bits.get(c.level)?)));
-        let Some((compared, level, bits)) = found else {
+        let compared = compiled.compare(a, b);
+        let found = compared.and_then(|c| Some((c, compiled.level(c.level)?, compiled.bits.get(c.level)?)));
+        let Some((compared, (level, words), bits)) = found else {
             return ExplanationStep {
-                comparison: comparison.name.to_owned(),
+                comparison: compiled.name().to_owned(),
                 level: "missing".to_owned(),
                 words: "not known on one side".to_owned(),
                 m_probability: 1.0,
@@ -124,9 +150,9 @@ impl Scorer {
         let term_bits: f32 = rarer.iter().sum();
         let after = totals.combined();
         ExplanationStep {
-            comparison: comparison.name.to_owned(),
-            level: level.name.to_owned(),
-            words: level.words.to_owned(),
+            comparison: compiled.name().to_owned(),
+            level: level.to_owned(),
+            words: words.to_owned(),
             m_probability: self.share_of(bits, PairKind::is_one_person),
             u_probability: (self.share_of(bits, |kind| kind == PairKind::Strangers).log2() - term_bits)
                 .exp2(),
@@ -180,6 +206,9 @@ impl fmt::Display for Explanation {
                 "{:<14} different given names, one birth date: held down to review",
                 "twins guard"
             )?;
+        }
+        if let Some(source) = &self.held_down_by {
+            writeln!(f, "{:<14} {source} is not believed further", "source trust")?;
         }
         write!(
             f,

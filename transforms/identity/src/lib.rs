@@ -12,6 +12,7 @@ mod cluster;
 pub mod cms;
 pub mod comparison;
 mod decision;
+pub mod declared;
 mod engine;
 mod error;
 mod evaluate;
@@ -29,13 +30,14 @@ mod train;
 pub use blocking::{AnchorKeys, BlockKey, BlockKeys};
 pub use cluster::{ClusterInput, ConstraintKind, MergeRule, cluster_component};
 pub use decision::{PairStatements, Statement, StatementKind, Verdict};
+pub use declared::{DeclarationProblem, Declarations};
 pub use engine::{
     Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, IdentityEngine, MatchMethod,
     PreparedPerson, Reassignment, Review, ReviewStatus,
 };
 pub use error::ModelError;
 pub use evaluate::{Quality, evaluate};
-pub use explain::{Explanation, ExplanationStep};
+pub use explain::{Explanation, ExplanationStep, Spoken};
 pub use frequency::{FrequencyTable, TermFrequencies};
 pub use memory_store::MemoryStore;
 pub use model::{BlockingRule, ComparisonModel, Level, Limits, Model, Prior, Thresholds};

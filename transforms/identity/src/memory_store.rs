@@ -48,7 +48,7 @@ struct Slot {
 
 /// Reads a field of each cache line that a comparison starts with.
 fn touch(entry: &RecordEntry) -> usize {
-    let person = &entry.person;
+    let person = entry.matched();
     person.given.len()
         + person.family.len()
         + person.phones.len()

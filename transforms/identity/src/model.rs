@@ -1,6 +1,7 @@
 //! The match model: everything the outcome depends on besides the records. Versioned, readable, trainable.
 
 use crate::comparison;
+use crate::declared::{DeclarationProblem, Declarations};
 use crate::error::ModelError;
 use crate::frequency::TermFrequencies;
 use crate::pair_kind::PAIR_KINDS;
@@ -192,9 +193,12 @@ pub struct Limits {
     pub anchor_records_max: usize,
 }
 
-/// The match model.
+/// The version of the model that ships.
+const SHIPPED_VERSION: &str = "default-3";
+
+/// The match model. What a file does not say is that of the model that ships.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Model {
     /// Names the model in every decision it takes.
     pub version: String,
@@ -217,13 +221,16 @@ pub struct Model {
     pub pair_bits_max: f32,
     /// What is bounded.
     pub limits: Limits,
+    /// What users declare of their own data.
+    #[serde(skip_serializing_if = "Declarations::is_empty")]
+    pub declared: Declarations,
 }
 
 impl Default for Model {
     /// The model that ships: general experience with US health data, nothing learned from one data set.
     fn default() -> Self {
         Self {
-            version: "default-3".to_owned(),
+            version: SHIPPED_VERSION.to_owned(),
             blocking_rules: BlockingRule::shipped(),
             comparisons: comparison::ALL.iter().map(|c| c.default_model()).collect(),
             prior: Prior {
@@ -246,6 +253,7 @@ impl Default for Model {
                 component_scored_max: 64,
                 anchor_records_max: 50,
             },
+            declared: Declarations::default(),
         }
     }
 }
@@ -260,7 +268,7 @@ impl Model {
     pub fn from_json(text: &str) -> Result<Self, ModelError> {
         let model: Self = serde_json::from_str(text)?;
         model.check()?;
-        Ok(model)
+        Ok(model.completed())
     }
 
     /// The model as JSON, for reading and keeping.
@@ -271,32 +279,25 @@ impl Model {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
+    /// The model with the declared comparisons among the others: as learned where they were, as declared where not.
+    #[must_use]
+    pub fn completed(mut self) -> Self {
+        for declared in &self.declared.comparisons {
+            if !self.comparisons.iter().any(|c| c.name == declared.name) {
+                self.comparisons.push(declared.model());
+            }
+        }
+        self
+    }
+
     /// Checks that the model fits the comparisons of this version.
     ///
     /// # Errors
     /// As [`Model::from_json`].
     pub fn check(&self) -> Result<(), ModelError> {
+        self.check_declared()?;
         for model in &self.comparisons {
-            let Some(known) = comparison::ALL.iter().find(|c| c.name == model.name) else {
-                return Err(ModelError::UnknownComparison {
-                    comparison: model.name.clone(),
-                });
-            };
-            let names = known.levels.iter().map(|l| l.name);
-            if !names.clone().eq(model.levels.iter().map(|l| l.name.as_str())) {
-                return Err(ModelError::Levels {
-                    comparison: known.name,
-                    expected: names.collect::<Vec<_>>().join(", "),
-                });
-            }
-            for (level, known_level) in model.levels.iter().zip(known.levels) {
-                if !level.probabilities.iter().all(|p| *p > 0.0 && *p <= 1.0) {
-                    return Err(ModelError::Probability {
-                        comparison: known.name,
-                        level: known_level.name,
-                    });
-                }
-            }
+            self.check_comparison(model)?;
         }
         let Thresholds {
             auto_link_probability: auto,
@@ -304,6 +305,57 @@ impl Model {
         } = self.thresholds;
         if !(review > 0.0 && review <= auto && auto < 1.0) {
             return Err(ModelError::Thresholds);
+        }
+        Ok(())
+    }
+
+    fn check_declared(&self) -> Result<(), ModelError> {
+        let mut problems = self.declared.problems();
+        if !self.declared.is_empty() && self.version == SHIPPED_VERSION {
+            problems.push(DeclarationProblem {
+                place: "version".to_owned(),
+                message: format!("{SHIPPED_VERSION} is the model that ships, which declares nothing"),
+                hint: "name the version of your own; every decision is kept with it".to_owned(),
+            });
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ModelError::Declared(problems))
+        }
+    }
+
+    fn check_comparison(&self, model: &ComparisonModel) -> Result<(), ModelError> {
+        let comparison = || model.name.clone();
+        let known = comparison::ALL.iter().find(|c| c.name == model.name);
+        let declared = self.declared.comparisons.iter().find(|c| c.name == model.name);
+        let names: Vec<&str> = match (known, declared) {
+            (Some(known), _) => known.levels.iter().map(|l| l.name).collect(),
+            (None, Some(declared)) => declared.levels.iter().map(|l| l.name.as_str()).collect(),
+            (None, None) => {
+                return Err(ModelError::UnknownComparison {
+                    comparison: comparison(),
+                });
+            }
+        };
+        if !model
+            .levels
+            .iter()
+            .map(|l| l.name.as_str())
+            .eq(names.iter().copied())
+        {
+            return Err(ModelError::Levels {
+                comparison: comparison(),
+                expected: names.join(", "),
+            });
+        }
+        for level in &model.levels {
+            if !level.probabilities.iter().all(|p| *p > 0.0 && *p <= 1.0) {
+                return Err(ModelError::Probability {
+                    comparison: comparison(),
+                    level: level.name.clone(),
+                });
+            }
         }
         Ok(())
     }

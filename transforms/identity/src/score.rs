@@ -2,15 +2,18 @@
 
 use crate::bound::Bound;
 use crate::comparison::{self, Compared, Comparison, TermKind};
+use crate::declared::{Ready, ReadyComparison};
 use crate::error::ModelError;
 use crate::frequency::TermBits;
 use crate::model::{ComparisonModel, Level, Model};
 use crate::pair_kind::{PAIR_KINDS, PairKind};
+use crate::store::RecordEntry;
 pub(crate) use crate::totals::Totals;
 use panorama_model::Sex;
 use panorama_standardize::StandardPerson;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// log2 of the odds that two records are one person, in thousandths of a bit: integers add up to the same in any order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,16 +93,56 @@ pub(crate) type LevelBits = [f32; PAIR_KINDS];
 /// One comparison ready for use.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    pub(crate) comparison: &'static Comparison,
+    rule: Rule,
     pub(crate) bits: Vec<LevelBits>,
 }
 
+/// Where a comparison comes from.
+#[derive(Debug)]
+enum Rule {
+    Known(&'static Comparison),
+    Declared(ReadyComparison),
+}
+
 impl Compiled {
-    fn new(comparison: &'static Comparison, model: &ComparisonModel) -> Self {
+    /// `None` where neither the program nor the model knows the comparison.
+    fn new(model: &ComparisonModel, declared: &Ready) -> Option<Self> {
+        let known = comparison::ALL.iter().find(|c| c.name == model.name);
+        let rule = match known {
+            Some(known) => Rule::Known(known),
+            None => Rule::Declared(declared.comparison(&model.name)?.clone()),
+        };
         let bits = |level: &Level| level.probabilities.map(f32::log2);
-        Self {
-            comparison,
+        Some(Self {
+            rule,
             bits: model.levels.iter().map(bits).collect(),
+        })
+    }
+
+    /// The comparison's stable name.
+    pub(crate) fn name(&self) -> &str {
+        match &self.rule {
+            Rule::Known(known) => known.name,
+            Rule::Declared(declared) => &declared.name,
+        }
+    }
+
+    /// The stable name of a level, and what it means.
+    pub(crate) fn level(&self, at: usize) -> Option<(&str, &str)> {
+        match &self.rule {
+            Rule::Known(known) => known.levels.get(at).map(|level| (level.name, level.words)),
+            Rule::Declared(declared) => declared
+                .levels
+                .get(at)
+                .map(|(name, words)| (name.as_str(), words.as_str())),
+        }
+    }
+
+    /// Sorts a pair into a level.
+    pub(crate) fn compare<'a>(&self, a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
+        match &self.rule {
+            Rule::Known(known) => (known.compare)(a, b),
+            Rule::Declared(declared) => declared.compare(a, b),
         }
     }
 }
@@ -122,6 +165,7 @@ const CERTAIN: f64 = 0.999;
 pub struct Scorer {
     pub(crate) model: Model,
     pub(crate) compiled: Vec<Compiled>,
+    pub(crate) declared: Ready,
     pub(crate) given: TermBits,
     pub(crate) family: TermBits,
     pub(crate) prior: Totals,
@@ -148,13 +192,12 @@ impl Scorer {
     }
 
     pub(crate) fn compile(model: Model) -> Self {
+        let model = model.completed();
+        let declared = Ready::new(&model.declared);
         let compiled: Vec<_> = model
             .comparisons
             .iter()
-            .filter_map(|m| {
-                let comparison = comparison::ALL.iter().find(|c| c.name == m.name)?;
-                Some(Compiled::new(comparison, m))
-            })
+            .filter_map(|m| Compiled::new(m, &declared))
             .collect();
         let (given, family) = (
             TermBits::new(&model.frequencies.given),
@@ -164,6 +207,7 @@ impl Scorer {
         Self {
             bound: Bound::new(&compiled, prior, &given, &family),
             compiled,
+            declared,
             given,
             family,
             prior,
@@ -205,8 +249,34 @@ impl Scorer {
         self.weigh(a, b, self.compare(a, b))
     }
 
-    /// The weight of a pair, where it reaches the review threshold: as [`Scorer::score`], at less cost where it does not.
-    pub(crate) fn weight_from_review(&self, a: &StandardPerson, b: &StandardPerson) -> Option<MatchWeight> {
+    /// What the model sees of what a record of this source says: without what is declared to be no evidence, identifiers
+    /// as they are declared.
+    pub fn matched<'a>(&self, source: &str, person: &'a StandardPerson) -> Cow<'a, StandardPerson> {
+        match self.declared.matched(source, person) {
+            Some(matched) => Cow::Owned(*matched),
+            None => Cow::Borrowed(person),
+        }
+    }
+
+    /// Compares two records of the engine: as [`Scorer::score`] does what the model sees of them, and no higher than their
+    /// sources are believed.
+    pub(crate) fn score_records(&self, a: &RecordEntry, b: &RecordEntry) -> PairScore {
+        let score = self.score(a.matched(), b.matched());
+        let (weight, _) = self
+            .declared
+            .trusted(score.weight, [&a.key.source, &b.key.source]);
+        PairScore { weight, ..score }
+    }
+
+    /// The weight of two records, where it reaches the review threshold: as [`Scorer::score_records`], at less cost where
+    /// it does not.
+    pub(crate) fn weight_from_review(&self, a: &RecordEntry, b: &RecordEntry) -> Option<MatchWeight> {
+        let weight = self.persons_from_review(a.matched(), b.matched())?;
+        let (weight, _) = self.declared.trusted(weight, [&a.key.source, &b.key.source]);
+        (weight >= self.review).then_some(weight)
+    }
+
+    fn persons_from_review(&self, a: &StandardPerson, b: &StandardPerson) -> Option<MatchWeight> {
         let compared = self.compare_for(a, b, self.review)?;
         let weight = self.weigh(a, b, compared).weight;
         (weight >= self.review).then_some(weight)
@@ -233,7 +303,7 @@ impl Scorer {
 
     /// Sorts a pair into levels and adds up what they say.
     pub(crate) fn compare(&self, a: &StandardPerson, b: &StandardPerson) -> PairLevels {
-        let compared = self.compiled.iter().map(|c| (c.comparison.compare)(a, b));
+        let compared = self.compiled.iter().map(|c| c.compare(a, b));
         self.add_up(compared)
     }
 
@@ -245,7 +315,7 @@ impl Scorer {
             let (Some(compiled), Some(slot)) = (self.compiled.get(at), found.get_mut(at)) else {
                 continue;
             };
-            *slot = (compiled.comparison.compare)(a, b);
+            *slot = compiled.compare(a, b);
             let said = slot.and_then(|c| {
                 let term = c
                     .term
@@ -297,8 +367,8 @@ impl Scorer {
     fn looks_like_twins(&self, levels: &[u8]) -> bool {
         let is = |comparison: &str, name: &str| {
             self.compiled.iter().zip(levels).any(|(compiled, level)| {
-                let found = compiled.comparison.levels.get(usize::from(*level));
-                compiled.comparison.name == comparison && found.is_some_and(|l| l.name == name)
+                let found = compiled.level(usize::from(*level));
+                compiled.name() == comparison && found.is_some_and(|(level, _)| level == name)
             })
         };
         is("given_name", "different")
@@ -317,7 +387,7 @@ impl Scorer {
         self.compiled
             .iter()
             .zip(levels)
-            .any(|(compiled, level)| *level == 0 && matches!(compiled.comparison.name, "identifiers" | "ssn"))
+            .any(|(compiled, level)| *level == 0 && matches!(compiled.name(), "identifiers" | "ssn"))
     }
 }
 

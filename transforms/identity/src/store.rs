@@ -2,6 +2,7 @@
 
 use crate::blocking::{AnchorKeys, BlockKey, BlockKeys};
 use crate::decision::PairStatements;
+use crate::explain::Spoken;
 use crate::score::MatchWeight;
 use panorama_model::{PersonId, SourceRecordKey, Version};
 use panorama_standardize::StandardPerson;
@@ -19,6 +20,8 @@ pub struct RecordEntry {
     pub key: SourceRecordKey,
     /// What it says.
     pub person: StandardPerson,
+    /// What the model sees of it, where its declarations take something away or rename it.
+    pub matched: Option<Box<StandardPerson>>,
     /// The blocks it lies in; empty for contact points and while deleted.
     pub blocks: BlockKeys,
     /// The contact points and identifiers by which contact-point records find it, or it finds full ones.
@@ -30,6 +33,19 @@ pub struct RecordEntry {
 }
 
 impl RecordEntry {
+    /// What the model sees of what the record says: all that counts in matching.
+    pub fn matched(&self) -> &StandardPerson {
+        self.matched.as_deref().unwrap_or(&self.person)
+    }
+
+    /// What it says, and who says it.
+    pub fn spoken(&self) -> Spoken<'_> {
+        Spoken {
+            source: &self.key.source,
+            person: &self.person,
+        }
+    }
+
     /// True where the record takes part: it was seen, and not deleted since.
     pub fn is_active(&self) -> bool {
         self.version

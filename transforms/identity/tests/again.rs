@@ -30,7 +30,8 @@ fn engine(model: &Model) -> IdentityEngine {
 fn from_scratch(records: &Records, model: &Model) -> MemoryStore {
     let (engine, mut store) = (engine(model), MemoryStore::new());
     for (key, person) in records {
-        engine.upsert(&mut store, key, engine.prepare(person.clone()), lists::VERSION);
+        let prepared = engine.prepare(&key.source, person.clone());
+        engine.upsert(&mut store, key, prepared, lists::VERSION);
     }
     for (kind, subject, other) in [
         (IdentityEventKind::Merge, 3, 9),

@@ -14,10 +14,10 @@ mod lists;
 use lists::reliability::{self, GROUPS, Group};
 
 use panorama_identity::{
-    IdentityEngine, MemoryStore, Model, PairKind, PreparedPerson, Quality, Scorer, evaluate, train,
+    IdentityEngine, MemoryStore, Model, PairKind, PreparedPerson, Quality, Scorer, Verdict, evaluate, train,
 };
-use panorama_model::{PersonId, RecordKind, SourceRecordKey};
-use panorama_standardize::{StandardPerson, standardize};
+use panorama_model::{IdentifierKind, PartialDate, PersonId, RecordKind, Sex, SourceRecordKey};
+use panorama_standardize::{BirthDate, Generation, StandardIdentifier, StandardPerson, standardize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -39,9 +39,9 @@ fn link(
 }
 
 fn prepare(list: &lists::List, engine: &IdentityEngine) -> Vec<PreparedPerson> {
-    list.persons
-        .iter()
-        .map(|person| engine.prepare(standardize(person)))
+    let records = list.keys.iter().zip(&list.persons);
+    records
+        .map(|(key, person)| engine.prepare(&key.source, standardize(person)))
         .collect()
 }
 
@@ -179,6 +179,80 @@ fn without_any_part_of_the_model_the_score_falls() {
     );
 }
 
+/// How many persons two records are; `apart` says that a steward parted them.
+fn persons_of_two(model: &Model, [a, b]: [&StandardPerson; 2], apart: bool) -> usize {
+    let engine = engine(model.clone());
+    let mut store = MemoryStore::new();
+    let keys = ["a", "b"].map(|id| SourceRecordKey::new("test", RecordKind::Patient, id));
+    for (key, person) in keys.iter().zip([a, b]) {
+        let prepared = engine.prepare(&key.source, person.clone());
+        engine.upsert(&mut store, key, prepared, lists::VERSION);
+    }
+    if apart {
+        engine.decide(&mut store, &keys[0], &keys[1], Verdict::NoMatch, lists::VERSION);
+    }
+    persons(&store).len()
+}
+
+fn rosa() -> StandardPerson {
+    let mut rosa = StandardPerson {
+        given: "rosalind".into(),
+        given_canonical: "rosalind".into(),
+        family: "keller".into(),
+        birth_date: PartialDate::from_ymd(1980, 2, 29).map(|date| BirthDate { date, weak: false }),
+        ..StandardPerson::default()
+    };
+    rosa.phones.push("+14145550123".into());
+    rosa.emails.push("rosalind@keller.org".into());
+    rosa
+}
+
+/// Every constraint keeps two people apart whom the scores would join; where its cause is taken away they are one.
+#[test]
+fn without_any_constraint_two_people_become_one() {
+    let check = |what: &str, with: fn(&mut StandardPerson, &mut StandardPerson)| {
+        let (mut a, mut b) = (rosa(), rosa());
+        let without = persons_of_two(&Model::default(), [&a, &b], false);
+        with(&mut a, &mut b);
+        let with = persons_of_two(&Model::default(), [&a, &b], false);
+        println!("{what:<28} {with} persons, without it {without}");
+        assert_eq!((with, without), (2, 1), "{what}");
+    };
+    check("a test record", |a, _| a.flags.test = true);
+    check("junior and senior", |a, b| {
+        (a.generation, b.generation) = (Some(Generation::Junior), Some(Generation::Senior));
+    });
+    check("birth order", |a, b| {
+        (a.flags.birth_order, b.flags.birth_order) = (1, 2)
+    });
+    check("twins not named yet", |a, b| {
+        (a.flags.newborn, b.flags.multiple_birth) = (true, true);
+        (a.sex, b.sex) = (Some(Sex::Female), Some(Sex::Male));
+    });
+    check("an unreliable identity", |a, _| a.flags.unreliable = true);
+    check("the twins guard", |a, _| {
+        (a.given, a.given_canonical) = ("theodora".into(), "theodora".into());
+    });
+    let apart = persons_of_two(&Model::default(), [&rosa(), &rosa()], true);
+    println!("{:<28} {apart} persons, without it 1", "a steward's no-match");
+    assert_eq!(apart, 2);
+    // The lists have no issued identifiers: what those are worth shows here.
+    let mut numbered = rosa();
+    (numbered.birth_date, numbered.phones, numbered.emails) =
+        (None, [].into_iter().collect(), [].into_iter().collect());
+    numbered.identifiers.push(StandardIdentifier {
+        authority: "MERCY".into(),
+        value: "A1".into(),
+        kind: IdentifierKind::MedicalRecord,
+    });
+    let mut mutant = Model::default();
+    mutant.comparisons.retain(|c| c.name != "identifiers");
+    let [with, without] =
+        [&Model::default(), &mutant].map(|m| persons_of_two(m, [&numbered, &numbered], false));
+    println!("{:<28} {with} person, without it {without}", "identifiers");
+    assert_eq!((with, without), (1, 2));
+}
+
 /// The persons of a store, each as the records it holds.
 fn persons(store: &MemoryStore) -> BTreeSet<BTreeSet<String>> {
     let mut persons: BTreeMap<PersonId, BTreeSet<String>> = BTreeMap::new();
@@ -257,7 +331,8 @@ fn crafted_records_join_no_two_persons() {
             }
         }
         let key = SourceRecordKey::new("crafted", RecordKind::Patient, format!("x{n}").as_str());
-        engine.upsert(&mut store, &key, engine.prepare(crafted), lists::VERSION);
+        let prepared = engine.prepare(&key.source, crafted);
+        engine.upsert(&mut store, &key, prepared, lists::VERSION);
     }
     // What each person held before, by the truth: the crafted record may well bring one person's own records together.
     let mut now: BTreeMap<PersonId, Vec<(PersonId, &str)>> = BTreeMap::new();

@@ -224,7 +224,7 @@ fn persons(engine: &IdentityEngine, acts: &[&Act]) -> BTreeSet<BTreeSet<String>>
     for act in acts {
         match act {
             Act::Put(id, person, time) => {
-                let prepared = engine.prepare((**person).clone());
+                let prepared = engine.prepare(&key(id).source, (**person).clone());
                 engine.upsert(&mut store, &key(id), prepared, at(*time));
                 first_seen.push(id);
             }

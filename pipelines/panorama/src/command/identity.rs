@@ -2,7 +2,7 @@
 
 use crate::cli::{ConfigFile, Identity, Output, TablesAt, Verdict};
 use crate::command::tables::{Location, Rows};
-use crate::command::{matching, steward};
+use crate::command::{cms, matching, steward};
 use crate::{operator, render, service};
 use anyhow::{Context, bail};
 use panorama_identity::{Quality, evaluate};
@@ -31,6 +31,20 @@ pub(crate) fn run(what: Identity, output: &Output) -> anyhow::Result<()> {
         Identity::Evaluate { file, truth, compare } => {
             let config = service::load(&file)?;
             matching::compare(&config, truth.as_deref(), compare.as_deref(), output)
+        }
+        Identity::Cms {
+            file,
+            record,
+            query,
+            household_unsafe,
+        } => {
+            let config = service::load(&file)?;
+            let rules = cms::Question {
+                record,
+                query,
+                household_unsafe,
+            };
+            cms::ask(&config, &rules, output)
         }
         Identity::Train { file, out } => matching::train(&service::load(&file)?, &out, output),
         Identity::Review(what) => steward::review(what, output),

@@ -5,7 +5,7 @@ use crate::cli::Output;
 use crate::{operator, render};
 use anyhow::{Context, bail};
 use panorama_config::Config;
-use panorama_identity::TrainingReport;
+use panorama_identity::{LevelReport, TrainingReport};
 use panorama_runtime::now;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -50,12 +50,13 @@ fn tell(report: &TrainingReport) {
         render::line(format!("\n{}", comparison.name));
         for level in &comparison.levels {
             render::line(format!(
-                "  {:28} m {:.4}  u {:.2e}  household {:.4}  {:+6.1} bits {}",
+                "  {:16} m {:.4}  u {:.2e}  household {:.4}  {:+6.1} {} bits {}",
                 level.name,
                 level.m_probability,
                 level.u_probability,
                 level.household_probability,
                 level.weight_bits,
+                sureness(level),
                 bar(level.weight_bits)
             ));
         }
@@ -73,6 +74,15 @@ fn tell(report: &TrainingReport) {
         },
         report.match_probability
     ));
+    let sure = if report.levels_learned > 0 {
+        format!(", half of them to ±{:.2} bits or better", report.uncertainty_bits)
+    } else {
+        String::new()
+    };
+    render::line(format!(
+        "{} of {} weights are learned from your records{sure}; those marked start are mostly the start model's",
+        report.levels_learned, report.levels
+    ));
     let row = |at: &panorama_identity::ThresholdEstimate| {
         vec![
             format!("{:.3}", at.probability),
@@ -87,6 +97,15 @@ fn tell(report: &TrainingReport) {
     );
     for warning in &report.warnings {
         render::line(format!("note: {warning}"));
+    }
+}
+
+/// How sure a level's weight is: by how much it may be off, or that it was not learned.
+fn sureness(level: &LevelReport) -> String {
+    if level.learned {
+        format!("±{:<4.1}", level.uncertainty_bits)
+    } else {
+        "start".to_owned()
     }
 }
 

@@ -2,12 +2,20 @@
 
 use crate::cli::{Output, Validate};
 use crate::exit::BadConfiguration;
-use crate::{registry, render, service};
+use crate::{match_model, registry, render, service};
 use panorama_config::ConfigProblem;
 use serde_json::{Value, json};
+use std::path::Path;
 
 pub(crate) fn run(validate: &Validate, output: &Output) -> anyhow::Result<()> {
     let (config, mut problems) = service::read(&validate.file)?;
+    if let Some(config) = &config {
+        // That the file is not here is for the environment to say; what it says is wrong anywhere.
+        let model = config.identity.model.as_ref();
+        if !validate.no_environment || model.is_none_or(|path| Path::new(path).exists()) {
+            problems.extend(match_model::problems_of(config));
+        }
+    }
     if let Some(config) = config.filter(|_| problems.is_empty() && !validate.no_environment) {
         let runtime = tokio::runtime::Runtime::new()?;
         let file = validate.file.config.display().to_string();
@@ -30,9 +38,6 @@ pub(crate) fn run(validate: &Validate, output: &Output) -> anyhow::Result<()> {
                     None => problems.push(found),
                 }
             }
-        }
-        if let Err(error) = service::scorer(&config) {
-            problems.push(bare("identity", format!("{error:#}")));
         }
         for (path, dir) in [
             ("data_dir", &config.data_dir),
@@ -77,12 +82,12 @@ fn unwritable(dir: &str) -> Option<String> {
     if dir.contains("://") {
         return None;
     }
-    let mut existing = std::path::Path::new(dir);
+    let mut existing = Path::new(dir);
     while !existing.exists() {
         existing = existing
             .parent()
             .filter(|p| !p.as_os_str().is_empty())
-            .unwrap_or(std::path::Path::new("."));
+            .unwrap_or(Path::new("."));
     }
     if !existing.is_dir() {
         return Some(format!("{} is not a directory", existing.display()));

@@ -55,6 +55,14 @@ impl Profile {
         profile
     }
 
+    /// True where the two have a value of some field in common. Every combination needs one of a field other than the
+    /// postal code, so who shares none fulfils none.
+    pub fn shares_a_value(&self, other: &Self) -> bool {
+        let fields = Field::ALL.into_iter().filter(|field| *field != Field::PostalCode);
+        let mut shared = fields.map(|field| (self.hashes(field), other.hashes(field)));
+        shared.any(|(own, others)| own.iter().any(|hash| others.contains(hash)))
+    }
+
     /// Adds what another record of the same person says.
     ///
     /// - Nulls: of a record whose identity is unreliable only its identifiers count.

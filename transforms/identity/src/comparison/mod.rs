@@ -22,8 +22,8 @@ use crate::model::{ComparisonModel, Level};
 use crate::pair_kind::PAIR_KINDS;
 use panorama_standardize::StandardPerson;
 
-pub(crate) use identifiers::is_findable as is_findable_identifier;
-pub(crate) use strings::one_edit_apart;
+pub(crate) use identifiers::{is_findable as is_findable_identifier, is_strong as is_strong_identifier};
+pub(crate) use strings::{jaro_winkler, one_edit_apart};
 
 /// All comparisons, in the order of scores and explanations.
 pub const ALL: &[&Comparison] = &[
@@ -83,7 +83,7 @@ pub struct Compared<'a> {
 }
 
 /// A pair that falls into `level`, not adjusted by frequency.
-const fn plain<'a>(level: usize) -> Option<Compared<'a>> {
+pub(crate) const fn plain<'a>(level: usize) -> Option<Compared<'a>> {
     Some(Compared { level, term: None })
 }
 

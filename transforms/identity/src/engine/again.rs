@@ -2,8 +2,8 @@
 //! clustered once.
 
 use super::session::Session;
-use crate::blocking::{AnchorKeys, BlockKey, BlockKeys};
-use crate::score::{MatchWeight, Scorer};
+use crate::blocking::{BlockKey, Indexed};
+use crate::score::MatchWeight;
 use crate::store::{Edge, IdentityStore, RecordEntry, RecordNumber};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -33,16 +33,13 @@ impl<S: IdentityStore> Session<'_, S> {
             .filter_map(|number| Some((*number, self.store.record(*number)?)))
             .collect();
         let scorer = self.scorer;
-        let keys = in_parallel(&entries, workers, |(_, entry)| {
-            (
-                scorer.blocking_keys(&entry.person),
-                Scorer::anchors(&entry.person),
-            )
+        let indexed = in_parallel(&entries, workers, |(_, entry)| {
+            scorer.indexed(&entry.key.source, &entry.person)
         });
         let mut crossed = Vec::new();
         let mut records = Vec::with_capacity(entries.len());
-        for ((number, entry), keys) in entries.into_iter().zip(keys) {
-            let entry = self.move_anew(number, entry, keys, &mut crossed);
+        for ((number, entry), indexed) in entries.into_iter().zip(indexed) {
+            let entry = self.move_anew(number, entry, indexed, &mut crossed);
             if entry.is_active() {
                 self.seeds.push(number);
                 records.push(Again {
@@ -58,7 +55,7 @@ impl<S: IdentityStore> Session<'_, S> {
         let pairs = self.pairs_of(&records);
         let weights = in_parallel(&pairs, workers, |pair| {
             let first = records.get(pair.at)?;
-            scorer.weight_from_review(&first.entry.person, &pair.other_entry.person)
+            scorer.weight_from_review(&first.entry, &pair.other_entry)
         });
         self.counters.pairs_scored += pairs.len() as u64;
         add_edges(&mut records, &pairs, &weights);
@@ -74,18 +71,24 @@ impl<S: IdentityStore> Session<'_, S> {
         &mut self,
         number: RecordNumber,
         old: Arc<RecordEntry>,
-        (blocks, anchors): (BlockKeys, AnchorKeys),
+        Indexed {
+            matched,
+            blocks,
+            anchors,
+        }: Indexed,
         crossed: &mut Vec<BlockKey>,
     ) -> Arc<RecordEntry> {
-        if old.blocks == blocks && old.anchors == anchors {
+        if old.matched == matched && old.blocks == blocks && old.anchors == anchors {
             return old;
         }
         let new = Arc::new(RecordEntry {
+            matched,
             blocks,
             anchors,
             ..RecordEntry::clone(&old)
         });
         self.store.put_record(number, Arc::clone(&new));
+        self.renew_attached(number, &new);
         if new.is_active() {
             let max = self.scorer.model().limits.block_records_max;
             self.move_anchors(number, Some(&old), Some(&new));

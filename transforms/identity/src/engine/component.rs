@@ -136,7 +136,7 @@ impl<S: IdentityStore> Session<'_, S> {
                     Some(edge) => edge.weight,
                     None if score_all => {
                         self.counters.pairs_scored += 1;
-                        let score = self.scorer.score(&x.person, &y.person);
+                        let score = self.scorer.score_records(x, y);
                         if score.veto.is_some() {
                             input.constrain(a, b, ConstraintKind::Contradiction);
                         }

@@ -30,7 +30,7 @@ impl<S: IdentityStore> Session<'_, S> {
         new: Option<&RecordEntry>,
     ) {
         let sides = |entry: Option<&RecordEntry>| {
-            let contact = entry.is_some_and(|e| e.person.is_contact_point());
+            let contact = entry.is_some_and(|e| e.matched().is_contact_point());
             let keys = entry.map(|e| e.anchors.clone()).unwrap_or_default();
             let side = move |key: BlockKey| if contact { key.contact_side() } else { key };
             keys.into_iter().map(|key| (key, side(key))).collect::<Vec<_>>()
@@ -44,7 +44,7 @@ impl<S: IdentityStore> Session<'_, S> {
             self.store.block_insert(*side, number);
             self.anchors.insert(*anchor);
         }
-        if new.is_some_and(|entry| entry.person.is_contact_point()) {
+        if new.is_some_and(|entry| entry.matched().is_contact_point()) {
             self.endpoints.insert(number);
         }
     }
@@ -54,7 +54,7 @@ impl<S: IdentityStore> Session<'_, S> {
         let moved: Vec<_> = self.moved.keys().copied().collect();
         for record in moved {
             if let Some(entry) = self.store.record(record)
-                && !entry.person.is_contact_point()
+                && !entry.matched().is_contact_point()
             {
                 self.anchors.extend(entry.anchors.iter().copied());
             }
@@ -119,7 +119,7 @@ impl<S: IdentityStore> Session<'_, S> {
         for (contact, _) in &contacts.active {
             if let Some(entry) = self.store.record(*contact) {
                 anchors.extend(entry.anchors.iter().copied());
-                strong.extend(Scorer::strong_anchors(&entry.person));
+                strong.extend(Scorer::strong_anchors(entry.matched()));
             }
         }
         let mut forbidden = BTreeSet::new();
@@ -178,7 +178,7 @@ impl<S: IdentityStore> Session<'_, S> {
             .record(endpoint)
             .and_then(|entry| {
                 let anchors = entry.anchors.iter().copied().collect();
-                let strong = Scorer::strong_anchors(&entry.person).collect();
+                let strong = Scorer::strong_anchors(entry.matched()).collect();
                 self.holder(&anchors, &strong, &BTreeSet::new())
             })
             .is_some_and(|(_, strong)| strong);

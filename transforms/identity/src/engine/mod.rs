@@ -12,7 +12,7 @@ pub use changes::{
     ReviewStatus,
 };
 
-use crate::blocking::{AnchorKeys, BlockKeys};
+use crate::blocking::{AnchorKeys, BlockKeys, Indexed};
 use crate::decision::{PairStatements, Statement, StatementKind, Verdict};
 use crate::score::Scorer;
 use crate::store::{IdentityStore, RecordEntry, RecordNumber};
@@ -28,6 +28,8 @@ use std::sync::Arc;
 pub struct PreparedPerson {
     /// What the record says.
     pub person: StandardPerson,
+    /// What the model sees of it, where its declarations take something away or rename it.
+    pub matched: Option<Box<StandardPerson>>,
     /// The blocks it lies in.
     pub blocks: BlockKeys,
     /// Its contact points and identifiers.
@@ -54,12 +56,18 @@ impl IdentityEngine {
         &self.scorer
     }
 
-    /// Computes all that needs no state.
-    pub fn prepare(&self, person: StandardPerson) -> PreparedPerson {
+    /// Computes all that needs no state, of what a record of this source says.
+    pub fn prepare(&self, source: &str, person: StandardPerson) -> PreparedPerson {
+        let Indexed {
+            matched,
+            blocks,
+            anchors,
+        } = self.scorer.indexed(source, &person);
         PreparedPerson {
-            blocks: self.scorer.blocking_keys(&person),
-            anchors: Scorer::anchors(&person),
             person,
+            matched,
+            blocks,
+            anchors,
         }
     }
 
@@ -78,6 +86,7 @@ impl IdentityEngine {
         let new = RecordEntry {
             key: key.clone(),
             person: prepared.person,
+            matched: prepared.matched,
             blocks: prepared.blocks,
             anchors: prepared.anchors,
             version: Some(version),
@@ -94,9 +103,15 @@ impl IdentityEngine {
         let Some(old) = store.record(number) else {
             return Changes::default();
         };
+        let Indexed {
+            matched,
+            blocks,
+            anchors,
+        } = self.scorer.indexed(&old.key.source, &old.person);
         let new = RecordEntry {
-            blocks: self.scorer.blocking_keys(&old.person),
-            anchors: Scorer::anchors(&old.person),
+            matched,
+            blocks,
+            anchors,
             ..RecordEntry::clone(&old)
         };
         let mut session = Session::new(&self.scorer, store);
@@ -248,6 +263,7 @@ fn number_with_entry<S: IdentityStore>(store: &mut S, key: &SourceRecordKey) -> 
         let entry = RecordEntry {
             key: key.clone(),
             person: StandardPerson::default(),
+            matched: None,
             blocks: BlockKeys::new(),
             anchors: AnchorKeys::new(),
             version: None,

@@ -116,7 +116,7 @@ impl<S: IdentityStore> Session<'_, S> {
     /// The weight of a pair, where it reaches the review threshold.
     fn edge_weight(&mut self, a: &RecordEntry, b: &RecordEntry) -> Option<MatchWeight> {
         self.counters.pairs_scored += 1;
-        self.scorer.weight_from_review(&a.person, &b.person)
+        self.scorer.weight_from_review(a, b)
     }
 
     /// A block passed its limit: pairs that met only in it are no pairs any more.

@@ -22,7 +22,7 @@ pub(super) fn fresh_membership(entry: &RecordEntry) -> Membership {
         key_hash,
         first_seen: NEVER_SEEN,
         person: PersonId::of_founder_hash(key_hash),
-        attached: entry.person.is_contact_point(),
+        attached: entry.matched().is_contact_point(),
     }
 }
 
@@ -70,12 +70,13 @@ impl<'a, S: IdentityStore> Session<'a, S> {
         let same_content = old.as_ref().is_some_and(|old| {
             was_active == is_active
                 && old.person == new.person
+                && old.matched == new.matched
                 && old.blocks == new.blocks
                 && old.anchors == new.anchors
         });
         let membership = self.store.membership(number);
         let mut fresh = membership.unwrap_or_else(|| fresh_membership(&new));
-        fresh.attached = new.person.is_contact_point();
+        fresh.attached = new.matched().is_contact_point();
         let new = Arc::new(new);
         self.store.put_record(number, Arc::clone(&new));
         if same_content {
@@ -100,12 +101,24 @@ impl<'a, S: IdentityStore> Session<'a, S> {
     pub(super) fn replace_anew(&mut self, number: RecordNumber, old: Arc<RecordEntry>, new: RecordEntry) {
         let new = Arc::new(new);
         self.store.put_record(number, Arc::clone(&new));
+        self.renew_attached(number, &new);
         if new.is_active() {
             self.seeds.push(number);
             self.move_anchors(number, Some(&old), Some(&new));
             self.move_blocks(number, Some(&old), Some(&new));
         }
         if self.store.membership(number).is_some_and(|m| m.attached) {
+            self.endpoints.insert(number);
+        }
+    }
+
+    /// Another model may see nothing but contact points in a record, or more than that where another did not.
+    pub(super) fn renew_attached(&mut self, number: RecordNumber, entry: &RecordEntry) {
+        let attached = entry.matched().is_contact_point();
+        if let Some(held) = self.store.membership(number)
+            && held.attached != attached
+        {
+            self.store.put_membership(number, Membership { attached, ..held });
             self.endpoints.insert(number);
         }
     }

@@ -4,12 +4,32 @@ use super::*;
 use crate::evaluate::evaluate;
 use crate::memory_store::MemoryStore;
 use crate::model::Model;
-use panorama_model::{PartialDate, PersonId, RecordKind, Timestamp};
-use panorama_standardize::{BirthDate, Generation};
+use panorama_model::{IdentifierKind, PartialDate, PersonId, RecordKind, Timestamp};
+use panorama_standardize::{BirthDate, Generation, StandardIdentifier};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Records called `web...` are of another source.
 fn key(id: &str) -> SourceRecordKey {
-    SourceRecordKey::new("test", RecordKind::Patient, id)
+    let source = if id.starts_with("web") { "web" } else { "test" };
+    SourceRecordKey::new(source, RecordKind::Patient, id)
+}
+
+/// Something of everything that can be declared, about [`population`].
+const DECLARED: &str = r#"{
+    "blocking": [{"keys": ["family_name", "birthday"]}, {"keys": ["phone_last_seven", "given_name_initial"]}],
+    "comparisons": [{"name": "line", "field": "phone_last_seven", "levels": [
+        {"name": "near", "test": {"prefix": 6}, "m": 0.6, "u": 0.1},
+        {"name": "far", "test": "otherwise", "m": 0.4, "u": 0.9}]}],
+    "blocked": {"phones": ["4145550007", "4145550011"], "names": [{"given": "Gwen", "family": "Smyth"}, {"given": "R"}]},
+    "identifiers": [{"authority": "MERCY", "aliases": ["M2"], "identifies": "person"}],
+    "sources": [{"source": "web", "probability_max": 0.9, "ignore": ["birth_date"]}]}"#;
+
+fn declared_model() -> Model {
+    Model {
+        version: "declared".to_owned(),
+        declared: serde_json::from_str(DECLARED).unwrap(),
+        ..Model::default()
+    }
 }
 
 fn at(time: i64) -> Version {
@@ -57,7 +77,7 @@ impl Bench {
     }
 
     fn put(&mut self, id: &str, person: &StandardPerson) -> Changes {
-        let prepared = self.engine.prepare(person.clone());
+        let prepared = self.engine.prepare(&key(id).source, person.clone());
         self.engine.upsert(&mut self.store, &key(id), prepared, at(1))
     }
 
@@ -198,7 +218,7 @@ fn deleted_records_leave_and_may_return() {
     // A late copy from before the deletion changes nothing; a newer word brings the record back.
     bench.put("a", &rosa);
     assert!(!bench.together("a", "b"));
-    let prepared = bench.engine.prepare(rosa);
+    let prepared = bench.engine.prepare("test", rosa);
     bench.engine.upsert(&mut bench.store, &key("a"), prepared, at(6));
     assert!(bench.together("a", "b"));
 }
@@ -280,6 +300,7 @@ fn population(size: usize) -> Vec<(String, StandardPerson)> {
             if draw(8) == 0 {
                 return (format!("r{n}"), caller(&phone));
             }
+            let source = if n % 6 == 0 { "web" } else { "r" };
             let mut p = person(
                 givens[draw(8)],
                 families[draw(5)],
@@ -291,7 +312,14 @@ fn population(size: usize) -> Vec<(String, StandardPerson)> {
             if draw(5) == 0 {
                 p.birth_date = None;
             }
-            (format!("r{n}"), p)
+            if draw(3) == 0 {
+                p.identifiers.push(StandardIdentifier {
+                    authority: ["MERCY", "M2", "OTHER"][draw(3)].into(),
+                    value: draw(size / 2).to_string().into(),
+                    kind: IdentifierKind::MedicalRecord,
+                });
+            }
+            (format!("{source}{n}"), p)
         })
         .collect()
 }
@@ -306,6 +334,15 @@ enum Act {
 
 #[test]
 fn the_partition_does_not_depend_on_order() {
+    any_order_leads_to_one_partition(Model::default());
+}
+
+#[test]
+fn nor_does_it_with_declarations() {
+    any_order_leads_to_one_partition(declared_model());
+}
+
+fn any_order_leads_to_one_partition(mut model: Model) {
     let people = population(240);
     let mut acts: Vec<Act> = (0..people.len()).map(Act::Put).collect();
     for n in 0..20 {
@@ -328,7 +365,6 @@ fn the_partition_does_not_depend_on_order() {
             2,
         ));
     }
-    let mut model = Model::default();
     // Small limits, so that voiding, reviving and cutting are part of what must not depend on order.
     model.limits.block_records_max = 6;
     model.limits.anchor_records_max = 4;
@@ -369,18 +405,54 @@ fn the_partition_does_not_depend_on_order() {
 #[test]
 fn passing_through_other_states_leaves_no_trace() {
     let people = population(200);
-    let mut straight = Bench::new();
-    let mut winding = Bench::new();
-    for (id, person) in &people {
-        straight.put(id, person);
+    for model in [Model::default(), declared_model()] {
+        let mut straight = Bench::with(model.clone());
+        let mut winding = Bench::with(model);
+        for (id, person) in &people {
+            straight.put(id, person);
+        }
+        for (at, (id, _)) in people.iter().enumerate() {
+            winding.put(id, &people[(at * 13 + 5) % people.len()].1);
+        }
+        for (id, person) in people.iter().rev() {
+            winding.put(id, person);
+        }
+        assert_eq!(straight.partition(), winding.partition());
     }
-    for (at, (id, _)) in people.iter().enumerate() {
-        winding.put(id, &people[(at * 13 + 5) % people.len()].1);
+}
+
+#[test]
+fn a_model_with_declarations_and_back_leaves_no_trace() {
+    let people = population(300);
+    let from_scratch = |model: Model| {
+        let mut bench = Bench::with(model);
+        people.iter().for_each(|(id, person)| drop(bench.put(id, person)));
+        bench
+    };
+    let mut bench = from_scratch(Model::default());
+    let numbers: Vec<_> = bench.store.memberships().map(|(number, _, _)| number).collect();
+    for (model, one_by_one) in [
+        (declared_model(), true),
+        (Model::default(), false),
+        (declared_model(), false),
+        (Model::default(), true),
+    ] {
+        bench.engine = IdentityEngine::new(Arc::new(Scorer::new(model.clone()).unwrap()));
+        if one_by_one {
+            for number in &numbers {
+                bench.engine.match_again(&mut bench.store, *number);
+            }
+        } else {
+            let two = NonZeroUsize::new(2).unwrap();
+            bench.engine.match_all_again(&mut bench.store, &numbers, two);
+        }
+        let expected = from_scratch(model.clone());
+        assert_eq!(bench.partition(), expected.partition(), "{}", model.version);
+        let both = bench.store.memberships().zip(expected.store.memberships());
+        both.for_each(|((_, _, found), (_, _, expected))| assert_eq!(found, expected));
     }
-    for (id, person) in people.iter().rev() {
-        winding.put(id, person);
-    }
-    assert_eq!(straight.partition(), winding.partition());
+    let [shipped, declared] = [Model::default(), declared_model()].map(|m| from_scratch(m).partition());
+    assert_ne!(shipped, declared, "the declarations matter");
 }
 
 #[test]

@@ -143,8 +143,15 @@ proptest! {
         home in any::<(bool, bool)>(),
         review in 0.000_000_1f64..0.999,
         prior in prop::sample::select(vec![1e-7, 5e-5, 1e-2]),
+        declared in any::<bool>(),
     ) {
         let mut model = Model::default();
+        if declared {
+            let said = r#"{"comparisons": [{"name": "initial", "field": "family_name_initial", "levels": [
+                {"name": "same", "test": "exact", "m": 0.99, "u": 0.001},
+                {"name": "other", "test": "otherwise", "m": 0.01, "u": 0.999}]}]}"#;
+            model.declared = serde_json::from_str(said).unwrap();
+        }
         model.thresholds.review_probability = review;
         model.thresholds.auto_link_probability = 0.999_5;
         model.prior.match_probability = prior;
@@ -156,6 +163,6 @@ proptest! {
         };
         let (a, b) = (make(0, home.0), make(3, home.1));
         let weight = scorer.score(&a, &b).weight;
-        prop_assert_eq!(scorer.weight_from_review(&a, &b), (weight >= scorer.review_weight()).then_some(weight));
+        prop_assert_eq!(scorer.persons_from_review(&a, &b), (weight >= scorer.review_weight()).then_some(weight));
     }
 }

@@ -138,6 +138,40 @@ mod tests {
     }
 
     #[test]
+    fn the_report_says_how_sure_it_is_in_a_few_notes() {
+        let report = train(&records(600, 5), &Model::default(), 1).report;
+        let level = |comparison: &str, level: &str| {
+            let mut all = report.comparisons.iter().filter(|c| c.name == comparison);
+            all.next()
+                .unwrap()
+                .levels
+                .iter()
+                .find(|l| l.name == level)
+                .unwrap()
+                .clone()
+        };
+        let (exact, unseen) = (level("family_name", "exact"), level("phone", "exact"));
+        assert!(exact.learned && exact.uncertainty_bits < 0.5, "{exact:?}");
+        assert!(!unseen.learned && unseen.uncertainty_bits > 1.0, "{unseen:?}");
+        assert!(report.levels_learned > 0 && report.levels_learned < report.levels);
+        let notes = report.warnings.join("\n");
+        assert!(
+            report.warnings.len() < report.comparisons.len() / 2 + 1,
+            "{notes}"
+        );
+        assert_eq!(notes.matches("phone").count(), 1, "{notes}");
+        assert!(
+            notes.contains("hardly any pair of one person has it on both sides"),
+            "{notes}"
+        );
+        assert!(notes.contains("birth_date: too few pairs to learn"), "{notes}");
+        // Reports travel as JSON, also those of nothing.
+        let nothing = train(&[], &Model::default(), 1).report;
+        let text = serde_json::to_string(&nothing).unwrap();
+        assert_eq!(serde_json::from_str::<TrainingReport>(&text).unwrap(), nothing);
+    }
+
+    #[test]
     fn training_repeats_and_keeps_what_it_never_saw() {
         let records = records(400, 5);
         let (first, again) = (

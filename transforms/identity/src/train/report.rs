@@ -2,9 +2,10 @@
 
 use super::maximize::Outcome;
 use super::pairs::{Blocked, Random};
-use crate::model::Model;
+use crate::model::{Level, Model};
 use crate::pair_kind::{PAIR_KINDS, PairKind};
 use serde::{Deserialize, Serialize};
+use std::f64::consts::LN_2;
 
 /// Expected pairs below which a level says little of one person.
 const LEVEL_PAIRS_MIN: f64 = 20.0;
@@ -30,7 +31,14 @@ pub struct TrainingReport {
     pub comparisons: Vec<ComparisonReport>,
     /// What the model expects of itself at several thresholds, over pairs (not clusters).
     pub thresholds: Vec<ThresholdEstimate>,
-    /// What could not be learned.
+    /// Levels whose weight was learned from the records; the others keep mostly the start model's.
+    pub levels_learned: usize,
+    /// Levels there are.
+    pub levels: usize,
+    /// Half of the learned weights are surer than this, in bits either way (one standard error); 0 where
+    /// none was learned.
+    pub uncertainty_bits: f64,
+    /// What could not be learned, one note for each comparison at most.
     pub warnings: Vec<String>,
 }
 
@@ -56,6 +64,10 @@ pub struct LevelReport {
     pub household_probability: f64,
     /// log2 of m over u.
     pub weight_bits: f64,
+    /// How far off `weight_bits` may be by chance, in bits either way: one standard error, of the pairs seen.
+    pub uncertainty_bits: f64,
+    /// True where enough pairs of one person were seen to learn from; else the value is mostly the start model's.
+    pub learned: bool,
     /// Expected pairs of one person at this level, among those looked at.
     pub observed_matches: f64,
     /// Random pairs at this level.
@@ -100,45 +112,76 @@ pub(super) fn report(
     };
     let counts = outcome.matches.iter().zip(&strangers.counts);
     for (comparison, (matches, chance)) in model.comparisons.iter().zip(counts) {
-        let seen: f64 = matches.iter().sum();
-        if seen < LEVEL_PAIRS_MIN {
-            out.warnings.push(format!(
-                "{}: hardly any pair of one person has it on both sides; the start model's values are kept",
-                comparison.name
-            ));
-        }
-        let mut levels = Vec::new();
-        for ((level, matches), chance) in comparison.levels.iter().zip(matches).zip(chance) {
-            if seen >= LEVEL_PAIRS_MIN && *matches < 1.0 {
-                out.warnings.push(format!(
-                    "{}, level {}: too few pairs; the start model's value is kept",
-                    comparison.name, level.name
-                ));
-            }
-            let share = |wanted: fn(PairKind) -> bool| share(model, &level.probabilities, wanted);
-            let m = share(PairKind::is_one_person);
-            let u = share(|kind| kind == PairKind::Strangers);
-            levels.push(LevelReport {
-                name: level.name.clone(),
-                m_probability: m,
-                u_probability: u,
-                household_probability: share(PairKind::is_household),
-                weight_bits: (m / u).log2(),
-                observed_matches: *matches,
-                observed_strangers: *chance,
-            });
-        }
+        let levels = comparison.levels.iter().zip(matches).zip(chance);
         out.comparisons.push(ComparisonReport {
             name: comparison.name.clone(),
-            levels,
+            levels: levels
+                .map(|((level, m), u)| level_report(model, level, *m, *u))
+                .collect(),
         });
     }
+    let levels = || out.comparisons.iter().flat_map(|comparison| &comparison.levels);
+    let mut uncertain: Vec<f64> = levels()
+        .filter(|l| l.learned)
+        .map(|l| l.uncertainty_bits)
+        .collect();
+    uncertain.sort_unstable_by(f64::total_cmp);
+    out.levels = levels().count();
+    out.levels_learned = uncertain.len();
+    out.uncertainty_bits = uncertain.get(uncertain.len() / 2).copied().unwrap_or(0.0);
+    out.warnings = notes(&out.comparisons);
     if blocked.patterns.is_empty() {
         out.warnings
             .push("no two records meet in a block; the start model is kept".to_owned());
     } else if !outcome.converged {
         out.warnings
             .push("the last round still moved the model".to_owned());
+    }
+    out
+}
+
+fn level_report(model: &Model, level: &Level, matches: f64, chance: f64) -> LevelReport {
+    let share = |wanted: fn(PairKind) -> bool| share(model, &level.probabilities, wanted);
+    let m = share(PairKind::is_one_person);
+    let u = share(|kind| kind == PairKind::Strangers);
+    LevelReport {
+        name: level.name.clone(),
+        m_probability: m,
+        u_probability: u,
+        household_probability: share(PairKind::is_household),
+        weight_bits: (m / u).log2(),
+        // The logarithm of a share of n pairs is off by about one over the root of n.
+        uncertainty_bits: (1.0 / (matches + 1.0) + 1.0 / (chance + 1.0)).sqrt() / LN_2,
+        learned: matches >= LEVEL_PAIRS_MIN,
+        observed_matches: matches,
+        observed_strangers: chance,
+    }
+}
+
+/// What could not be learned: the comparisons that hardly any pair has in one note, the levels of another in one each.
+fn notes(comparisons: &[ComparisonReport]) -> Vec<String> {
+    let seen = |c: &ComparisonReport| c.levels.iter().map(|level| level.observed_matches).sum::<f64>();
+    let (unseen, seen): (Vec<_>, Vec<_>) = comparisons.iter().partition(|c| seen(c) < LEVEL_PAIRS_MIN);
+    let mut out = Vec::new();
+    if !unseen.is_empty() {
+        let names: Vec<&str> = unseen.iter().map(|c| c.name.as_str()).collect();
+        out.push(format!(
+            "{}: hardly any pair of one person has it on both sides, the start model's values are kept",
+            names.join(", ")
+        ));
+    }
+    for comparison in seen {
+        let few = comparison.levels.iter().filter(|level| !level.learned);
+        let names: Vec<&str> = few.map(|level| level.name.as_str()).collect();
+        if !names.is_empty() {
+            out.push(format!(
+                "{}: too few pairs to learn {} of {} levels ({}), they are mostly the start model's",
+                comparison.name,
+                names.len(),
+                comparison.levels.len(),
+                names.join(", ")
+            ));
+        }
     }
     out
 }

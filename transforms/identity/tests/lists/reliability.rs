@@ -29,7 +29,8 @@ pub fn judged_pairs(list: &List, model: &Model) -> Vec<Judged> {
     let persons: Vec<StandardPerson> = list.persons.iter().map(standardize).collect();
     let mut store = MemoryStore::new();
     for (key, person) in list.keys.iter().zip(&persons) {
-        engine.upsert(&mut store, key, engine.prepare(person.clone()), VERSION);
+        let prepared = engine.prepare(&key.source, person.clone());
+        engine.upsert(&mut store, key, prepared, VERSION);
     }
     let person: HashMap<_, _> = store
         .memberships()
