@@ -45,7 +45,7 @@ pub struct Config {
 pub struct BusConfig {
     /// Which log.
     pub r#type: BusType,
-    /// How long messages stay in the log after the tables hold them, to be replayed.
+    /// How long messages stay in the log, to be replayed. On Kafka it is given to topics when they are made.
     #[schemars(with = "String", extend("format" = "period"))]
     pub retention: Period,
     /// Memory for log and state that is read often. Embedded log only.
@@ -55,6 +55,9 @@ pub struct BusConfig {
     pub brokers: Vec<String>,
     /// Kafka only: what topic names begin with.
     pub topic_prefix: String,
+    /// Kafka only: copies of each topic that is made. 0: what the brokers are set to.
+    #[schemars(range(min = 0, max = 100))]
+    pub replication: u16,
     /// Kafka only: client settings for authentication and encryption, by librdkafka's names. Secrets by `${ENV_VAR}` or
     /// `file:`.
     pub security: Secrets,
@@ -151,6 +154,7 @@ impl Default for BusConfig {
             cache: ByteCount::from_mebibytes(128),
             brokers: Vec::new(),
             topic_prefix: "panorama.".into(),
+            replication: 0,
             security: Secrets::default(),
         }
     }

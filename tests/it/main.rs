@@ -10,8 +10,13 @@
 )]
 
 mod bad_input;
+#[cfg(feature = "kafka")]
+#[path = "../kafka/broker.rs"]
+mod broker;
 mod essence;
 mod house;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod kill;
 mod order;
 mod phi;

@@ -2,7 +2,7 @@
 
 use crate::cli::{Output, Validate};
 use crate::exit::BadConfiguration;
-use crate::{registry, render, service};
+use crate::{bus, registry, render, service};
 use panorama_config::ConfigProblem;
 use serde_json::{Value, json};
 
@@ -30,6 +30,9 @@ pub(crate) fn run(validate: &Validate, output: &Output) -> anyhow::Result<()> {
                     None => problems.push(found),
                 }
             }
+        }
+        if let Some(message) = bus::check(&config) {
+            problems.push(bare("bus", message));
         }
         if let Err(error) = service::scorer(&config) {
             problems.push(bare("identity", format!("{error:#}")));
