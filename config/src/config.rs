@@ -58,6 +58,8 @@ pub struct BusConfig {
     /// Kafka only: copies of each topic that is made. 0: what the brokers are set to.
     #[schemars(range(min = 0, max = 100))]
     pub replication: u16,
+    /// Kafka only: what an acknowledgement must be worth.
+    pub durability: Durability,
     /// Kafka only: client settings for authentication and encryption, by librdkafka's names. Secrets by `${ENV_VAR}` or
     /// `file:`.
     pub security: Secrets,
@@ -72,6 +74,17 @@ pub enum BusType {
     Local,
     /// Apache Kafka.
     Kafka,
+}
+
+/// What an acknowledgement is worth where the log is Kafka.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// All replicas in sync have the message, as many as the topic asks for.
+    #[default]
+    Standard,
+    /// Topics with fewer than 3 replicas, or `min.insync.replicas` below 2, are refused.
+    Strict,
 }
 
 /// Where tables go.
@@ -155,6 +168,7 @@ impl Default for BusConfig {
             brokers: Vec::new(),
             topic_prefix: "panorama.".into(),
             replication: 0,
+            durability: Durability::Standard,
             security: Secrets::default(),
         }
     }

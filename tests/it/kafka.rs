@@ -86,11 +86,17 @@ fn the_tables_are_those_of_the_embedded_log_killed_or_not() {
     let mut in_the_middle = 0;
     for _ in 0..kills {
         let mut command = program();
-        command.args(["run", "--quiet", "--until-caught-up", "--config"]).arg(&file);
+        command
+            .args(["run", "--quiet", "--until-caught-up", "--config"])
+            .arg(&file);
         for set in &small {
             command.args(["--set", set]);
         }
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");
+        let mut process = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
         std::thread::sleep(Duration::from_millis(150 + chance.below(900) as u64));
         in_the_middle += usize::from(process.try_wait().expect("a process").is_none());
         process.kill().expect("killed");
@@ -99,7 +105,11 @@ fn the_tables_are_those_of_the_embedded_log_killed_or_not() {
     assert!(in_the_middle > 0, "no kill came in the middle");
     run(&file, &small);
     let location = killed.path().join("tables");
-    assert_eq!(differences(&expected, &essence(&location)), None, "after {in_the_middle} kills");
+    assert_eq!(
+        differences(&expected, &essence(&location)),
+        None,
+        "after {in_the_middle} kills"
+    );
     assert_eq!(places_are_unique(&location), messages);
     println!(
         "kafka: {messages} messages, embedded {embedded_seconds:.1} s, kafka {kafka_seconds:.1} s, {in_the_middle} kills"

@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ const START_MAX: Duration = Duration::from_secs(120);
 pub(crate) struct Broker {
     dir: PathBuf,
     port: u16,
+    other: u16,
     jars: PathBuf,
     process: Option<Child>,
 }
@@ -26,21 +27,25 @@ pub(crate) fn jars() -> Option<PathBuf> {
     let found = asked.filter(|dir| dir.join("complete").is_file());
     if found.is_none() {
         let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        assert!(!ci, "PANORAMA_KAFKA names no directory with the jars of a Kafka broker");
+        assert!(
+            !ci,
+            "PANORAMA_KAFKA names no directory with the jars of a Kafka broker"
+        );
         println!("skipped: PANORAMA_KAFKA names no directory that tests/kafka/fetch has filled");
     }
     found
 }
 
 impl Broker {
-    /// Starts a broker with an empty log; none where there are no jars. `settings` are lines of server.properties.
+    /// Starts a broker with an empty log; none where there are no jars. `settings` are lines of server.properties, in
+    /// which BROKER_PORT, CONTROLLER_PORT and OTHER_PORT stand for ports.
     pub(crate) fn start(settings: &str) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let jars = jars()?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("panorama-kafka-{}-{number}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
-        let (port, controller) = (free_port(), free_port());
+        let (port, controller, other) = (free_port(), free_port(), free_port());
         let log = dir.join("log").display().to_string();
         let properties = format!(
             "process.roles=broker,controller\nnode.id=1\n\
@@ -48,14 +53,23 @@ impl Broker {
              listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
              advertised.listeners=PLAINTEXT://127.0.0.1:{port}\ncontroller.listener.names=CONTROLLER\n\
              listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\nlog.dirs={log}\n\
-             default.replication.factor=1\noffsets.topic.replication.factor=1\n\
+             default.replication.factor=1\noffsets.topic.num.partitions=1\noffsets.topic.replication.factor=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              auto.create.topics.enable=false\n{settings}\n"
         );
+        let ports = [
+            ("OTHER_PORT", other),
+            ("CONTROLLER_PORT", controller),
+            ("BROKER_PORT", port),
+        ];
+        let properties = ports.iter().fold(properties, |text, (name, port)| {
+            text.replace(name, &port.to_string())
+        });
         fs::write(dir.join("server.properties"), properties).unwrap();
         let mut broker = Self {
             dir,
             port,
+            other,
             jars,
             process: None,
         };
@@ -67,7 +81,10 @@ impl Broker {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&formatted.stderr).into_owned();
-        assert!(formatted.status.success(), "the broker's storage cannot be formatted: {said}");
+        assert!(
+            formatted.status.success(),
+            "the broker's storage cannot be formatted: {said}"
+        );
         broker.resume();
         Some(broker)
     }
@@ -75,6 +92,12 @@ impl Broker {
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens besides, if `settings` say so.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) fn other_address(&self) -> String {
+        format!("127.0.0.1:{}", self.other)
     }
 
     /// Ends the broker as a power cut would.
@@ -87,7 +110,11 @@ impl Broker {
 
     /// Starts it again on the log it has.
     pub(crate) fn resume(&mut self) {
-        let output = File::options().create(true).append(true).open(self.dir.join("output")).unwrap();
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir.join("output"))
+            .unwrap();
         let process = self
             .java("kafka.Kafka")
             .arg(self.dir.join("server.properties"))
@@ -98,10 +125,17 @@ impl Broker {
         self.process = Some(process);
         let deadline = Instant::now() + START_MAX;
         while TcpStream::connect(self.address()).is_err() {
-            let running = self.process.as_mut().is_some_and(|p| p.try_wait().unwrap().is_none());
+            let running = self
+                .process
+                .as_mut()
+                .is_some_and(|p| p.try_wait().unwrap().is_none());
             let said = || fs::read_to_string(self.dir.join("output")).unwrap_or_default();
             assert!(running, "the broker ended: {}", said());
-            assert!(Instant::now() < deadline, "the broker does not answer: {}", said());
+            assert!(
+                Instant::now() < deadline,
+                "the broker does not answer: {}",
+                said()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -114,12 +148,6 @@ impl Broker {
             .current_dir(&self.dir)
             .stdin(Stdio::null());
         java
-    }
-
-    /// Its directory.
-    #[allow(dead_code, reason = "not every test that shares this file looks at it")]
-    pub(crate) fn dir(&self) -> &Path {
-        &self.dir
     }
 }
 

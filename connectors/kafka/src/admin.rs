@@ -4,7 +4,6 @@ use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
 use crate::positions;
 use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{IsError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
@@ -16,6 +15,10 @@ use std::time::{Duration, Instant};
 
 /// How often the brokers are asked whether a topic that was made is there.
 const MADE_POLL: Duration = Duration::from_millis(20);
+
+/// Copies of a topic, and those of them in sync, with which one broker may be lost without losing what was acknowledged.
+const COPIES_MIN: usize = 3;
+const IN_SYNC_MIN: usize = 2;
 
 /// Wakes the thread that waits for a future.
 struct Unpark(std::thread::Thread);
@@ -41,18 +44,22 @@ fn wait<F: Future>(future: F) -> F::Output {
 
 fn options(core: &Core) -> AdminOptions {
     let timeout = Some(core.options.request_timeout);
-    AdminOptions::new().request_timeout(timeout).operation_timeout(timeout)
+    AdminOptions::new()
+        .request_timeout(timeout)
+        .operation_timeout(timeout)
 }
 
 /// The topics below our prefix, without it, and their partition counts. Blocking.
 pub(crate) fn topics(core: &Core) -> Result<Vec<(String, u32)>> {
     let metadata = core
-        .consumer
-        .fetch_metadata(None, core.options.request_timeout)
-        .map_err(|error| core.clients.error(&error))?;
+        .clients
+        .metadata(&core.consumer, None, core.options.request_timeout)?;
     let below = metadata.topics().iter().filter_map(|topic| {
         let name = topic.name().strip_prefix(&core.options.topic_prefix)?;
-        Some((name.to_owned(), u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX)))
+        Some((
+            name.to_owned(),
+            u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX),
+        ))
     });
     Ok(below.collect())
 }
@@ -60,8 +67,9 @@ pub(crate) fn topics(core: &Core) -> Result<Vec<(String, u32)>> {
 /// How many partitions a topic has, and that each has a leader; none where there is no such topic.
 pub(crate) fn partitions(core: &Core, topic: &str) -> Result<Option<u32>> {
     let name = core.full_name(topic);
-    let metadata = core.consumer.fetch_metadata(Some(&name), core.options.request_timeout);
-    let metadata = metadata.map_err(|error| core.clients.error(&error))?;
+    let metadata = core
+        .clients
+        .metadata(&core.consumer, Some(&name), core.options.request_timeout)?;
     let found = metadata.topics().iter().find(|found| found.name() == name);
     match found.and_then(MetadataTopic::error).map(Code::from) {
         Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::InvalidTopic) => return Ok(None),
@@ -69,7 +77,11 @@ pub(crate) fn partitions(core: &Core, topic: &str) -> Result<Option<u32>> {
         None => {}
     }
     let Some(found) = found else { return Ok(None) };
-    if let Some(error) = found.partitions().iter().find_map(|p| p.error().filter(IsError::is_error)) {
+    if let Some(error) = found
+        .partitions()
+        .iter()
+        .find_map(|p| p.error().filter(IsError::is_error))
+    {
         return Err(KafkaBusError::of(error.into(), &core.clients.brokers, None));
     }
     let count = found.partitions().len();
@@ -100,9 +112,48 @@ pub(crate) fn ensure(core: &Core, topic: &str, wanted: u32) -> Result<()> {
     make(core, topic, wanted, &settings)
 }
 
+/// What an acknowledgement is worth in a topic: how many brokers may be lost.
+fn check_durability(core: &Core, topic: &str, in_sync_min: Option<&str>) -> Result<()> {
+    let name = core.full_name(topic);
+    let metadata = core
+        .clients
+        .metadata(&core.consumer, Some(&name), core.options.request_timeout)?;
+    let found = metadata.topics().iter().find(|found| found.name() == name);
+    let partitions = found.map(MetadataTopic::partitions).unwrap_or_default();
+    let copies = partitions.iter().map(|p| p.replicas().len()).min().unwrap_or(0);
+    let harm = "lets acknowledged messages be lost with one broker";
+    let weak = if copies < COPIES_MIN {
+        Some(("replication.factor", copies.to_string(), COPIES_MIN))
+    } else {
+        let in_sync = in_sync_min
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(IN_SYNC_MIN);
+        (in_sync < IN_SYNC_MIN).then(|| ("min.insync.replicas", in_sync.to_string(), IN_SYNC_MIN))
+    };
+    match weak {
+        Some((setting, existing, wanted)) if core.options.strict => Err(KafkaBusError::TopicSetting {
+            name: setting,
+            existing,
+            harm,
+            wanted: format!("{wanted} or more, or set bus.durability to standard"),
+        }),
+        Some((setting, existing, _)) => {
+            tracing::warn!(topic = %name, setting, existing, "the topic's setting {harm}");
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
 /// Makes the compacted topic of positions.
 pub(crate) fn make_positions(core: &Core) -> Result<()> {
-    make(core, positions::TOPIC, 1, &[("cleanup.policy", "compact")])
+    // Small segments, because the newest is not compacted and all of it is read at every start.
+    let settings = [
+        ("cleanup.policy", "compact"),
+        ("segment.bytes", "16777216"),
+        ("min.cleanable.dirty.ratio", "0.1"),
+    ];
+    make(core, positions::TOPIC, 1, &settings)
 }
 
 fn make(core: &Core, topic: &str, partitions: u32, settings: &[(&str, &str)]) -> Result<()> {
@@ -158,6 +209,7 @@ pub(crate) fn message_bytes_max(core: &Core, topic: &str) -> Result<usize> {
             wanted: "delete".into(),
         });
     }
+    check_durability(core, topic, value("min.insync.replicas").as_deref())?;
     let theirs = value("max.message.bytes").and_then(|bytes| bytes.parse().ok());
     let ours = core.options.message_bytes_max;
     Ok(theirs.map_or(ours, |theirs: usize| theirs.min(ours)))

@@ -99,10 +99,14 @@ fn send(
     let count = u32::try_from(plan.send.len()).unwrap_or(u32::MAX);
     let generation = log.generation;
     for (index, (at, offset)) in (0u32..).zip(&plan.send) {
-        let Some(message) = messages.get(*at) else { continue };
+        let Some(message) = messages.get(*at) else {
+            continue;
+        };
         let ends_append = index + 1 == count;
         let place = feed.map(|feed| Place { feed, index, count });
-        let carried = position.filter(|_| ends_append).map(|position| position.value.as_slice());
+        let carried = position
+            .filter(|_| ends_append)
+            .map(|position| position.value.as_slice());
         let sent = Sent {
             offset: *offset,
             generation,
@@ -137,7 +141,11 @@ fn send(
         }
     }
     // A position that no message carries stands behind all that were sent before it.
-    let until = if rest.is_some() { plan.until.max(plan.as_of) } else { plan.until };
+    let until = if rest.is_some() {
+        plan.until.max(plan.as_of)
+    } else {
+        plan.until
+    };
     Some(Ok((log.wait(until), plan.answers, rest)))
 }
 

@@ -53,12 +53,15 @@ impl KafkaBus {
                 .map_err(|error| KafkaBusError::Thread {
                     reason: error.to_string(),
                 })?;
-            open.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+            open.threads
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(thread);
         }
         Ok(Self(Arc::new(open)))
     }
 
-    /// Says whether the brokers answer, and what they are. Blocking.
+    /// Says whether the brokers answer. Blocking.
     ///
     /// # Errors
     /// As [`KafkaBus::open`].
@@ -66,8 +69,10 @@ impl KafkaBus {
         let at = |error: KafkaBusError| error.at("reach", options.brokers.join(","));
         let clients = crate::client::Clients::new(options).map_err(at)?;
         let consumer = clients.consumer(options).map_err(at)?;
-        let answer = rdkafka::consumer::Consumer::fetch_metadata(&consumer, None, options.request_timeout);
-        answer.map(|_| ()).map_err(|error| at(clients.error(&error)))
+        clients
+            .metadata(&consumer, None, options.request_timeout)
+            .map(|_| ())
+            .map_err(at)
     }
 
     fn core(&self) -> &Arc<Core> {
@@ -84,7 +89,9 @@ impl KafkaBus {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> KafkaResult<T> + Send + 'static) -> KafkaResult<T> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> KafkaResult<T> + Send + 'static,
+) -> KafkaResult<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|_| KafkaBusError::Closed)?
 }
@@ -92,7 +99,12 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> KafkaResult<T> + Sen
 impl Drop for Open {
     fn drop(&mut self) {
         self.core.stopping.store(true, Ordering::Release);
-        for thread in self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for thread in self
+            .threads
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
             if thread.join().is_err() {
                 tracing::error!("a thread of the log ended in a panic");
             }
@@ -136,7 +148,8 @@ impl Bus for KafkaBus {
 
     fn read(&self, topic: &str, partition: u32, from: Offset, limits: ReadLimits) -> Result<Vec<LogRecord>> {
         let core = self.core();
-        let at = |error: KafkaBusError| error.at("read", format!("{}/{partition}@{from}", core.full_name(topic)));
+        let at =
+            |error: KafkaBusError| error.at("read", format!("{}/{partition}@{from}", core.full_name(topic)));
         let found = core.get(topic).map_err(at)?;
         let partition = found.partition(partition).map_err(at)?;
         let (start, end) = core.bounds(partition);

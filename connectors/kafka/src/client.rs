@@ -6,36 +6,47 @@ use crate::error::{KafkaBusError, Result};
 use rdkafka::ClientContext;
 use rdkafka::admin::AdminClient;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseProducer, ProducerContext};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Settings that may be given: the others are ours, because promises rest on them.
 const SECURITY: [&str; 4] = ["security.", "ssl.", "sasl.", "enable.ssl."];
 
+/// Complaints of the client looked at for a reason, and how long each is waited for.
+const COMPLAINTS_MAX: usize = 20;
+const COMPLAINT_WAIT: Duration = Duration::from_millis(50);
+
+/// Older complaints are not the reason of what goes wrong now.
+const COMPLAINT_AGE_MAX: Duration = Duration::from_secs(120);
+
 /// What all clients of one log share.
 #[derive(Clone)]
 pub(crate) struct Context {
-    said: Arc<Mutex<Option<String>>>,
+    said: Arc<Mutex<Option<(Instant, String)>>>,
     brokers: Arc<str>,
 }
 
 impl Context {
     /// What an error of the client means.
-    pub(crate) fn error(&self, error: &KafkaError) -> KafkaBusError {
+    pub(crate) fn meaning(&self, error: &KafkaError) -> KafkaBusError {
         KafkaBusError::from_client(error, &self.brokers, self.said())
     }
 
     /// What the client complained of last: the reason behind a bare time-out.
     pub(crate) fn said(&self) -> Option<String> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, reason) = said.as_ref()?;
+        (at.elapsed() < COMPLAINT_AGE_MAX).then(|| reason.clone())
     }
 
     fn say(&self, reason: &str) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        *said = Some(reason.to_owned());
+        *said = Some((Instant::now(), reason.to_owned()));
     }
 }
 
@@ -54,8 +65,11 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // That all brokers are down follows a better reason.
-        if error.rdkafka_error_code() != Some(rdkafka::error::RDKafkaErrorCode::AllBrokersDown) {
+        // The end of a partition is no complaint, and that all brokers are down follows a better reason.
+        if !matches!(
+            error.rdkafka_error_code(),
+            Some(Code::PartitionEOF | Code::AllBrokersDown)
+        ) {
             self.say(reason);
         }
         tracing::debug!(target: "librdkafka", %error, reason, "the client reports");
@@ -70,7 +84,7 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Self::DeliveryOpaque) {
         delivery.done(match result {
             Ok(message) => Ok(message.offset()),
-            Err((error, _)) => Err(self.error(error)),
+            Err((error, _)) => Err(self.meaning(error)),
         });
     }
 }
@@ -125,7 +139,10 @@ impl Clients {
             .set("acks", "all")
             .set("compression.type", "lz4")
             .set("linger.ms", options.linger.as_millis().to_string())
-            .set("message.timeout.ms", options.delivery_timeout.as_millis().to_string())
+            .set(
+                "message.timeout.ms",
+                options.delivery_timeout.as_millis().to_string(),
+            )
             // What waits is bounded by bytes where appenders are admitted; a second bound here would only break order.
             .set("queue.buffering.max.messages", "0")
             .set("queue.buffering.max.kbytes", "2147483647")
@@ -149,7 +166,10 @@ impl Clients {
             .set("fetch.error.backoff.ms", "50")
             .set("queued.max.messages.kbytes", (ahead / 1024).max(1).to_string())
             .set("max.partition.fetch.bytes", ahead.max(1).to_string())
-            .set("fetch.max.bytes", (4 * ahead).max(options.message_bytes_max).to_string())
+            .set(
+                "fetch.max.bytes",
+                (4 * ahead).max(options.message_bytes_max).to_string(),
+            )
             .set("receive.message.max.bytes", "1000000000");
         self.make(&config)
     }
@@ -164,6 +184,24 @@ impl Clients {
 
     /// What an error of the client means.
     pub(crate) fn error(&self, error: &KafkaError) -> KafkaBusError {
-        self.context.error(error)
+        self.context.meaning(error)
+    }
+
+    /// Asks for a topic, or for all. Blocking.
+    pub(crate) fn metadata(
+        &self,
+        consumer: &Consumer,
+        topic: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Metadata> {
+        consumer.fetch_metadata(topic, timeout).map_err(|error| {
+            // Why it failed waits in the client's queue, which nobody may be serving yet.
+            for _ in 0..COMPLAINTS_MAX {
+                if consumer.poll(COMPLAINT_WAIT).is_none() {
+                    break;
+                }
+            }
+            self.error(&error)
+        })
     }
 }

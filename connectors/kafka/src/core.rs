@@ -20,6 +20,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 /// How long bounds may be old. Our own appends are always in them; these are retention's.
 const BOUNDS_AGE_MAX: Duration = Duration::from_secs(5);
+/// How long news of the bounds are waited for: while brokers are away, the old ones do.
+const BOUNDS_WAIT_MAX: Duration = Duration::from_millis(500);
 /// Entries of the compacted topic read at a time.
 const ENTRIES: ReadLimits = ReadLimits {
     records_max: 10_000,
@@ -74,7 +76,9 @@ impl Core {
             stopping: AtomicBool::new(false),
             topics: RwLock::default(),
             attaching: Mutex::default(),
-            permits: Arc::new(Semaphore::new(options.queue_bytes_max.clamp(1, Semaphore::MAX_PERMITS))),
+            permits: Arc::new(Semaphore::new(
+                options.queue_bytes_max.clamp(1, Semaphore::MAX_PERMITS),
+            )),
             clients,
             options,
         };
@@ -89,7 +93,10 @@ impl Core {
         homes.dedup();
         for topic in homes {
             if core.find(&topic)?.is_none() {
-                tracing::warn!(topic = core.full_name(&topic), "the topic is gone, and its messages with it");
+                tracing::warn!(
+                    topic = core.full_name(&topic),
+                    "the topic is gone, and its messages with it"
+                );
             }
         }
         Ok(core)
@@ -180,11 +187,13 @@ impl Core {
         if !old {
             return (start, end);
         }
-        let found = self.watermarks(&partition.topic, partition.number());
+        let found = self
+            .consumer
+            .fetch_watermarks(&partition.topic, partition.number(), BOUNDS_WAIT_MAX);
         let mut log = partition.log();
         log.looked_at = Instant::now();
         match found {
-            Ok((low, _)) => log.start = log.start.max(low.min(log.end)),
+            Ok((low, _)) => log.start = log.start.max(u64::try_from(low).unwrap_or(0).min(log.end)),
             // What is known still holds; a read or an append will say what is wrong.
             Err(error) => tracing::debug!(topic = %partition.topic, %error, "no news of the bounds"),
         }
@@ -210,7 +219,11 @@ impl Core {
                 recover::settle(self, partition)?;
             }
         }
-        Ok(self.shared.positions().get(feed).map(|position| position.value.clone()))
+        Ok(self
+            .shared
+            .positions()
+            .get(feed)
+            .map(|position| position.value.clone()))
     }
 
     fn load_positions(&self) -> Result<()> {

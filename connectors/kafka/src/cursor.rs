@@ -6,8 +6,8 @@ use crate::error::{KafkaBusError, Result};
 use crate::partition::Partition;
 use panorama_api::{Offset, ReadLimits};
 use panorama_model::Headers;
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 /// How long one look at the queue waits.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long a read that has something waits for more. The rest follows in the next read.
-const MORE_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Looks after which a read that has something does not wait for more. The rest follows in the next read.
+const LOOKS_FOR_MORE: u128 = 20;
 
 /// A place in a partition, and what was read ahead from there.
 pub(crate) struct Cursor {
@@ -92,7 +92,10 @@ impl Cursor {
     fn new(core: &Core, partition: &Partition, from: Offset) -> Result<Self> {
         let closed = KafkaBusError::Closed;
         // Before it is assigned, so that nothing goes to the common queue.
-        let queue = core.consumer.split_partition_queue(&partition.topic, partition.number()).ok_or(closed)?;
+        let queue = core
+            .consumer
+            .split_partition_queue(&partition.topic, partition.number())
+            .ok_or(closed)?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&partition.topic, partition.number(), kafka_offset(from))
             .and_then(|()| core.consumer.incremental_assign(&list))
@@ -134,14 +137,19 @@ impl Cursor {
         };
         let mut records: Vec<Stored> = Vec::new();
         let mut bytes = 0usize;
-        let mut deadline = Instant::now() + core.options.request_timeout;
+        // Looks are counted instead of the clock: a machine that slept has not waited.
+        let mut looks_left = core.options.request_timeout.as_millis() / LOOK.as_millis();
         while records.len() < limits.records_max.max(1) && self.next < end {
             let record = match self.look(core)? {
                 Look::Record(record) => record,
                 Look::End if until == Until::End => break,
-                Look::End | Look::Nothing if Instant::now() < deadline => continue,
-                Look::End | Look::Nothing if !records.is_empty() => break,
-                Look::End | Look::Nothing => return Err(core.unreachable()),
+                Look::End => continue,
+                Look::Nothing if looks_left > 0 => {
+                    looks_left -= 1;
+                    continue;
+                }
+                Look::Nothing if !records.is_empty() => break,
+                Look::Nothing => return Err(core.unreachable()),
             };
             if record.record.offset < self.next {
                 continue;
@@ -152,7 +160,7 @@ impl Cursor {
                 break;
             }
             self.next = record.record.offset + 1;
-            deadline = Instant::now() + MORE_WAIT_MAX;
+            looks_left = LOOKS_FOR_MORE;
             records.push(record);
         }
         Ok(records)

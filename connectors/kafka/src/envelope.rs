@@ -55,14 +55,21 @@ pub(crate) fn content_hash(payload: &[u8]) -> u64 {
 
 /// What a message will weigh against the topic's limit.
 pub(crate) fn weight(message: &NewMessage) -> usize {
-    let headers: usize = message.headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
+    let headers: usize = message
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 8)
+        .sum();
     message.payload.len() + headers + OVERHEAD_BYTES
 }
 
 /// The headers of a message to be sent.
 pub(crate) fn seal(message: &NewMessage, place: Option<Place>, position: Option<&[u8]>) -> OwnedHeaders {
     fn text(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders {
-        headers.insert(Header { key, value: Some(value) })
+        headers.insert(Header {
+            key,
+            value: Some(value),
+        })
     }
     let mut headers = OwnedHeaders::new_with_capacity(message.headers.len() + 4);
     headers = text(headers, RECEIVED_AT, &message.received_at.0.to_string());
@@ -113,7 +120,9 @@ pub(crate) fn open(message: &impl Message, before: Option<&Arc<SourceHeaders>>) 
         let text = || std::str::from_utf8(value).ok();
         match header.key {
             RECEIVED_AT => {
-                let at = text().and_then(|t| t.parse().ok()).ok_or(damaged("time of receipt"))?;
+                let at = text()
+                    .and_then(|t| t.parse().ok())
+                    .ok_or(damaged("time of receipt"))?;
                 stored.record.received_at = Timestamp(at);
             }
             MESSAGE_ID => {
@@ -157,7 +166,15 @@ mod tests {
 
     fn sent(headers: OwnedHeaders) -> OwnedMessage {
         let time = KafkaTime::LogAppendTime(1234);
-        OwnedMessage::new(Some(b"payload".to_vec()), None, "t".into(), time, 0, 7, Some(headers))
+        OwnedMessage::new(
+            Some(b"payload".to_vec()),
+            None,
+            "t".into(),
+            time,
+            0,
+            7,
+            Some(headers),
+        )
     }
 
     #[test]
@@ -165,7 +182,10 @@ mod tests {
         let message = NewMessage {
             received_at: Timestamp(-5),
             payload: Bytes::from_static(b"payload"),
-            headers: Arc::new(vec![("peer".into(), Vec::new()), ("csv.header".into(), vec![0, 255])]),
+            headers: Arc::new(vec![
+                ("peer".into(), Vec::new()),
+                ("csv.header".into(), vec![0, 255]),
+            ]),
             dedupe: Some(DedupeKey {
                 id: u128::MAX - 1,
                 content: 3,
@@ -200,7 +220,10 @@ mod tests {
     #[test]
     fn a_header_of_ours_that_makes_no_sense_is_damage() {
         for (key, value) in [(RECEIVED_AT, "soon"), (MESSAGE_ID, "12"), (APPEND, "0:1")] {
-            let headers = OwnedHeaders::new().insert(Header { key, value: Some(value) });
+            let headers = OwnedHeaders::new().insert(Header {
+                key,
+                value: Some(value),
+            });
             assert!(matches!(
                 open(&sent(headers), None),
                 Err(KafkaBusError::Damaged { .. })

@@ -8,7 +8,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 #[non_exhaustive]
 pub enum KafkaBusError {
     /// No broker answered.
-    #[error("no broker of {brokers} answered in time: {reason}; check bus.brokers, the network and bus.security")]
+    #[error(
+        "no broker of {brokers} answered in time: {reason}; check bus.brokers, the network and bus.security"
+    )]
     Unreachable {
         /// Those asked.
         brokers: String,
@@ -27,7 +29,9 @@ pub enum KafkaBusError {
         reason: String,
     },
     /// The brokers do not know us.
-    #[error("the brokers refuse the credentials: {reason}; check sasl.mechanism, sasl.username and sasl.password")]
+    #[error(
+        "the brokers refuse the credentials: {reason}; check sasl.mechanism, sasl.username and sasl.password"
+    )]
     Credentials {
         /// What the client said last.
         reason: String,
@@ -62,7 +66,9 @@ pub enum KafkaBusError {
         partitions: u32,
     },
     /// The topic exists with another partition count.
-    #[error("the topic has {existing} partitions, {wanted} are wanted; make it anew, or choose another bus.topic_prefix")]
+    #[error(
+        "the topic has {existing} partitions, {wanted} are wanted; make it anew, or choose another bus.topic_prefix"
+    )]
     PartitionsDiffer {
         /// How many there are.
         existing: u32,
@@ -82,7 +88,9 @@ pub enum KafkaBusError {
         wanted: String,
     },
     /// A message larger than the topic takes.
-    #[error("message of {bytes} bytes with its headers is larger than {bytes_max}, the topic's max.message.bytes or our limit")]
+    #[error(
+        "message of {bytes} bytes with its headers is larger than {bytes_max}, the topic's max.message.bytes or our limit"
+    )]
     MessageTooLarge {
         /// Its size.
         bytes: usize,
@@ -119,7 +127,9 @@ pub enum KafkaBusError {
         reason: String,
     },
     /// Fewer messages are there than were read already.
-    #[error("it ends at {end}, but {next} comes next: the topic was deleted or made anew, and messages are lost")]
+    #[error(
+        "it ends at {end}, but {next} comes next: the topic was deleted or made anew, and messages are lost"
+    )]
     Shrunk {
         /// Where it ends.
         end: u64,

@@ -10,6 +10,9 @@ use tokio::sync::oneshot;
 /// How long one wait for reports is: how late a stop or a flush may be.
 const POLL: Duration = Duration::from_millis(50);
 
+/// How long a close waits for brokers that do not answer. What is not written is in the messages.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+
 /// Serves until the log is closed, then writes what is left.
 pub(crate) fn serve(core: &Core) {
     let mut flushed = Instant::now();
@@ -53,7 +56,9 @@ fn flush(core: &Core) {
     }
     let unwritten = core.shared.positions().take_unwritten();
     let feeds: Vec<_> = unwritten.iter().map(|(feed, _)| *feed).collect();
-    let entries = unwritten.into_iter().map(|(feed, position)| Entry::Position(feed, position));
+    let entries = unwritten
+        .into_iter()
+        .map(|(feed, position)| Entry::Position(feed, position));
     if let Err(error) = write(core, entries) {
         tracing::warn!(%error, "positions could not be written; they are in their messages, and will be written later");
         core.shared.positions().put_back(feeds);
@@ -77,8 +82,12 @@ fn write(core: &Core, entries: impl Iterator<Item = Entry>) -> Result<()> {
         core.send_entry(&entry, answer)?;
         waiting.push(written);
     }
+    let closing = Instant::now();
     for mut written in waiting {
         loop {
+            if core.is_stopping() && closing.elapsed() > CLOSE_MAX {
+                return Err(KafkaBusError::Closed);
+            }
             match written.try_recv() {
                 Ok(outcome) => break outcome?,
                 Err(oneshot::error::TryRecvError::Empty) => core.producer.poll(Duration::from_millis(1)),

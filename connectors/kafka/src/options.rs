@@ -17,6 +17,8 @@ pub struct KafkaOptions {
     pub security: BTreeMap<String, String>,
     /// Copies of each topic that is made; none: what the brokers are set to.
     pub replication: Option<u16>,
+    /// Refuse topics in which an acknowledged message can be lost with one broker; otherwise a warning says so.
+    pub strict: bool,
     /// How long topics that are made keep messages; none: for ever.
     pub retention: Option<Duration>,
     /// Largest message, headers included. Larger ones are refused before they are sent.
@@ -47,6 +49,7 @@ impl Default for KafkaOptions {
             topic_prefix: "panorama.".into(),
             security: BTreeMap::new(),
             replication: None,
+            strict: false,
             retention: Some(Duration::from_secs(7 * 86_400)),
             message_bytes_max: 17 * MIB,
             queue_bytes_max: 32 * MIB,

@@ -115,7 +115,9 @@ impl Log {
             until: 0,
             as_of: self.next,
         };
-        let mut beginning = feed.and_then(|feed| self.unfinished.remove(&feed)).unwrap_or_default();
+        let mut beginning = feed
+            .and_then(|feed| self.unfinished.remove(&feed))
+            .unwrap_or_default();
         for (at, message) in messages.iter().enumerate() {
             let stored = beginning.front().copied();
             let (answer, offset) = match (stored, message.dedupe.and_then(|key| self.copies.find(key))) {
@@ -173,7 +175,11 @@ impl Log {
         // A feed that never goes on must not make every start read everything.
         self.unfinished
             .retain(|_, beginning| beginning.front().is_some_and(|(_, first)| *first >= oldest));
-        let firsts = self.unfinished.values().filter_map(|b| b.front()).map(|(_, first)| *first);
+        let firsts = self
+            .unfinished
+            .values()
+            .filter_map(|b| b.front())
+            .map(|(_, first)| *first);
         firsts.min().unwrap_or(self.boundary).min(self.boundary)
     }
 
@@ -237,7 +243,9 @@ impl Partition {
             return;
         }
         log.boundary = log.end;
-        while let Some((offset, feed, value)) = log.coming.pop_front_if(|(offset, ..)| *offset < sent.offset + 1) {
+        while let Some((offset, feed, value)) =
+            log.coming.pop_front_if(|(offset, ..)| *offset < sent.offset + 1)
+        {
             let position = Position {
                 home: self.home.clone(),
                 as_of: offset + 1,

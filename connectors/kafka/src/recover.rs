@@ -99,11 +99,20 @@ pub(crate) fn settle(core: &Core, partition: &Partition) -> Result<()> {
 fn look_up(core: &Core, partition: &Partition, low: Offset, high: Offset) -> Result<()> {
     let (boundary, covered, has_ids, failed) = {
         let log = partition.log();
-        (log.boundary, log.covered.clamp(low, high), log.has_ids, log.failure.is_some())
+        (
+            log.boundary,
+            log.covered.clamp(low, high),
+            log.has_ids,
+            log.failure.is_some(),
+        )
     };
     let window = high.saturating_sub(core.options.copies_max as u64).max(low);
     // After a failure what is older is known still.
-    let mut next = if failed || !has_ids { covered } else { window.min(covered) };
+    let mut next = if failed || !has_ids {
+        covered
+    } else {
+        window.min(covered)
+    };
     let mut copies = Vec::new();
     let mut runs = Runs::default();
     let share = (core.options.copies_scan_bytes_max / SCAN_PARTS).max(1);
@@ -137,7 +146,9 @@ fn look_up(core: &Core, partition: &Partition, low: Offset, high: Offset) -> Res
         known.advance(feed, position);
     }
     unfinished.retain(|feed, beginning| {
-        let done = known.get(*feed).filter(|position| position.home == partition.home);
+        let done = known
+            .get(*feed)
+            .filter(|position| position.home == partition.home);
         beginning.retain(|(_, offset)| done.is_none_or(|position| *offset >= position.as_of));
         !beginning.is_empty()
     });
@@ -180,7 +191,10 @@ impl Runs {
             return self.cut();
         };
         let goes_on = self.open.as_ref().is_some_and(|run| {
-            run.feed == feed && run.count == count && u32::try_from(run.messages.len()) == Ok(index) && index > 0
+            run.feed == feed
+                && run.count == count
+                && u32::try_from(run.messages.len()) == Ok(index)
+                && index > 0
         });
         if !goes_on {
             self.cut();
@@ -190,7 +204,8 @@ impl Runs {
             count,
             messages: Beginning::new(),
         });
-        run.messages.push_back((content_hash(&stored.record.payload), offset));
+        run.messages
+            .push_back((content_hash(&stored.record.payload), offset));
         // One that begins in its middle never becomes whole: a part of it is missing.
         let whole = u32::try_from(run.messages.len()) == Ok(count);
         if index + 1 == count {
@@ -257,7 +272,10 @@ mod tests {
             .map(|(feed, beginning)| (feed, beginning.into_iter().map(|(_, offset)| offset).collect()))
             .collect();
         found.sort();
-        let left: Vec<_> = left.iter().map(|(feed, offsets)| (*feed, offsets.to_vec())).collect();
+        let left: Vec<_> = left
+            .iter()
+            .map(|(feed, offsets)| (*feed, offsets.to_vec()))
+            .collect();
         assert_eq!(found, left, "{messages}");
     }
 

@@ -24,14 +24,16 @@ pub(crate) fn open(config: &Config, log: &LocalLog) -> Result<Arc<dyn Bus>> {
 pub(crate) fn check(config: &Config) -> Option<String> {
     match config.bus.r#type {
         BusType::Local => None,
-        BusType::Kafka => kafka::check(config).err().map(|error| format!("{error}: {}", error.cause)),
+        BusType::Kafka => kafka::check(config)
+            .err()
+            .map(|error| format!("{error}: {}", error.cause)),
     }
 }
 
 #[cfg(feature = "kafka")]
 mod kafka {
     use panorama_api::{Bus, Result};
-    use panorama_config::Config;
+    use panorama_config::{Config, Durability};
     use panorama_kafka::{KafkaBus, KafkaOptions};
     use std::sync::Arc;
     use std::time::Duration;
@@ -46,6 +48,7 @@ mod kafka {
             topic_prefix: bus.topic_prefix.clone(),
             security: bus.security.0.clone().into_iter().collect(),
             replication: (bus.replication > 0).then_some(bus.replication),
+            strict: bus.durability == Durability::Strict,
             retention: Some(bus.retention.0),
             ..KafkaOptions::default()
         }
