@@ -204,7 +204,7 @@ const BAD: &[(&str, &str, &str)] = &[
     (
         "+bus: {type: kafka, brokers: [\"a:1\"]}",
         "bus.type",
-        "`kafka` is not available in this build (`cargo build --release --features kafka`",
+        "`kafka` is not available in this build `cargo build --release --features kafka`",
     ),
     (
         "+bus: {type: kafka}",

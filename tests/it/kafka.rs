@@ -23,8 +23,10 @@ fn from_environment(name: &str, otherwise: u64) -> u64 {
 fn on_kafka(dir: &Path, brokers: &str, prefix: &str) -> PathBuf {
     let file = config(dir);
     let before = fs::read_to_string(&file).expect("a configuration");
+    let local = "bus:\n  type: local\n";
+    assert!(before.contains(local), "{before}");
     let bus = format!("bus:\n  type: kafka\n  brokers: [\"{brokers}\"]\n  topic_prefix: {prefix}\n");
-    fs::write(&file, format!("{before}{bus}")).expect("a configuration");
+    fs::write(&file, before.replace(local, &bus)).expect("a configuration");
     file
 }
 
