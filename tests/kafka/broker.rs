@@ -1,6 +1,14 @@
 //! A real Apache Kafka broker for tests: one node, KRaft, on loopback, in a directory of its own, gone when dropped.
 //!
 //! Its jars are where PANORAMA_KAFKA says; `./test` fetches them where there is Java and Maven.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "this is a test's"
+)]
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};

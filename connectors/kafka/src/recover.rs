@@ -174,9 +174,12 @@ fn look_up(core: &Core, partition: &Partition, low: Offset, high: Offset) -> Res
 #[derive(Default)]
 struct Runs {
     open: Option<Run>,
-    positions: Vec<(Feed, Offset, Vec<u8>)>,
+    positions: Vec<Found>,
     unfinished: HashMap<Feed, Beginning>,
 }
+
+/// A position that counts: its feed, the offset behind its last message, its value.
+type Found = (Feed, Offset, Vec<u8>);
 
 struct Run {
     feed: Feed,
@@ -227,7 +230,7 @@ impl Runs {
         }
     }
 
-    fn finish(mut self) -> (Vec<(Feed, Offset, Vec<u8>)>, HashMap<Feed, Beginning>) {
+    fn finish(mut self) -> (Vec<Found>, HashMap<Feed, Beginning>) {
         self.cut();
         (self.positions, self.unfinished)
     }
