@@ -45,7 +45,7 @@ pub struct Config {
 pub struct BusConfig {
     /// Which log.
     pub r#type: BusType,
-    /// How long messages stay in the log after the tables hold them, to be replayed.
+    /// How long messages stay in the log, to be replayed. On Kafka it is given to topics when they are made.
     #[schemars(with = "String", extend("format" = "period"))]
     pub retention: Period,
     /// Memory for log and state that is read often. Embedded log only.
@@ -55,6 +55,11 @@ pub struct BusConfig {
     pub brokers: Vec<String>,
     /// Kafka only: what topic names begin with.
     pub topic_prefix: String,
+    /// Kafka only: copies of each topic that is made. 0: what the brokers are set to.
+    #[schemars(range(min = 0, max = 100))]
+    pub replication: u16,
+    /// Kafka only: what an acknowledgement must be worth.
+    pub durability: Durability,
     /// Kafka only: client settings for authentication and encryption, by librdkafka's names. Secrets by `${ENV_VAR}` or
     /// `file:`.
     pub security: Secrets,
@@ -69,6 +74,17 @@ pub enum BusType {
     Local,
     /// Apache Kafka.
     Kafka,
+}
+
+/// What an acknowledgement is worth where the log is Kafka.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// All replicas in sync have the message, as many as the topic asks for.
+    #[default]
+    Standard,
+    /// Topics with fewer than 3 replicas, or `min.insync.replicas` below 2, are refused.
+    Strict,
 }
 
 /// Where tables go.
@@ -152,6 +168,8 @@ impl Default for BusConfig {
             cache: ByteCount::from_mebibytes(128),
             brokers: Vec::new(),
             topic_prefix: "panorama.".into(),
+            replication: 0,
+            durability: Durability::Standard,
             security: Secrets::default(),
         }
     }

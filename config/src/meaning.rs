@@ -73,7 +73,10 @@ impl<'a> Checker<'a, '_> {
             return; // the shape says so
         }
         if !self.known.bus_types.contains(&bus) {
-            let hint = format!("use one of: {}", self.known.bus_types.join(", "));
+            let hint = match bus {
+                "kafka" => "`cargo build --release --features kafka` makes one that has it".to_owned(),
+                _ => format!("use one of: {}", self.known.bus_types.join(", ")),
+            };
             self.complain(
                 "bus.type",
                 format!("`{bus}` is not available in this build"),

@@ -190,6 +190,7 @@ const BAD: &[(&str, &str, &str)] = &[
         "tables.commit_interval",
         "a length of time",
     ),
+    ("+bus: {replication: -1}", "bus.replication", ""),
     ("+bus: {retention: -7d}", "bus.retention", "a length of time"),
     ("+bus: {cache: 5 apples}", "bus.cache", "a number of bytes"),
     ("+http: {listen: 9600}", "http.listen", "host:port"),
@@ -203,7 +204,7 @@ const BAD: &[(&str, &str, &str)] = &[
     (
         "+bus: {type: kafka, brokers: [\"a:1\"]}",
         "bus.type",
-        "not available in this build",
+        "`kafka` is not available in this build `cargo build --release --features kafka`",
     ),
     (
         "+bus: {type: kafka}",
@@ -612,6 +613,7 @@ fn schema_and_reference_name_every_option() {
         "`tables.commit_interval` - a length of time with its unit, such as 10s, 5m, 250ms; default `10s`",
         "`identity.auto_link_probability` - a number from 0 to 1; default `0.99`",
         "`bus.type` - local | kafka; default `local`",
+        "`bus.replication` - a whole number from 0 to 100; default `0`",
         "`sources[].id` - a text; required",
         "`sources[].timezone` - a text; optional",
         "`limits.memory_bytes_max` - a number of bytes, such as 64KiB, 16MiB; default `1GiB`",

@@ -89,6 +89,7 @@ fn heavy_crates_stay_in_their_room() {
         ("deltalake", "panorama-delta"),
         ("parquet", "panorama-delta"),
         ("fjall", "panorama-log-local"),
+        ("rdkafka", "panorama-kafka"),
     ];
     for (name, (_, needs)) in packages() {
         for (heavy, room) in rooms {
@@ -105,6 +106,7 @@ fn only_the_binary_names_every_connector() {
     let connectors = [
         "panorama-mllp",
         "panorama-file",
+        "panorama-kafka",
         "panorama-log-local",
         "panorama-delta",
     ];

@@ -10,9 +10,14 @@
 )]
 
 mod bad_input;
+#[cfg(feature = "kafka")]
+#[path = "../kafka/broker.rs"]
+mod broker;
 mod declare;
 mod essence;
 mod house;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod kill;
 mod order;
 mod phi;

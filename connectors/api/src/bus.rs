@@ -77,9 +77,12 @@ pub trait Bus: Send + Sync {
     /// Makes the topic if it is missing; the partition count of an existing topic must agree.
     async fn ensure_topic(&self, topic: &str, partitions: u32) -> Result<()>;
 
-    /// Appends messages in order, with the source's position, all or nothing. Returns once they are durable.
+    /// Appends messages in order, with the source's position. Returns once they are durable.
     ///
     /// - Shape: one [`Appended`] per message, in order. Copies are also found within one call.
+    /// - The position counts with all messages before it or not at all. Where a crash cuts an append with a position
+    ///   short, either nothing of it stays, or a beginning: the next appends under the same name then find its messages
+    ///   by their bytes, and answer with the offsets they have.
     async fn append(
         &self,
         topic: &str,

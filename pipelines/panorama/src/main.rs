@@ -1,6 +1,7 @@
 //! The `panorama` binary: the command line and the registry of connectors.
 
 mod acknowledge;
+mod bus;
 mod cli;
 mod command;
 mod exit;

@@ -1,6 +1,6 @@
 //! Operator calls: asked of the running service over HTTP, or of its data directory where nothing runs.
 
-use crate::service;
+use crate::{bus, service};
 use anyhow::{Context, anyhow, bail};
 use panorama_config::Config;
 use panorama_log_local::LocalLog;
@@ -32,7 +32,8 @@ fn call_here(config: &Config, log: LocalLog, request: &Value) -> anyhow::Result<
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let admin = service::admin(config, log, runtime.handle().clone())?;
+    let bus = bus::open(config, &log)?;
+    let admin = service::admin(config, log, bus, runtime.handle().clone())?;
     admin.call(request).map_err(|error| anyhow!("{error}"))
 }
 

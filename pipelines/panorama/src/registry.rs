@@ -1,6 +1,7 @@
 //! The registry: the one place that names every connector. One line adds one.
 
 use crate::acknowledge::Hl7Acknowledge;
+use crate::bus;
 use panorama_api::Source;
 use panorama_config::{ConfigProblem, Known, KnownFormat, Part, SourceConfig, TimezoneNeed};
 use panorama_file::{FileParams, FileSource};
@@ -116,7 +117,7 @@ pub(crate) fn with_known<T>(ask: impl FnOnce(&Known<'_>) -> T) -> T {
     ask(&Known {
         source_types: &source_types,
         formats: &formats,
-        bus_types: &["local"],
+        bus_types: bus::TYPES,
     })
 }
 

@@ -1,5 +1,6 @@
 //! A configuration made into a running pipeline.
 
+use crate::bus;
 use crate::cli::ConfigFile;
 use crate::exit::BadConfiguration;
 use crate::match_model;
@@ -132,6 +133,7 @@ pub(crate) fn scorer(config: &Config) -> anyhow::Result<Arc<Scorer>> {
 pub(crate) fn admin(
     config: &Config,
     log: LocalLog,
+    bus: Arc<dyn Bus>,
     runtime: tokio::runtime::Handle,
 ) -> anyhow::Result<Admin> {
     Ok(Admin {
@@ -141,7 +143,7 @@ pub(crate) fn admin(
             .iter()
             .map(|s| (s.id.as_str().into(), s.format.as_str().into()))
             .collect(),
-        bus: Arc::new(log.clone()),
+        bus,
         store: Arc::new(log),
         scorer: scorer(config)?,
         runtime,
@@ -173,7 +175,9 @@ pub(crate) fn print_tables(config: &Config) -> anyhow::Result<()> {
 pub(crate) struct Service {
     config: Config,
     wired: Vec<Wired>,
+    /// State; and the log, where it is the embedded one.
     log: LocalLog,
+    bus: Arc<dyn Bus>,
     tables: DeltaTables,
     scorer: Arc<Scorer>,
     pub metrics: Arc<Metrics>,
@@ -202,11 +206,13 @@ impl Service {
                 anyhow::Error::new(error)
             }
         })?;
+        let bus = bus::open(&config, &log)?;
         let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
         Ok(Self {
             config,
             wired,
             log,
+            bus,
             tables,
             scorer,
             metrics,
@@ -221,7 +227,7 @@ impl Service {
         let stop = Arc::new(stop);
         runtime.block_on(async {
             for decoder in self.decoders() {
-                self.log
+                self.bus
                     .ensure_topic(&topic_of(&decoder.source), PARTITIONS)
                     .await?;
             }
@@ -242,7 +248,7 @@ impl Service {
         let pipeline = Pipeline {
             options: self.options(),
             decoders: self.decoders().collect(),
-            bus: Arc::new(self.log.clone()),
+            bus: Arc::clone(&self.bus),
             store: Arc::new(self.log.clone()) as Arc<dyn StateStore>,
             sink: Arc::new(self.tables),
             scorer: self.scorer,
@@ -308,7 +314,8 @@ impl Service {
                 return Err(error).with_context(|| format!("cannot listen on http.listen {listen}"));
             }
         };
-        let admin = admin(&self.config, self.log.clone(), runtime.handle().clone())?;
+        let bus = Arc::clone(&self.bus);
+        let admin = admin(&self.config, self.log.clone(), bus, runtime.handle().clone())?;
         let served = panorama_console::serve(
             listener,
             Arc::clone(&self.health),
@@ -340,7 +347,7 @@ impl Service {
             let context = SourceContext {
                 source: wired.decoder.source.clone(),
                 topic: topic_of(&wired.decoder.source),
-                bus: Arc::new(self.log.clone()),
+                bus: Arc::clone(&self.bus),
                 finite: until_caught_up,
                 shutdown: shutdown.clone(),
                 observer: Arc::clone(&self.metrics) as _,

@@ -135,6 +135,7 @@ impl Pipeline {
             sources_ended: finish.sources_ended,
             runtime: runtime.clone(),
         };
+        reader.check_positions()?;
         self.health.ready("process");
         let (work, works) = sync_channel(1);
         let (jobs, jobs_taken) = sync_channel::<Job>(1);

@@ -2,9 +2,9 @@
 
 use crate::decode::{DecodedMessage, RawMessage, Said, SourceDecoder, decode};
 use crate::meta::Positions;
-use panorama_api::{Bus, ReadLimits, Result, Shutdown};
+use panorama_api::{Bus, ConnectorError, ReadLimits, Result, Shutdown};
 use panorama_model::{SourceRecord, Text};
-use panorama_runtime::{Metrics, now, seconds_between};
+use panorama_runtime::{Metrics, RetryPolicy, now, seconds_between, with_retries};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
@@ -110,7 +110,10 @@ impl Reader {
                     bytes_max: bytes_share.min(bytes_room),
                 };
                 let next = self.positions.entry((topic.clone(), 0)).or_insert(0);
-                let records = self.bus.read(topic, 0, *next, limits)?;
+                let from = *next;
+                let read = async || self.bus.read(topic, 0, from, limits);
+                let read = with_retries(RetryPolicy::default(), &self.shutdown, "read", read);
+                let records = self.runtime.block_on(read)?;
                 let taken = records.len();
                 for record in records {
                     *next = record.offset + 1;
@@ -126,6 +129,30 @@ impl Reader {
         self.report_lag(&raw)?;
         self.metrics.spent("read", began);
         Ok((raw, full))
+    }
+
+    /// Compares where processing goes on with what the log has: a log that was made anew must not look like one at rest.
+    ///
+    /// # Errors
+    /// If the log ends before that.
+    pub(crate) fn check_positions(&self) -> Result<()> {
+        for ((topic, partition), next) in &self.positions {
+            if !self.topics.iter().any(|(configured, _)| configured == topic) {
+                continue;
+            }
+            let (start, end) = self.bus.bounds(topic, *partition)?;
+            if *next > end {
+                let cause = format!(
+                    "it ends at {end}, but {next} messages of it are processed: it was deleted or made anew, or data_dir \
+                     belongs to another log. Use the log that belongs to this data_dir, or an empty data_dir and tables"
+                );
+                return Err(ConnectorError::fatal("go on reading", topic.as_str(), cause));
+            }
+            if *next < start {
+                tracing::error!(%topic, next, start, "messages were deleted from the log before they were processed");
+            }
+        }
+        Ok(())
     }
 
     fn report_lag(&self, raw: &[RawMessage]) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::cli::{Output, Validate};
 use crate::exit::BadConfiguration;
-use crate::{match_model, registry, render, service};
+use crate::{bus, match_model, registry, render, service};
 use panorama_config::ConfigProblem;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -38,6 +38,9 @@ pub(crate) fn run(validate: &Validate, output: &Output) -> anyhow::Result<()> {
                     None => problems.push(found),
                 }
             }
+        }
+        if let Some(message) = bus::check(&config) {
+            problems.push(bare("bus", message));
         }
         for (path, dir) in [
             ("data_dir", &config.data_dir),

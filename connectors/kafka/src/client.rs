@@ -1,0 +1,207 @@
+//! The client's settings, and what it tells us while it works: its log, its last complaint, what became of a message.
+
+use crate::KafkaOptions;
+use crate::append::Delivery;
+use crate::error::{KafkaBusError, Result};
+use rdkafka::ClientContext;
+use rdkafka::admin::AdminClient;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::metadata::Metadata;
+use rdkafka::producer::{BaseProducer, ProducerContext};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Settings that may be given: the others are ours, because promises rest on them.
+const SECURITY: [&str; 4] = ["security.", "ssl.", "sasl.", "enable.ssl."];
+
+/// Complaints of the client looked at for a reason, and how long each is waited for.
+const COMPLAINTS_MAX: usize = 20;
+const COMPLAINT_WAIT: Duration = Duration::from_millis(50);
+
+/// Older complaints are not the reason of what goes wrong now.
+const COMPLAINT_AGE_MAX: Duration = Duration::from_secs(120);
+
+/// What all clients of one log share.
+#[derive(Clone)]
+pub(crate) struct Context {
+    said: Arc<Mutex<Option<(Instant, String)>>>,
+    brokers: Arc<str>,
+}
+
+impl Context {
+    /// What an error of the client means.
+    pub(crate) fn meaning(&self, error: &KafkaError) -> KafkaBusError {
+        KafkaBusError::from_client(error, &self.brokers, self.said())
+    }
+
+    /// What the client complained of last: the reason behind a bare time-out.
+    pub(crate) fn said(&self) -> Option<String> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, reason) = said.as_ref()?;
+        (at.elapsed() < COMPLAINT_AGE_MAX).then(|| reason.clone())
+    }
+
+    fn say(&self, reason: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        *said = Some((Instant::now(), reason.to_owned()));
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        use RDKafkaLogLevel as Level;
+        match level {
+            Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
+                // The text behind the client's own name and the broker's is the reason.
+                self.say(message.rsplit_once("]: ").map_or(message, |(_, reason)| reason));
+                tracing::warn!(target: "librdkafka", facility, "{message}");
+            }
+            Level::Warning | Level::Notice => tracing::info!(target: "librdkafka", facility, "{message}"),
+            Level::Info | Level::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // The end of a partition is no complaint, and that all brokers are down follows a better reason.
+        if !matches!(
+            error.rdkafka_error_code(),
+            Some(Code::PartitionEOF | Code::AllBrokersDown)
+        ) {
+            self.say(reason);
+        }
+        tracing::debug!(target: "librdkafka", %error, reason, "the client reports");
+    }
+}
+
+impl ConsumerContext for Context {}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<Delivery>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, delivery: Self::DeliveryOpaque) {
+        delivery.done(match result {
+            Ok(message) => Ok(message.offset()),
+            Err((error, _)) => Err(self.meaning(error)),
+        });
+    }
+}
+
+pub(crate) type Producer = BaseProducer<Context>;
+pub(crate) type Consumer = BaseConsumer<Context>;
+pub(crate) type Admin = AdminClient<Context>;
+
+/// Makes clients of one set of brokers.
+pub(crate) struct Clients {
+    base: ClientConfig,
+    pub(crate) context: Context,
+    pub(crate) brokers: String,
+}
+
+impl Clients {
+    pub(crate) fn new(options: &KafkaOptions) -> Result<Self> {
+        let brokers = options.brokers.join(",");
+        let mut base = ClientConfig::new();
+        base.set("bootstrap.servers", &brokers)
+            .set("client.id", format!("panorama-{}", std::process::id()))
+            .set("broker.address.family", "any")
+            // A machine that moved has a new address: do not wait the client's default of a minute for it.
+            .set("broker.address.ttl", "5000")
+            .set("reconnect.backoff.max.ms", "2000")
+            .set("socket.keepalive.enable", "true")
+            .set("allow.auto.create.topics", "false");
+        for (key, value) in &options.security {
+            if !SECURITY.iter().any(|prefix| key.starts_with(prefix)) {
+                return Err(KafkaBusError::Setting {
+                    key: key.clone(),
+                    reason: "only settings that begin with security., sasl. or ssl. are taken here".into(),
+                });
+            }
+            base.set(key, value);
+        }
+        base.set_log_level(RDKafkaLogLevel::Notice);
+        Ok(Self {
+            base,
+            context: Context {
+                said: Arc::default(),
+                brokers: brokers.as_str().into(),
+            },
+            brokers,
+        })
+    }
+
+    pub(crate) fn producer(&self, options: &KafkaOptions) -> Result<Producer> {
+        let mut config = self.base.clone();
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("compression.type", "lz4")
+            .set("linger.ms", options.linger.as_millis().to_string())
+            .set(
+                "message.timeout.ms",
+                options.delivery_timeout.as_millis().to_string(),
+            )
+            // What waits is bounded by bytes where appenders are admitted; a second bound here would only break order.
+            .set("queue.buffering.max.messages", "0")
+            .set("queue.buffering.max.kbytes", "2147483647")
+            // Sizes are checked against the topic's own limit, with a better answer.
+            .set("message.max.bytes", "1000000000");
+        self.make(&config)
+    }
+
+    pub(crate) fn consumer(&self, options: &KafkaOptions) -> Result<Consumer> {
+        let ahead = options.read_ahead_bytes_max;
+        let mut config = self.base.clone();
+        config
+            // The client assigns no partitions without a group's name. Nobody joins it, nothing is committed to it.
+            .set("group.id", format!("{}reader", options.topic_prefix))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", "read_committed")
+            .set("fetch.wait.max.ms", "100")
+            .set("fetch.error.backoff.ms", "50")
+            .set("queued.max.messages.kbytes", (ahead / 1024).max(1).to_string())
+            .set("max.partition.fetch.bytes", ahead.max(1).to_string())
+            .set(
+                "fetch.max.bytes",
+                (4 * ahead).max(options.message_bytes_max).to_string(),
+            )
+            .set("receive.message.max.bytes", "1000000000");
+        self.make(&config)
+    }
+
+    pub(crate) fn admin(&self) -> Result<Admin> {
+        self.make(&self.base)
+    }
+
+    fn make<T: FromClientConfigAndContext<Context>>(&self, config: &ClientConfig) -> Result<T> {
+        T::from_config_and_context(config, self.context.clone()).map_err(|error| self.error(&error))
+    }
+
+    /// What an error of the client means.
+    pub(crate) fn error(&self, error: &KafkaError) -> KafkaBusError {
+        self.context.meaning(error)
+    }
+
+    /// Asks for a topic, or for all. Blocking.
+    pub(crate) fn metadata(
+        &self,
+        consumer: &Consumer,
+        topic: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Metadata> {
+        consumer.fetch_metadata(topic, timeout).map_err(|error| {
+            // Why it failed waits in the client's queue, which nobody may be serving yet.
+            for _ in 0..COMPLAINTS_MAX {
+                if consumer.poll(COMPLAINT_WAIT).is_none() {
+                    break;
+                }
+            }
+            self.error(&error)
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! What handles and threads share: the clients, the topics, the positions.
+
+use crate::KafkaOptions;
+use crate::append::Delivery;
+use crate::client::{Admin, Clients, Consumer, Producer};
+use crate::cursor::{self, Until};
+use crate::envelope::Feed;
+use crate::error::{KafkaBusError, Result};
+use crate::partition::{Log, Partition, Shared};
+use crate::positions::{self, Entry, Home, Mark, Positions};
+use crate::{admin, recover};
+use panorama_api::ReadLimits;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::producer::{BaseRecord, Producer as _};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+/// How long bounds may be old. Our own appends are always in them; these are retention's.
+const BOUNDS_AGE_MAX: Duration = Duration::from_secs(5);
+/// How long news of the bounds are waited for: while brokers are away, the old ones do.
+const BOUNDS_WAIT_MAX: Duration = Duration::from_millis(500);
+/// Entries of the compacted topic read at a time.
+const ENTRIES: ReadLimits = ReadLimits {
+    records_max: 10_000,
+    bytes_max: 16 << 20,
+};
+
+/// One topic.
+pub(crate) struct Topic {
+    pub(crate) partitions: Vec<Arc<Partition>>,
+    pub(crate) message_bytes_max: usize,
+}
+
+impl Topic {
+    pub(crate) fn partition(&self, partition: u32) -> Result<&Arc<Partition>> {
+        self.partitions
+            .get(partition as usize)
+            .ok_or(KafkaBusError::PartitionUnknown {
+                partitions: u32::try_from(self.partitions.len()).unwrap_or(u32::MAX),
+            })
+    }
+}
+
+/// The open log.
+pub(crate) struct Core {
+    pub(crate) options: KafkaOptions,
+    pub(crate) clients: Clients,
+    pub(crate) producer: Producer,
+    pub(crate) consumer: Arc<Consumer>,
+    pub(crate) admin: Admin,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) marks: Mutex<HashMap<Home, Mark>>,
+    pub(crate) stopping: AtomicBool,
+    topics: RwLock<HashMap<String, Arc<Topic>>>,
+    /// Held while a topic is looked at for the first time.
+    attaching: Mutex<()>,
+    permits: Arc<Semaphore>,
+}
+
+impl Core {
+    /// Connects, and finds again how far sources have read. Blocking.
+    pub(crate) fn connect(options: KafkaOptions) -> Result<Self> {
+        let clients = Clients::new(&options)?;
+        let core = Self {
+            producer: clients.producer(&options)?,
+            consumer: Arc::new(clients.consumer(&options)?),
+            admin: clients.admin()?,
+            shared: Arc::new(Shared {
+                positions: Mutex::new(Positions::default()),
+                appended: watch::Sender::new(0),
+            }),
+            marks: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            topics: RwLock::default(),
+            attaching: Mutex::default(),
+            permits: Arc::new(Semaphore::new(
+                options.queue_bytes_max.clamp(1, Semaphore::MAX_PERMITS),
+            )),
+            clients,
+            options,
+        };
+        let topics = admin::topics(&core)?;
+        if topics.iter().any(|(name, _)| name == positions::TOPIC) {
+            core.load_positions()?;
+        } else {
+            admin::make_positions(&core)?;
+        }
+        let mut homes: Vec<String> = core.marks().keys().map(|home| home.topic.clone()).collect();
+        homes.sort();
+        homes.dedup();
+        for topic in homes {
+            if core.find(&topic)?.is_none() {
+                tracing::warn!(
+                    topic = core.full_name(&topic),
+                    "the topic is gone, and its messages with it"
+                );
+            }
+        }
+        Ok(core)
+    }
+
+    pub(crate) fn full_name(&self, topic: &str) -> String {
+        format!("{}{topic}", self.options.topic_prefix)
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn marks(&self) -> std::sync::MutexGuard<'_, HashMap<Home, Mark>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn unreachable(&self) -> KafkaBusError {
+        KafkaBusError::of(
+            rdkafka::error::RDKafkaErrorCode::OperationTimedOut,
+            &self.clients.brokers,
+            self.clients.context.said(),
+        )
+    }
+
+    /// Why the producer is of no use any more, if it is not.
+    pub(crate) fn fatal(&self) -> Option<String> {
+        self.producer.client().fatal_error().map(|(_, reason)| reason)
+    }
+
+    /// Waits for room on the way to the brokers.
+    pub(crate) async fn admit(&self, bytes: usize) -> Result<OwnedSemaphorePermit> {
+        let most = self.options.queue_bytes_max.clamp(1, Semaphore::MAX_PERMITS);
+        let share = u32::try_from(bytes.clamp(1, most)).unwrap_or(u32::MAX);
+        let permits = Arc::clone(&self.permits).acquire_many_owned(share).await;
+        permits.map_err(|_| KafkaBusError::Closed)
+    }
+
+    /// A topic that was looked at before.
+    pub(crate) fn known(&self, topic: &str) -> Option<Arc<Topic>> {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        topics.get(topic).cloned()
+    }
+
+    /// All topics that were looked at.
+    pub(crate) fn all_known(&self) -> Vec<Arc<Topic>> {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        topics.values().cloned().collect()
+    }
+
+    /// A topic; none where there is none. Blocking the first time.
+    pub(crate) fn find(&self, topic: &str) -> Result<Option<Arc<Topic>>> {
+        if let Some(known) = self.known(topic) {
+            return Ok(Some(known));
+        }
+        let _attaching = self.attaching.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.known(topic) {
+            return Ok(Some(known));
+        }
+        let Some(found) = recover::attach(self, topic)? else {
+            return Ok(None);
+        };
+        let found = Arc::new(found);
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        topics.insert(topic.to_owned(), Arc::clone(&found));
+        Ok(Some(found))
+    }
+
+    pub(crate) fn get(&self, topic: &str) -> Result<Arc<Topic>> {
+        self.find(topic)?.ok_or(KafkaBusError::TopicUnknown)
+    }
+
+    /// The first offset that is kept, and the one behind the last, as the brokers say. Blocking.
+    pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(u64, u64)> {
+        let found = self
+            .consumer
+            .fetch_watermarks(topic, partition, self.options.request_timeout);
+        let (low, high) = found.map_err(|error| self.clients.error(&error))?;
+        Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
+    }
+
+    /// Bounds of a partition: what is durable by our own knowledge, what is kept by the brokers'.
+    pub(crate) fn bounds(&self, partition: &Partition) -> (u64, u64) {
+        let (start, end, old) = {
+            let log = partition.log();
+            (log.start, log.end, log.looked_at.elapsed() > BOUNDS_AGE_MAX)
+        };
+        if !old {
+            return (start, end);
+        }
+        let found = self
+            .consumer
+            .fetch_watermarks(&partition.topic, partition.number(), BOUNDS_WAIT_MAX);
+        let mut log = partition.log();
+        log.looked_at = Instant::now();
+        match found {
+            Ok((low, _)) => log.start = log.start.max(u64::try_from(low).unwrap_or(0).min(log.end)),
+            // What is known still holds; a read or an append will say what is wrong.
+            Err(error) => tracing::debug!(topic = %partition.topic, %error, "no news of the bounds"),
+        }
+        (log.start, log.end)
+    }
+
+    /// Sends an entry of the compacted topic.
+    pub(crate) fn send_entry(&self, entry: &Entry, answer: oneshot::Sender<Result<()>>) -> Result<()> {
+        let (topic, key, value) = (self.full_name(positions::TOPIC), entry.key(), entry.encode()?);
+        let record = BaseRecord::with_opaque_to(&topic, Box::new(Delivery::Entry(answer)))
+            .partition(0)
+            .key(&key)
+            .payload(&value);
+        self.producer
+            .send(record)
+            .map_err(|(error, _)| self.clients.error(&error))
+    }
+
+    /// How far a feed has been read. Looks up first what a failure left open. Blocking.
+    pub(crate) fn position(&self, feed: Feed) -> Result<Option<Vec<u8>>> {
+        for topic in self.all_known() {
+            for partition in &topic.partitions {
+                recover::settle(self, partition)?;
+            }
+        }
+        Ok(self
+            .shared
+            .positions()
+            .get(feed)
+            .map(|position| position.value.clone()))
+    }
+
+    fn load_positions(&self) -> Result<()> {
+        let name = self.full_name(positions::TOPIC);
+        let home = Home {
+            topic: positions::TOPIC.into(),
+            partition: 0,
+        };
+        let (low, high) = self.watermarks(&name, 0)?;
+        let partition = Partition::new(home, name, Arc::clone(&self.shared), Log::new(low, high));
+        let mut next = low;
+        while next < high {
+            let records = cursor::read(self, &partition, next, Until::End, ENTRIES)?;
+            let Some(last) = records.last() else { break };
+            next = last.record.offset + 1;
+            for record in &records {
+                match Entry::decode(&record.record.payload)? {
+                    Entry::Position(feed, position) => {
+                        self.shared.positions().load(feed, position);
+                    }
+                    Entry::Mark(mark) => {
+                        self.marks().insert(mark.home.clone(), mark);
+                    }
+                }
+            }
+        }
+        cursor::release(self, &partition);
+        Ok(())
+    }
+}

@@ -1,0 +1,215 @@
+//! Reading a partition from an offset on, without a group: each partition has a queue of its own, filled ahead.
+
+use crate::core::Core;
+use crate::envelope::{self, Stored};
+use crate::error::{KafkaBusError, Result};
+use crate::partition::Partition;
+use panorama_api::{Offset, ReadLimits};
+use panorama_model::Headers;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::Message;
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long one look at the queue waits.
+const LOOK: Duration = Duration::from_millis(50);
+/// Looks after which a read that has something does not wait for more. The rest follows in the next read.
+const LOOKS_FOR_MORE: u128 = 20;
+
+/// A place in a partition, and what was read ahead from there.
+pub(crate) struct Cursor {
+    queue: PartitionQueue<crate::client::Context>,
+    /// The offset of the next record that a read returns.
+    next: Offset,
+    /// A record that did not fit in the read before.
+    pending: Option<Stored>,
+    headers: Option<Arc<Headers>>,
+}
+
+/// What a look at the queue found.
+enum Look {
+    Record(Stored),
+    End,
+    Nothing,
+}
+
+/// Where a read ends besides its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Before this offset, which is known to be the end.
+    Offset(Offset),
+    /// Where the brokers say that nothing more is there.
+    End,
+}
+
+/// Reads records from an offset on. Blocking.
+///
+/// # Errors
+/// [`KafkaBusError::Unreachable`] if nothing comes in time, though there is something.
+pub(crate) fn read(
+    core: &Core,
+    partition: &Partition,
+    from: Offset,
+    until: Until,
+    limits: ReadLimits,
+) -> Result<Vec<Stored>> {
+    let mut slot = partition.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+    let outcome = match slot.take() {
+        Some(cursor) if cursor.next == from => Ok(cursor),
+        Some(cursor) => cursor.moved(core, partition, from),
+        None => Cursor::new(core, partition, from),
+    }
+    .and_then(|mut cursor| {
+        let records = cursor.read(core, until, limits)?;
+        Ok((cursor, records))
+    });
+    match outcome {
+        Ok((cursor, records)) => {
+            *slot = Some(cursor);
+            Ok(records)
+        }
+        Err(error) => {
+            // The next read begins anew.
+            release(core, partition);
+            Err(error)
+        }
+    }
+}
+
+/// Gives up reading ahead of a partition.
+pub(crate) fn release(core: &Core, partition: &Partition) {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(&partition.topic, partition.number());
+    if let Err(error) = core.consumer.incremental_unassign(&list) {
+        tracing::debug!(topic = %partition.topic, %error, "was not being read");
+    }
+}
+
+impl Cursor {
+    fn new(core: &Core, partition: &Partition, from: Offset) -> Result<Self> {
+        let closed = KafkaBusError::Closed;
+        // Before it is assigned, so that nothing goes to the common queue.
+        let queue = core
+            .consumer
+            .split_partition_queue(&partition.topic, partition.number())
+            .ok_or(closed)?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&partition.topic, partition.number(), kafka_offset(from))
+            .and_then(|()| core.consumer.incremental_assign(&list))
+            .map_err(|error| core.clients.error(&error))?;
+        Ok(Self {
+            queue,
+            next: from,
+            pending: None,
+            headers: None,
+        })
+    }
+
+    /// Goes to another offset.
+    fn moved(mut self, core: &Core, partition: &Partition, to: Offset) -> Result<Self> {
+        let deadline = Instant::now() + core.options.request_timeout;
+        loop {
+            let sought = core.consumer.seek(
+                &partition.topic,
+                partition.number(),
+                kafka_offset(to),
+                core.options.request_timeout,
+            );
+            match sought {
+                Ok(()) => break,
+                // Just assigned: it cannot be moved yet.
+                Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(10)),
+                Err(error) => return Err(core.clients.error(&error)),
+            }
+        }
+        self.next = to;
+        self.pending = None;
+        Ok(self)
+    }
+
+    fn read(&mut self, core: &Core, until: Until, limits: ReadLimits) -> Result<Vec<Stored>> {
+        let end = match until {
+            Until::Offset(end) => end,
+            Until::End => Offset::MAX,
+        };
+        let mut records: Vec<Stored> = Vec::new();
+        let mut bytes = 0usize;
+        // Looks are counted instead of the clock: a machine that slept has not waited.
+        let mut looks_left = core.options.request_timeout.as_millis() / LOOK.as_millis();
+        while records.len() < limits.records_max.max(1) && self.next < end {
+            let record = match self.look(core)? {
+                Look::Record(record) => record,
+                Look::End if until == Until::End => break,
+                Look::End => continue,
+                Look::Nothing if looks_left > 0 => {
+                    looks_left -= 1;
+                    continue;
+                }
+                Look::Nothing if !records.is_empty() => break,
+                Look::Nothing => return Err(core.unreachable()),
+            };
+            if record.record.offset < self.next {
+                continue;
+            }
+            bytes = bytes.saturating_add(record.record.payload.len());
+            if bytes > limits.bytes_max && !records.is_empty() {
+                self.pending = Some(record);
+                break;
+            }
+            self.next = record.record.offset + 1;
+            looks_left = LOOKS_FOR_MORE;
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    fn look(&mut self, core: &Core) -> Result<Look> {
+        if let Some(record) = self.pending.take() {
+            return Ok(Look::Record(record));
+        }
+        match self.queue.poll(LOOK) {
+            None => Ok(Look::Nothing),
+            Some(Ok(message)) if message.offset() < 0 => Ok(Look::Nothing),
+            Some(Ok(message)) => {
+                let record = envelope::open(&message, self.headers.as_ref())?;
+                self.headers = Some(Arc::clone(&record.record.headers));
+                Ok(Look::Record(record))
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => Ok(Look::End),
+            Some(Err(error)) if passes(&error) => {
+                tracing::debug!(%error, "reading goes on");
+                Ok(Look::Nothing)
+            }
+            Some(Err(error)) => Err(core.clients.error(&error)),
+        }
+    }
+}
+
+/// Errors that the client deals with itself: the read's own deadline says when that takes too long.
+fn passes(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::Resolve
+                | Code::RequestTimedOut
+                | Code::OperationTimedOut
+                | Code::LeaderNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::FencedLeaderEpoch
+                | Code::UnknownLeaderEpoch
+                | Code::OffsetNotAvailable
+                | Code::GroupAuthorizationFailed
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+        )
+    )
+}
+
+fn kafka_offset(offset: Offset) -> KafkaOffset {
+    KafkaOffset::Offset(i64::try_from(offset).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,465 @@
+//! The log passes the conformance suite on a real broker; and what only this log promises.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "this is a test's"
+)]
+
+use crate::broker::Broker;
+use crate::envelope::{self, Place};
+use crate::{KafkaBus, KafkaBusError, KafkaOptions};
+use bytes::Bytes;
+use panorama_api::conformance;
+use panorama_api::{
+    Appended, Bus, ConnectorError, DedupeKey, ErrorClass, NewMessage, ReadLimits, SourcePosition,
+};
+use panorama_model::Timestamp;
+use rdkafka::config::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+const ALL: ReadLimits = ReadLimits {
+    records_max: usize::MAX,
+    bytes_max: usize::MAX,
+};
+
+fn options(broker: &Broker) -> KafkaOptions {
+    KafkaOptions {
+        brokers: vec![broker.address()],
+        topic_prefix: "test.".into(),
+        // Machines that run tests are busy, or asleep.
+        delivery_timeout: Duration::from_secs(300),
+        request_timeout: Duration::from_secs(120),
+        ..KafkaOptions::default()
+    }
+}
+
+fn report(outcome: conformance::Outcome) {
+    if let Err(violation) = outcome {
+        let mut causes = Vec::new();
+        let mut source = std::error::Error::source(&violation);
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        panic!("{violation}: {causes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bus_conformance() {
+    let Some(broker) = Broker::start("") else { return };
+    let open = || Ok(Arc::new(KafkaBus::open(options(&broker))?) as Arc<dyn Bus>);
+    report(conformance::bus(&open).await);
+}
+
+fn message(text: &str) -> NewMessage {
+    NewMessage {
+        received_at: Timestamp(1),
+        payload: Bytes::copy_from_slice(text.as_bytes()),
+        headers: Arc::default(),
+        dedupe: None,
+    }
+}
+
+fn keyed(id: u128) -> NewMessage {
+    NewMessage {
+        dedupe: Some(DedupeKey { id, content: 1 }),
+        ..message(&format!("message {id}"))
+    }
+}
+
+fn messages(texts: &[&str]) -> Vec<NewMessage> {
+    texts.iter().map(|text| message(text)).collect()
+}
+
+fn position(value: &str) -> Option<SourcePosition> {
+    Some(SourcePosition {
+        name: b"file".to_vec(),
+        value: value.into(),
+    })
+}
+
+fn saved(bus: &KafkaBus) -> Option<String> {
+    let value = bus.source_position(b"file").unwrap();
+    value.map(|value| String::from_utf8(value).unwrap())
+}
+
+fn texts(bus: &KafkaBus, topic: &str) -> Vec<String> {
+    let end = bus.bounds(topic, 0).unwrap().1;
+    let mut all = Vec::new();
+    while (all.len() as u64) < end {
+        let records = bus.read(topic, 0, all.len() as u64, ALL).unwrap();
+        all.extend(
+            records
+                .iter()
+                .map(|r| String::from_utf8(r.payload.to_vec()).unwrap()),
+        );
+    }
+    all
+}
+
+fn cause(error: &ConnectorError) -> &KafkaBusError {
+    error.cause.downcast_ref().unwrap()
+}
+
+/// Somebody else's producer.
+fn stranger(broker: &Broker) -> BaseProducer {
+    ClientConfig::new()
+        .set("bootstrap.servers", broker.address())
+        .create()
+        .unwrap()
+}
+
+/// Puts messages there as a process that was killed in the middle of an append had left them.
+fn leave(broker: &Broker, topic: &str, texts: &[&str], first: u32, count: u32, position: Option<&str>) {
+    let producer = stranger(broker);
+    let feed = envelope::feed("test.", b"file");
+    for (index, text) in (first..).zip(texts) {
+        let place = Place { feed, index, count };
+        let carried = position.filter(|_| index + 1 == count).map(str::as_bytes);
+        let headers = envelope::seal(&message(text), Some(place), carried);
+        let topic = format!("test.{topic}");
+        let record: BaseRecord<'_, [u8], str> = BaseRecord::to(&topic)
+            .partition(0)
+            .payload(*text)
+            .headers(headers);
+        producer.send(record).unwrap();
+    }
+    producer.flush(Duration::from_secs(30)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_that_was_cut_short_is_gone_on_with() {
+    let Some(broker) = Broker::start("") else { return };
+    let open = || KafkaBus::open(options(&broker)).unwrap();
+    let bus = open();
+    bus.ensure_topic("cut", 1).await.unwrap();
+    bus.append("cut", 0, messages(&["a", "b"]), position("2"))
+        .await
+        .unwrap();
+    drop(bus);
+    leave(&broker, "cut", &["c", "d", "e"], 0, 5, None);
+
+    // The position is that of what is whole; a message of another feed comes between.
+    let bus = open();
+    assert_eq!(saved(&bus).as_deref(), Some("2"));
+    bus.append("cut", 0, messages(&["other"]), None).await.unwrap();
+    // In other chunks than before: the first is there as a whole, the second in part.
+    let appended = bus
+        .append("cut", 0, messages(&["c", "d"]), position("4"))
+        .await
+        .unwrap();
+    assert_eq!(appended, [Appended::At(2), Appended::At(3)]);
+    assert_eq!(saved(&bus).as_deref(), Some("4"));
+    drop(bus);
+    let bus = open();
+    assert_eq!(saved(&bus).as_deref(), Some("4"));
+    let appended = bus
+        .append("cut", 0, messages(&["e", "f", "g"]), position("7"))
+        .await
+        .unwrap();
+    assert_eq!(appended, [Appended::At(4), Appended::At(6), Appended::At(7)]);
+    drop(bus);
+    let bus = open();
+    assert_eq!(saved(&bus).as_deref(), Some("7"));
+    assert_eq!(texts(&bus, "cut"), ["a", "b", "c", "d", "e", "other", "f", "g"]);
+
+    // A feed that goes on with something else: nothing is lost.
+    drop(bus);
+    leave(&broker, "cut", &["x", "y"], 0, 3, None);
+    let bus = open();
+    bus.append("cut", 0, messages(&["x", "new"]), position("9"))
+        .await
+        .unwrap();
+    assert_eq!(texts(&bus, "cut")[8..], ["x", "y", "new"]);
+
+    // A position whose append has a hole does not count, though it is there.
+    drop(bus);
+    leave(&broker, "cut", &["q", "r"], 1, 3, Some("12"));
+    let bus = open();
+    assert_eq!(saved(&bus).as_deref(), Some("9"));
+    bus.append("cut", 0, messages(&["p", "q", "r"]), position("12"))
+        .await
+        .unwrap();
+    assert_eq!(saved(&bus).as_deref(), Some("12"));
+    assert!(texts(&bus, "cut").contains(&"p".to_owned()), "nothing is lost");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_writer_is_noticed_and_nothing_is_doubled() {
+    let Some(broker) = Broker::start("") else { return };
+    let bus = KafkaBus::open(options(&broker)).unwrap();
+    bus.ensure_topic("two", 1).await.unwrap();
+    bus.append("two", 0, vec![keyed(1)], None).await.unwrap();
+    leave(&broker, "two", &["theirs"], 0, 1, None);
+    let error = bus.append("two", 0, vec![keyed(2)], None).await.unwrap_err();
+    assert!(
+        matches!(
+            cause(&error),
+            KafkaBusError::OtherWriter {
+                actual: 2,
+                expected: 1
+            }
+        ),
+        "{error:?}"
+    );
+    assert_eq!(error.class(), ErrorClass::Retry);
+    // It was stored after all: the copy that is sent again is known.
+    let appended = bus
+        .append("two", 0, vec![keyed(2), keyed(3)], None)
+        .await
+        .unwrap();
+    assert_eq!(appended, [Appended::DuplicateOf(2), Appended::At(3)]);
+    assert_eq!(
+        texts(&bus, "two"),
+        ["message 1", "theirs", "message 2", "message 3"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_are_known_within_their_bound() {
+    let Some(broker) = Broker::start("") else { return };
+    let few = || KafkaOptions {
+        copies_max: 10,
+        ..options(&broker)
+    };
+    let bus = KafkaBus::open(few()).unwrap();
+    bus.ensure_topic("copies", 1).await.unwrap();
+    let all: Vec<NewMessage> = (0..25).map(keyed).collect();
+    bus.append("copies", 0, all, None).await.unwrap();
+    for reopened in [false, true] {
+        let bus = if reopened {
+            KafkaBus::open(few()).unwrap()
+        } else {
+            bus.clone()
+        };
+        let appended = bus
+            .append("copies", 0, vec![keyed(15), keyed(24)], None)
+            .await
+            .unwrap();
+        assert_eq!(
+            appended,
+            [Appended::DuplicateOf(15), Appended::DuplicateOf(24)],
+            "{reopened}"
+        );
+    }
+    let appended = bus.append("copies", 0, vec![keyed(14)], None).await.unwrap();
+    assert_eq!(appended, [Appended::At(25)], "older ones are forgotten");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn errors_name_their_cause_and_a_remedy() {
+    let Some(broker) = Broker::start("") else { return };
+    let check = |options: KafkaOptions, is: fn(&KafkaBusError) -> bool, words: &str| {
+        let options = KafkaOptions {
+            request_timeout: Duration::from_secs(5),
+            ..options
+        };
+        let error = KafkaBus::check(&options).unwrap_err();
+        let text = cause(&error).to_string();
+        assert!(is(cause(&error)) && text.contains(words), "{text}");
+    };
+    let secure = |settings: &[(&str, &str)]| KafkaOptions {
+        security: settings
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect(),
+        ..options(&broker)
+    };
+    let nobody = KafkaOptions {
+        brokers: vec!["127.0.0.1:1".into()],
+        ..options(&broker)
+    };
+    check(
+        nobody,
+        |e| matches!(e, KafkaBusError::Unreachable { .. }),
+        "bus.brokers",
+    );
+    check(
+        secure(&[("security.protocol", "ssl")]),
+        |e| matches!(e, KafkaBusError::Tls { .. }),
+        "ssl.ca.location",
+    );
+    check(
+        secure(&[("acks", "0")]),
+        |e| matches!(e, KafkaBusError::Setting { .. }),
+        "acks",
+    );
+    check(
+        secure(&[("security.protocol", "s3cret")]),
+        |e| matches!(e, KafkaBusError::Setting { .. }) && !e.to_string().contains("s3cret"),
+        "security.protocol",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_topic_cannot_take_is_refused() {
+    let Some(broker) = Broker::start("") else { return };
+    let bus = KafkaBus::open(KafkaOptions {
+        message_bytes_max: 100_000,
+        ..options(&broker)
+    })
+    .unwrap();
+    bus.ensure_topic("errors", 2).await.unwrap();
+    let big = message(&"x".repeat(100_000));
+    let error = bus
+        .append("errors", 0, vec![message("small"), big], None)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(cause(&error), KafkaBusError::MessageTooLarge { .. }),
+        "{error:?}"
+    );
+    assert_eq!(error.class(), ErrorClass::Quarantine);
+    assert_eq!(bus.bounds("errors", 0).unwrap(), (0, 0));
+    let error = bus.append("errors", 2, messages(&["a"]), None).await.unwrap_err();
+    assert!(matches!(
+        cause(&error),
+        KafkaBusError::PartitionUnknown { partitions: 2 }
+    ));
+    let error = bus.ensure_topic("errors", 3).await.unwrap_err();
+    assert!(matches!(
+        cause(&error),
+        KafkaBusError::PartitionsDiffer {
+            existing: 2,
+            wanted: 3
+        }
+    ));
+    let strict = KafkaOptions {
+        strict: true,
+        ..options(&broker)
+    };
+    let error = KafkaBus::open(strict)
+        .unwrap()
+        .ensure_topic("safe", 1)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            cause(&error),
+            KafkaBusError::TopicSetting {
+                name: "replication.factor",
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    let error = bus.ensure_topic("what is this", 1).await.unwrap_err();
+    assert!(matches!(cause(&error), KafkaBusError::TopicName), "{error:?}");
+    let error = bus
+        .append("positions", 0, messages(&["a"]), None)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(cause(&error), KafkaBusError::TopicSetting { .. }),
+        "{error:?}"
+    );
+}
+
+/// A broker that asks who we are, and lets only alice do anything.
+const WITH_USERS: &str = "\
+listeners=PLAINTEXT://127.0.0.1:BROKER_PORT,CONTROLLER://127.0.0.1:CONTROLLER_PORT,SASL://127.0.0.1:OTHER_PORT
+advertised.listeners=PLAINTEXT://127.0.0.1:BROKER_PORT,SASL://127.0.0.1:OTHER_PORT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+user_alice=\"secret\" user_bob=\"secret\";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:alice";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_and_who_may_not() {
+    let Some(broker) = Broker::start(WITH_USERS) else {
+        return;
+    };
+    let as_user = |user: &str, password: &str| {
+        let settings = [
+            ("security.protocol", "sasl_plaintext"),
+            ("sasl.mechanism", "PLAIN"),
+            ("sasl.username", user),
+            ("sasl.password", password),
+        ];
+        KafkaOptions {
+            brokers: vec![broker.other_address()],
+            security: settings.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            request_timeout: Duration::from_secs(10),
+            ..options(&broker)
+        }
+    };
+    let error = KafkaBus::open(as_user("alice", "guessed")).err().unwrap();
+    assert!(
+        matches!(cause(&error), KafkaBusError::Credentials { .. }),
+        "{:?}",
+        error.cause
+    );
+    assert!(!cause(&error).to_string().contains("guessed"));
+    let error = KafkaBus::open(as_user("bob", "secret")).err().unwrap();
+    assert!(
+        matches!(cause(&error), KafkaBusError::Denied { .. }),
+        "{:?}",
+        error.cause
+    );
+    let bus = KafkaBus::open(as_user("alice", "secret")).unwrap();
+    bus.ensure_topic("users", 1).await.unwrap();
+    bus.append("users", 0, messages(&["a"]), position("1"))
+        .await
+        .unwrap();
+    assert_eq!(texts(&bus, "users"), ["a"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_killed_loses_and_doubles_nothing() {
+    let Some(mut broker) = Broker::start("") else {
+        return;
+    };
+    let bus = KafkaBus::open(options(&broker)).unwrap();
+    bus.ensure_topic("kill", 1).await.unwrap();
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut senders = Vec::new();
+    for sender in 0..4u128 {
+        let (bus, stop) = (bus.clone(), Arc::clone(&stop));
+        senders.push(tokio::spawn(async move {
+            let mut acknowledged = Vec::new();
+            for id in (0..).map(|n| sender << 64 | n) {
+                // As a sender does: again until there is an answer.
+                while let Err(error) = bus.append("kill", 0, vec![keyed(id)], None).await {
+                    assert_eq!(error.class(), ErrorClass::Retry, "{:?}", error.cause);
+                }
+                acknowledged.push(id);
+                if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+            }
+            acknowledged
+        }));
+    }
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        broker.kill();
+        broker.resume();
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let mut acknowledged = Vec::new();
+    for sender in senders {
+        acknowledged.extend(
+            sender
+                .await
+                .unwrap()
+                .into_iter()
+                .map(|id| format!("message {id}")),
+        );
+    }
+    assert!(acknowledged.len() > 20, "{}", acknowledged.len());
+    drop(bus);
+    let mut stored = texts(&KafkaBus::open(options(&broker)).unwrap(), "kill");
+    acknowledged.sort();
+    stored.sort();
+    assert_eq!(stored, acknowledged);
+}

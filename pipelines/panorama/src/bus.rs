@@ -1,0 +1,88 @@
+//! The log that messages go through: embedded beside the state, or Kafka.
+
+use panorama_api::{Bus, Result};
+use panorama_config::{BusType, Config};
+use panorama_log_local::LocalLog;
+use std::sync::Arc;
+
+/// The kinds of log this build has.
+pub(crate) const TYPES: &[&str] = if cfg!(feature = "kafka") {
+    &["local", "kafka"]
+} else {
+    &["local"]
+};
+
+/// Opens the log of a configuration. State is in the embedded one in any case. Blocks.
+pub(crate) fn open(config: &Config, log: &LocalLog) -> Result<Arc<dyn Bus>> {
+    match config.bus.r#type {
+        BusType::Local => Ok(Arc::new(log.clone())),
+        BusType::Kafka => kafka::open(config),
+    }
+}
+
+/// What is wrong with the log as it is now. Blocks.
+pub(crate) fn check(config: &Config) -> Option<String> {
+    match config.bus.r#type {
+        BusType::Local => None,
+        BusType::Kafka => kafka::check(config)
+            .err()
+            .map(|error| format!("{error}: {}", error.cause)),
+    }
+}
+
+#[cfg(feature = "kafka")]
+mod kafka {
+    use panorama_api::{Bus, Result};
+    use panorama_config::{Config, Durability};
+    use panorama_kafka::{KafkaBus, KafkaOptions};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// How long `validate` waits for a broker: somebody sits before it.
+    const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+    fn options(config: &Config) -> KafkaOptions {
+        let bus = &config.bus;
+        KafkaOptions {
+            brokers: bus.brokers.clone(),
+            topic_prefix: bus.topic_prefix.clone(),
+            security: bus.security.0.clone().into_iter().collect(),
+            replication: (bus.replication > 0).then_some(bus.replication),
+            strict: bus.durability == Durability::Strict,
+            retention: Some(bus.retention.0),
+            ..KafkaOptions::default()
+        }
+    }
+
+    pub(super) fn open(config: &Config) -> Result<Arc<dyn Bus>> {
+        Ok(Arc::new(KafkaBus::open(options(config))?))
+    }
+
+    pub(super) fn check(config: &Config) -> Result<()> {
+        KafkaBus::check(&KafkaOptions {
+            request_timeout: CHECK_TIMEOUT,
+            ..options(config)
+        })
+    }
+}
+
+/// Configurations that ask for Kafka are refused before they come here.
+#[cfg(not(feature = "kafka"))]
+mod kafka {
+    use panorama_api::{Bus, ConnectorError, Result};
+    use panorama_config::Config;
+    use std::sync::Arc;
+
+    pub(super) fn open(config: &Config) -> Result<Arc<dyn Bus>> {
+        Err(missing(config))
+    }
+
+    pub(super) fn check(config: &Config) -> Result<()> {
+        Err(missing(config))
+    }
+
+    fn missing(config: &Config) -> ConnectorError {
+        let cause = "this build has no Kafka: `cargo build --release --features kafka` makes one that has";
+        ConnectorError::fatal("reach", config.bus.brokers.join(","), cause)
+    }
+}
