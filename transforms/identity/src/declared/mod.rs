@@ -2,7 +2,7 @@
 //! what identifiers mean, how far a source is believed. The section `declared` of a model file; no Rust needed.
 //!
 //! Blocking rules and comparisons add to those of the model. All else changes what the model sees of a record
-//! ([`Ready::matched`]), not what is kept of it: under a model without the declaration it counts again as it was said.
+//! (`Ready::matched`), not what is kept of it: under a model without the declaration it counts again as it was said.
 //! Everything here is a function of one record, or of a pair, so order still does not matter (INV-6).
 
 mod blocked;
