@@ -28,6 +28,11 @@ impl ConfigProblem {
         }
     }
 
+    /// A problem that has no place in the configuration's file.
+    pub fn unplaced(path: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(path, Place::default(), message, hint)
+    }
+
     /// The problem in one line, as editors and compilers read it: `panorama.yaml:12:5: sources[2].timezone: ...`.
     pub fn in_file(&self, file_name: &str) -> String {
         let place = match self.line {

@@ -3,14 +3,11 @@
 use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
 use crate::positions;
+use futures_executor::block_on;
 use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::{IsError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 /// How often the brokers are asked whether a topic that was made is there.
@@ -19,28 +16,6 @@ const MADE_POLL: Duration = Duration::from_millis(20);
 /// Copies of a topic, and those of them in sync, with which one broker may be lost without losing what was acknowledged.
 const COPIES_MIN: usize = 3;
 const IN_SYNC_MIN: usize = 2;
-
-/// Wakes the thread that waits for a future.
-struct Unpark(std::thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Waits for the answer of the client's own thread, on threads inside and outside of a runtime alike.
-fn wait<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
 
 fn options(core: &Core) -> AdminOptions {
     let timeout = Some(core.options.request_timeout);
@@ -165,7 +140,7 @@ fn make(core: &Core, topic: &str, partitions: u32, settings: &[(&str, &str)]) ->
     for (key, value) in settings {
         new = new.set(key, value);
     }
-    let made = wait(core.admin.create_topics(&[new], &options(core)));
+    let made = block_on(core.admin.create_topics(&[new], &options(core)));
     let made = made.map_err(|error| core.clients.error(&error))?;
     match made.into_iter().next() {
         // Somebody else was quicker: what they made is checked when it is attached.
@@ -190,7 +165,7 @@ fn make(core: &Core, topic: &str, partitions: u32, settings: &[(&str, &str)]) ->
 /// The largest message a topic takes; refuses a topic whose settings break a promise. Blocking.
 pub(crate) fn message_bytes_max(core: &Core, topic: &str) -> Result<usize> {
     let name = core.full_name(topic);
-    let described = wait(
+    let described = block_on(
         core.admin
             .describe_configs(&[ResourceSpecifier::Topic(&name)], &options(core)),
     );
@@ -221,7 +196,7 @@ pub(crate) fn delete_records(core: &Core, topic: &str, partition: i32, below: u6
     let offset = KafkaOffset::Offset(i64::try_from(below).unwrap_or(i64::MAX));
     list.add_partition_offset(topic, partition, offset)
         .map_err(|error| core.clients.error(&error))?;
-    let deleted = wait(core.admin.delete_records(&list, &options(core)));
+    let deleted = block_on(core.admin.delete_records(&list, &options(core)));
     let deleted = deleted.map_err(|error| core.clients.error(&error))?;
     let Some(element) = deleted.find_partition(topic, partition) else {
         return Err(core.unreachable());

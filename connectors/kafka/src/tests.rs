@@ -21,6 +21,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 const ALL: ReadLimits = ReadLimits {
     records_max: usize::MAX,
@@ -421,9 +422,10 @@ async fn a_broker_that_is_killed_loses_and_doubles_nothing() {
     let bus = KafkaBus::open(options(&broker)).unwrap();
     bus.ensure_topic("kill", 1).await.unwrap();
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (answers, mut answered) = watch::channel(0);
     let mut senders = Vec::new();
     for sender in 0..4u128 {
-        let (bus, stop) = (bus.clone(), Arc::clone(&stop));
+        let (bus, stop, answers) = (bus.clone(), Arc::clone(&stop), answers.clone());
         senders.push(tokio::spawn(async move {
             let mut acknowledged = Vec::new();
             for id in (0..).map(|n| sender << 64 | n) {
@@ -432,6 +434,7 @@ async fn a_broker_that_is_killed_loses_and_doubles_nothing() {
                     assert_eq!(error.class(), ErrorClass::Retry, "{:?}", error.cause);
                 }
                 acknowledged.push(id);
+                answers.send_modify(|count| *count += 1);
                 if stop.load(std::sync::atomic::Ordering::Relaxed) {
                     break;
                 }
@@ -439,12 +442,13 @@ async fn a_broker_that_is_killed_loses_and_doubles_nothing() {
             acknowledged
         }));
     }
-    for _ in 0..2 {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+    // Killed in the middle of work, and once more when work goes on.
+    for until in [100, 200] {
+        answered.wait_for(|count| *count >= until).await.unwrap();
         broker.kill();
         broker.resume();
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    answered.wait_for(|count| *count >= 300).await.unwrap();
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     let mut acknowledged = Vec::new();
     for sender in senders {

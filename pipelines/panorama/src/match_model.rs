@@ -11,8 +11,13 @@ pub(crate) fn scorer(config: &Config) -> Result<Arc<Scorer>, Vec<ConfigProblem>>
     let mut model = match &config.identity.model {
         None => Model::default(),
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| vec![problem("", &format!("cannot be read: {error}"), "")])?;
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                vec![ConfigProblem::unplaced(
+                    "",
+                    format!("cannot be read: {error}"),
+                    "",
+                )]
+            })?;
             Model::from_json(&text).map_err(problems)?
         }
     };
@@ -37,7 +42,7 @@ pub(crate) fn problems_of(config: &Config) -> Vec<ConfigProblem> {
     let placed = problems.into_iter().map(|found| {
         let place = [file, &found.path, &found.message];
         let said: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
-        problem(path, &said.join(": "), &found.hint)
+        ConfigProblem::unplaced(path, said.join(": "), &found.hint)
     });
     placed.collect()
 }
@@ -51,7 +56,7 @@ fn unknown_sources(config: &Config, model: &Model) -> Vec<ConfigProblem> {
         .map(|(at, trust)| {
             let place = format!("declared.sources[{at}].source");
             let message = format!("{} is no source of the configuration", trust.source);
-            problem(&place, &message, &format!("sources are {}", ids.join(", ")))
+            ConfigProblem::unplaced(&place, &message, format!("sources are {}", ids.join(", ")))
         })
         .collect()
 }
@@ -60,21 +65,15 @@ fn problems(error: ModelError) -> Vec<ConfigProblem> {
     match error {
         ModelError::Declared(problems) => problems
             .iter()
-            .map(|found| problem(&found.place, &found.message, &found.hint))
+            .map(|found| ConfigProblem::unplaced(&found.place, &found.message, &found.hint))
             .collect(),
         error => {
             let cause = error.source().map(|cause| format!(": {cause}"));
-            vec![problem("", &format!("{error}{}", cause.unwrap_or_default()), "")]
+            vec![ConfigProblem::unplaced(
+                "",
+                format!("{error}{}", cause.unwrap_or_default()),
+                "",
+            )]
         }
-    }
-}
-
-fn problem(path: &str, message: &str, hint: &str) -> ConfigProblem {
-    ConfigProblem {
-        path: path.to_owned(),
-        line: 0,
-        column: 0,
-        message: message.to_owned(),
-        hint: hint.to_owned(),
     }
 }

@@ -33,7 +33,8 @@ fn call_here(config: &Config, log: LocalLog, request: &Value) -> anyhow::Result<
         .enable_all()
         .build()?;
     let bus = bus::open(config, &log)?;
-    let admin = service::admin(config, log, bus, runtime.handle().clone())?;
+    let scorer = service::scorer(config)?;
+    let admin = service::admin(config, log, bus, scorer, runtime.handle().clone());
     admin.call(request).map_err(|error| anyhow!("{error}"))
 }
 

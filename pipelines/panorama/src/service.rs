@@ -134,9 +134,10 @@ pub(crate) fn admin(
     config: &Config,
     log: LocalLog,
     bus: Arc<dyn Bus>,
+    scorer: Arc<Scorer>,
     runtime: tokio::runtime::Handle,
-) -> anyhow::Result<Admin> {
-    Ok(Admin {
+) -> Admin {
+    Admin {
         name: config.name.clone(),
         sources: config
             .sources
@@ -145,10 +146,10 @@ pub(crate) fn admin(
             .collect(),
         bus,
         store: Arc::new(log),
-        scorer: scorer(config)?,
+        scorer,
         runtime,
         now,
-    })
+    }
 }
 
 /// What the tables are, on standard output.
@@ -315,7 +316,8 @@ impl Service {
             }
         };
         let bus = Arc::clone(&self.bus);
-        let admin = admin(&self.config, self.log.clone(), bus, runtime.handle().clone())?;
+        let (log, scorer) = (self.log.clone(), Arc::clone(&self.scorer));
+        let admin = admin(&self.config, log, bus, scorer, runtime.handle().clone());
         let served = panorama_console::serve(
             listener,
             Arc::clone(&self.health),

@@ -212,7 +212,7 @@ impl People {
     /// Matches records again, under a model that is new to them.
     pub(crate) fn match_again(&mut self, records: Range<u64>, threads: NonZeroUsize) {
         let numbers: Vec<_> = records.clone().map(RecordNumber).collect();
-        let changes = self.engine.match_all_again(&mut self.store, &numbers, threads);
+        let changes = self.engine.match_again(&mut self.store, &numbers, threads);
         self.take(changes);
         self.spoken_of.extend(records.clone());
         self.judged_again.extend(records);

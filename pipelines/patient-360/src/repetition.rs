@@ -35,3 +35,32 @@ pub(crate) fn content_hash(person: &Person) -> u128 {
     person.hash(&mut hasher);
     hasher.digest128()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use panorama_model::{Presence, RecordKind, Sex};
+
+    #[test]
+    fn only_what_a_record_said_last_is_a_repetition() {
+        let [one, other] = ["1", "2"].map(|id| SourceRecordKey::new("s", RecordKind::Patient, id));
+        let said = |sex| {
+            content_hash(&Person {
+                sex: Presence::Value(sex),
+                ..Person::default()
+            })
+        };
+        let lately = LatelySaid::new();
+        let news = [
+            (&one, Sex::Female, true),
+            (&one, Sex::Female, false),
+            (&other, Sex::Female, true),
+            (&one, Sex::Male, true),
+            (&one, Sex::Female, true),
+            (&other, Sex::Female, false),
+        ];
+        for (at, (key, sex, is_new)) in news.into_iter().enumerate() {
+            assert_eq!(lately.note(key, said(sex)), is_new, "{at}");
+        }
+    }
+}

@@ -101,7 +101,7 @@ fn again(store: &mut MemoryStore, what: &str, engine: &IdentityEngine) {
     let mut moved = 0;
     for some in numbers.chunks(AT_ONCE) {
         moved += engine
-            .match_all_again(store, some, NonZeroUsize::new(2).unwrap())
+            .match_again(store, some, NonZeroUsize::new(2).unwrap())
             .reassigned
             .len();
     }

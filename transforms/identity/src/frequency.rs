@@ -1,9 +1,9 @@
 //! How common names are: agreement on a rare name says more than agreement on a common one.
 
 use crate::frequency_names::{FAMILY, GIVEN};
-use panorama_standardize::TextHashBuilder;
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Shares of the population that bear a term.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl FrequencyTable {
 #[derive(Clone, Debug)]
 pub(crate) struct TermBits {
     unlisted: f32,
-    terms: HashMap<String, f32, TextHashBuilder>,
+    terms: HashMap<String, f32>,
 }
 
 impl TermBits {

@@ -176,6 +176,7 @@ pub struct Email {
 
 /// What an identifier is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum IdentifierKind {
     /// Medical record number (HL7 table 0203 `MR`).
     MedicalRecord,

@@ -16,7 +16,6 @@ mod person;
 pub mod phone;
 pub mod social_security;
 mod text;
-mod text_hash;
 
 pub use address::StandardAddress;
 pub use birth_date::BirthDate;
@@ -25,4 +24,3 @@ pub use name::Generation;
 pub use person::{PersonFlags, StandardPerson, standardize};
 pub use social_security::SocialSecurity;
 pub use text::fold_letters;
-pub use text_hash::{TextHashBuilder, TextHasher};

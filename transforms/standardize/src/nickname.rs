@@ -2,11 +2,10 @@
 
 use crate::nickname_pairs::FORMAL_AND_SHORT;
 use crate::nickname_variants::VARIANTS;
-use crate::text_hash::TextHashBuilder;
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::sync::LazyLock;
 
-type Formals = HashMap<&'static str, Vec<&'static str>, TextHashBuilder>;
+type Formals = HashMap<&'static str, Vec<&'static str>>;
 
 /// Short form -> the formal names it may stand for, in the order of the table.
 static FORMALS_OF: LazyLock<Formals> = LazyLock::new(|| {

@@ -40,14 +40,14 @@ pub(crate) fn run(validate: &Validate, output: &Output) -> anyhow::Result<()> {
             }
         }
         if let Some(message) = bus::check(&config) {
-            problems.push(bare("bus", message));
+            problems.push(ConfigProblem::unplaced("bus", message, ""));
         }
         for (path, dir) in [
             ("data_dir", &config.data_dir),
             ("tables.location", &config.tables.location),
         ] {
             if let Some(message) = unwritable(dir) {
-                problems.push(bare(path, message));
+                problems.push(ConfigProblem::unplaced(path, message, ""));
             }
         }
     }
@@ -68,16 +68,6 @@ pub(crate) fn run(validate: &Validate, output: &Output) -> anyhow::Result<()> {
     }
     render::line(format!("{} is fine", validate.file.config.display()));
     Ok(())
-}
-
-fn bare(path: &str, message: String) -> ConfigProblem {
-    ConfigProblem {
-        path: path.to_owned(),
-        line: 0,
-        column: 0,
-        message,
-        hint: String::new(),
-    }
 }
 
 /// Why a local directory cannot be written to; remote locations are told apart by their scheme.

@@ -11,7 +11,7 @@ fn subject(reference: &str, expected: &str) {
         {{"fullUrl":"http://x/Group/g","resource":{{"resourceType":"Group","id":"g"}}}}]}}"#
     );
     let others = "patient/p1
-        patient/bbbb identifiers=[{authority:http://m,kind:Other,value:1}]
+        patient/bbbb identifiers=[{authority:http://m,kind:other,value:1}]
         information resource_unmapped entry[3].resource";
     check(&json, &format!("{expected}\n{others}"));
 }

@@ -17,52 +17,6 @@ pub enum Identifies {
     Nobody,
 }
 
-/// What an identifier is, by the names of a model file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NumberKind {
-    /// A medical record number.
-    MedicalRecord,
-    /// An enterprise or external patient id.
-    Patient,
-    /// A plan member or subscriber number.
-    Member,
-    /// An account or visit number.
-    Account,
-    /// A driver's licence.
-    DriverLicense,
-    /// A passport.
-    Passport,
-    /// A national id.
-    National,
-    /// An id of a CRM or marketing system.
-    Crm,
-    /// A National Provider Identifier.
-    Npi,
-    /// A device, cookie or advertising id.
-    Device,
-    /// Not said.
-    Other,
-}
-
-impl NumberKind {
-    const fn kind(self) -> IdentifierKind {
-        match self {
-            Self::MedicalRecord => IdentifierKind::MedicalRecord,
-            Self::Patient => IdentifierKind::Patient,
-            Self::Member => IdentifierKind::Member,
-            Self::Account => IdentifierKind::Account,
-            Self::DriverLicense => IdentifierKind::DriverLicense,
-            Self::Passport => IdentifierKind::Passport,
-            Self::National => IdentifierKind::National,
-            Self::Crm => IdentifierKind::Crm,
-            Self::Npi => IdentifierKind::Npi,
-            Self::Device => IdentifierKind::Device,
-            Self::Other => IdentifierKind::Other,
-        }
-    }
-}
-
 /// What the numbers of an authority, or of a kind, mean. The first entry that fits an identifier counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -75,7 +29,7 @@ pub struct DeclaredIdentifier {
     pub aliases: Vec<Text>,
     /// What the numbers are; all of them where not said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub kinds: Vec<NumberKind>,
+    pub kinds: Vec<IdentifierKind>,
     /// Whom they stand for; as their kind has it where not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identifies: Option<Identifies>,
@@ -138,7 +92,7 @@ impl DeclaredIdentifier {
     fn fits(&self, identifier: &StandardIdentifier) -> bool {
         self.says_meaning()
             && (self.authority.is_empty() || self.authority == identifier.authority)
-            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind.kind() == identifier.kind))
+            && (self.kinds.is_empty() || self.kinds.contains(&identifier.kind))
     }
 
     /// The kind that means to the comparisons what is declared.

@@ -19,7 +19,7 @@ pub use blocking::DeclaredBlocking;
 pub use check::DeclarationProblem;
 pub use comparison::{DeclaredComparison, DeclaredLevel, LevelTest};
 pub use field::Field;
-pub use identifiers::{DeclaredIdentifier, Identifies, NumberKind};
+pub use identifiers::{DeclaredIdentifier, Identifies};
 pub use sources::{Ignored, SourceTrust};
 
 pub(crate) use comparison::ReadyComparison;

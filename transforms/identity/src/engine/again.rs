@@ -26,7 +26,7 @@ struct Pair {
 
 impl<S: IdentityStore> Session<'_, S> {
     /// Puts records in their own places, with the blocks and edges of another model.
-    pub(super) fn replace_all_anew(&mut self, numbers: &[RecordNumber], workers: NonZeroUsize) {
+    pub(super) fn replace_anew(&mut self, numbers: &[RecordNumber], workers: NonZeroUsize) {
         self.store.expect_records(numbers);
         let entries: Vec<_> = numbers
             .iter()

@@ -97,39 +97,18 @@ impl IdentityEngine {
         session.finish()
     }
 
-    /// Matches a record again as it stands, under a model that is new to it. Once every record was, the persons are those
-    /// that the model would have made of them from the beginning.
-    pub fn match_again<S: IdentityStore>(&self, store: &mut S, number: RecordNumber) -> Changes {
-        let Some(old) = store.record(number) else {
-            return Changes::default();
-        };
-        let Indexed {
-            matched,
-            blocks,
-            anchors,
-        } = self.scorer.indexed(&old.key.source, &old.person);
-        let new = RecordEntry {
-            matched,
-            blocks,
-            anchors,
-            ..RecordEntry::clone(&old)
-        };
-        let mut session = Session::new(&self.scorer, store);
-        session.replace_anew(number, old, new);
-        session.finish()
-    }
-
-    /// Matches many records again, as [`IdentityEngine::match_again`] does one by one, each pair and each component once.
+    /// Matches records again as they stand, under a model that is new to them, each pair and each component once. Once every
+    /// record was, the persons are those that the model would have made of them from the beginning.
     ///
     /// - Shape: `records` ascending; scores are computed by so many threads, the outcome is that of one.
-    pub fn match_all_again<S: IdentityStore>(
+    pub fn match_again<S: IdentityStore>(
         &self,
         store: &mut S,
         records: &[RecordNumber],
         workers: NonZeroUsize,
     ) -> Changes {
         let mut session = Session::new(&self.scorer, store);
-        session.replace_all_anew(records, workers);
+        session.replace_anew(records, workers);
         session.finish()
     }
 

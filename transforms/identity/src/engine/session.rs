@@ -97,21 +97,6 @@ impl<'a, S: IdentityStore> Session<'a, S> {
         self.move_blocks(number, old_active.as_deref(), is_active.then_some(&*new));
     }
 
-    /// Puts a record in its own place, with the blocks and edges of another model.
-    pub(super) fn replace_anew(&mut self, number: RecordNumber, old: Arc<RecordEntry>, new: RecordEntry) {
-        let new = Arc::new(new);
-        self.store.put_record(number, Arc::clone(&new));
-        self.renew_attached(number, &new);
-        if new.is_active() {
-            self.seeds.push(number);
-            self.move_anchors(number, Some(&old), Some(&new));
-            self.move_blocks(number, Some(&old), Some(&new));
-        }
-        if self.store.membership(number).is_some_and(|m| m.attached) {
-            self.endpoints.insert(number);
-        }
-    }
-
     /// Another model may see nothing but contact points in a record, or more than that where another did not.
     pub(super) fn renew_attached(&mut self, number: RecordNumber, entry: &RecordEntry) {
         let attached = entry.matched().is_contact_point();

@@ -431,20 +431,16 @@ fn a_model_with_declarations_and_back_leaves_no_trace() {
     };
     let mut bench = from_scratch(Model::default());
     let numbers: Vec<_> = bench.store.memberships().map(|(number, _, _)| number).collect();
-    for (model, one_by_one) in [
-        (declared_model(), true),
-        (Model::default(), false),
-        (declared_model(), false),
-        (Model::default(), true),
+    for (model, at_once) in [
+        (declared_model(), 1),
+        (Model::default(), usize::MAX),
+        (declared_model(), usize::MAX),
+        (Model::default(), 1),
     ] {
         bench.engine = IdentityEngine::new(Arc::new(Scorer::new(model.clone()).unwrap()));
-        if one_by_one {
-            for number in &numbers {
-                bench.engine.match_again(&mut bench.store, *number);
-            }
-        } else {
-            let two = NonZeroUsize::new(2).unwrap();
-            bench.engine.match_all_again(&mut bench.store, &numbers, two);
+        let two = NonZeroUsize::new(2).unwrap();
+        for some in numbers.chunks(at_once) {
+            bench.engine.match_again(&mut bench.store, some, two);
         }
         let expected = from_scratch(model.clone());
         assert_eq!(bench.partition(), expected.partition(), "{}", model.version);

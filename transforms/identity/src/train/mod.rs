@@ -169,8 +169,8 @@ mod tests {
         let nothing = train(&[], &Model::default(), 1).report;
         let text = serde_json::to_string(&nothing).unwrap();
         let read = serde_json::from_str::<TrainingReport>(&text).unwrap();
-        assert_eq!(read.warnings, nothing.warnings);
-        assert_eq!(read.comparisons.len(), nothing.comparisons.len());
+        // But for the last digit of a fraction, which JSON may round.
+        assert_eq!(format!("{read:.9?}"), format!("{nothing:.9?}"));
     }
 
     #[test]
