@@ -113,6 +113,20 @@ pub(crate) struct Run {
     /// Stop, with exit code 0, once every finite source is read and every table holds it
     #[arg(long)]
     pub until_caught_up: bool,
+    /// The part of the pipeline that this process runs
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    pub role: Role,
+}
+
+/// The part of the pipeline that a process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Everything
+    All,
+    /// Take messages from the sources into the log, and acknowledge them
+    Ingest,
+    /// Make records, persons and tables of what the log has
+    Process,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! A configuration made into a running pipeline.
 
 use crate::bus;
-use crate::cli::ConfigFile;
+use crate::cli::{ConfigFile, Role};
 use crate::exit::BadConfiguration;
 use crate::match_model;
 use crate::operator::Backend;
@@ -222,7 +222,7 @@ impl Service {
     }
 
     /// Runs until asked to stop; with `until_caught_up`, until every finite source is read and every table holds it.
-    pub(crate) fn run(self, until_caught_up: bool, http: bool) -> anyhow::Result<Outcome> {
+    pub(crate) fn run(self, role: Role, until_caught_up: bool, http: bool) -> anyhow::Result<Outcome> {
         let runtime = Runtime::new()?;
         let (stop, shutdown) = Shutdown::new();
         let stop = Arc::new(stop);
@@ -244,8 +244,43 @@ impl Service {
             signals.send_replace(true);
         });
         let (ended, sources_ended) = watch::channel(false);
-        let sources = self.spawn_sources(&runtime, &shutdown, until_caught_up);
+        let sources = match role {
+            Role::All | Role::Ingest => self.spawn_sources(&runtime, &shutdown, until_caught_up),
+            Role::Process => JoinSet::new(),
+        };
         let sources = runtime.spawn(supervise(sources, Arc::clone(&stop), ended, until_caught_up));
+        let outcome = match role {
+            Role::All | Role::Process => self.process(shutdown, sources_ended, &runtime),
+            Role::Ingest => {
+                self.health.ready("process");
+                wait_for_end(shutdown, sources_ended, &runtime);
+                Ok(Outcome {
+                    messages: self.received(),
+                    caught_up: until_caught_up,
+                    ..Outcome::default()
+                })
+            }
+        };
+        stop.send_replace(true);
+        let sources = runtime.block_on(sources).context("sources")?;
+        let outcome = outcome?;
+        sources?;
+        Ok(outcome)
+    }
+
+    /// Messages that the sources have brought.
+    fn received(&self) -> u64 {
+        let of = |wired: &Wired| Metrics::label("source", &wired.decoder.source);
+        let received = |wired| self.metrics.received.get_or_create(&of(wired)).get();
+        self.wired.iter().map(received).sum()
+    }
+
+    fn process(
+        self,
+        shutdown: Shutdown,
+        sources_ended: watch::Receiver<bool>,
+        runtime: &Runtime,
+    ) -> panorama_api::Result<Outcome> {
         let pipeline = Pipeline {
             options: self.options(),
             decoders: self.decoders().collect(),
@@ -256,18 +291,11 @@ impl Service {
             metrics: self.metrics,
             health: self.health,
         };
-        let outcome = pipeline.run(
-            Finish {
-                shutdown,
-                sources_ended,
-            },
-            runtime.handle(),
-        );
-        stop.send_replace(true);
-        let sources = runtime.block_on(sources).context("sources")?;
-        let outcome = outcome?;
-        sources?;
-        Ok(outcome)
+        let finish = Finish {
+            shutdown,
+            sources_ended,
+        };
+        pipeline.run(finish, runtime.handle())
     }
 
     /// How the messages of each source are read; stewards are a source of every pipeline.
@@ -393,6 +421,16 @@ async fn supervise(
             .unwrap_or_default();
     }
     result
+}
+
+/// Waits until all sources have ended, or until asked to stop.
+fn wait_for_end(mut shutdown: Shutdown, mut sources_ended: watch::Receiver<bool>, runtime: &Runtime) {
+    runtime.block_on(async {
+        tokio::select! {
+            () = shutdown.requested() => {}
+            _ = sources_ended.wait_for(|ended| *ended) => {}
+        }
+    });
 }
 
 async fn wait_for_signal() {

@@ -337,10 +337,11 @@ impl Apply {
         let (facts, people) = (&mut self.facts, &mut self.people);
         let (rows, seen, meta) = (&mut self.rows, &mut self.seen, &mut self.meta);
         meta.next_fact = facts.next_number();
+        let epoch = meta.epoch;
         std::thread::scope(|scope| {
             let encoding = scope.spawn(move || {
                 let mut batch = StateBatch::default();
-                facts.flush(&mut batch).map(|()| batch)
+                facts.flush(epoch, &mut batch).map(|()| batch)
             });
             let mut batch = StateBatch::default();
             let flushed = people

@@ -1,19 +1,18 @@
 //! Facts in state: each message's word on a fact is laid over what is known, whatever the order of arrival (INV-6).
 //!
-//! A fact gets a rising number where it is filed, so that what is new in a partition since it was last published is its
-//! end, read in one sequential scan, and state grows at its end too.
+//! A fact gets a rising number where it is filed, so that what is new in a partition since it was last published is its end.
 
 use crate::current::{Dirty, FactKey, PARTITION_UNKNOWN};
+use crate::evidence::{EvidenceLog, evidence_entries, evidence_entry};
+use crate::filing::FactFile;
 use crate::spaces;
-use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
+use panorama_api::{Result, StateBatch, StateRead};
 use panorama_model::{
     Fact, FactSchema, FactTable, Layer, Layers, Overlay, PersonId, RecordKind, Row, SourceRecordKey, Text,
     Timestamp, Value, Version,
 };
 use panorama_runtime::TypedSpace;
-use panorama_unify::{Evidence, EvidenceKind};
 use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Where in the log a message lies.
@@ -25,7 +24,7 @@ pub(crate) struct Position {
     pub offset: u64,
 }
 
-/// A fact as state keeps it: all that its table's row needs, so that a partition is written in one sequential scan.
+/// A fact as state keeps it: all that its table's row needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct FactState {
     /// The source's id of it.
@@ -52,7 +51,7 @@ pub(crate) struct FactState {
 
 impl FactState {
     /// A fact told of for the first time.
-    fn first(fact: Fact, owner: Owner<'_>, position: Position, now: Timestamp) -> Self {
+    pub(crate) fn first(fact: Fact, owner: Owner<'_>, position: Position, now: Timestamp) -> Self {
         let mut layers = Layers::default();
         layers.add(Layer {
             version: fact.version,
@@ -116,23 +115,12 @@ pub(crate) enum Told {
     Copy,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct EvidenceEntry {
-    table: u8,
-    partition: i32,
-    at: Option<Timestamp>,
-    end_at: Option<Timestamp>,
-    kind: Option<EvidenceKind>,
-    id: Text,
-}
-
 /// The facts of all persons.
 pub(crate) struct Facts {
     state: Arc<dyn StateRead>,
     places: TypedSpace<(u8, u128), FactPlace>,
-    facts: TypedSpace<FactKey, FactState>,
-    evidence: TypedSpace<(u64, u64), EvidenceEntry>,
-    next_number: u64,
+    file: FactFile,
+    evidence: EvidenceLog,
 }
 
 /// Where a fact is filed.
@@ -152,12 +140,11 @@ impl Facts {
     /// The facts in `state`, which has given out numbers up to `next_number`.
     pub(crate) fn new(state: &Arc<dyn StateRead>, next_number: u64, entries_max: usize) -> Self {
         Self {
-            next_number,
             state: Arc::clone(state),
             places: TypedSpace::new(spaces::FACT_PLACES, Arc::clone(state), entries_max),
             // A fact is mostly told once: what is kept here are the appointments and visits told of again soon.
-            facts: TypedSpace::new(spaces::FACTS, Arc::clone(state), entries_max / 8),
-            evidence: TypedSpace::new(spaces::EVIDENCE, Arc::clone(state), entries_max / 16),
+            file: FactFile::new(state, next_number, entries_max / 8),
+            evidence: EvidenceLog::default(),
         }
     }
 
@@ -176,31 +163,33 @@ impl Facts {
             self.tell_first(fact, owner, position, now, dirty, hash);
             return Ok(Told::New);
         };
-        let place = filed.key(table);
-        let Some(known) = self.facts.get_mut(place)? else {
+        let Some(known) = self.file.get(filed.number)? else {
             self.tell_first(fact, owner, position, now, dirty, hash);
             return Ok(Told::New);
         };
-        let previous_record = known.record;
-        if !known.lay_over(fact, owner, position, now) {
+        let mut revised = known.clone();
+        if !revised.lay_over(fact, owner, position, now) {
             return Ok(Told::Copy);
         }
-        let partition = partition_of(table.schema(), &known.layers);
-        let entry = evidence_entry(table, known, partition);
-        let record = known.record;
-        let moved_to = if partition == filed.partition {
-            dirty.fact_changed(place);
-            filed
+        let before = (known.record, evidence_entry(table, known, filed.partition));
+        let partition = partition_of(table.schema(), &revised.layers);
+        let record = revised.record;
+        let entry = evidence_entry(table, &revised, partition);
+        let number = if partition == filed.partition {
+            self.file.revise(filed.number, revised);
+            dirty.fact_changed(filed.key(table));
+            filed.number
         } else {
-            let known = known.clone();
-            self.facts.delete(place);
-            dirty.fact_removed(place);
-            self.file(table, partition, hash, known, dirty)
+            self.file.remove(filed.number);
+            dirty.fact_removed(filed.key(table));
+            self.file(table, partition, hash, revised, dirty)
         };
-        if (record, moved_to.number) != (previous_record, filed.number) {
-            self.evidence.delete((previous_record, filed.number));
+        if (record, number) != (before.0, filed.number) {
+            self.evidence.withdraw(before.0, filed.number);
+            self.evidence.say(record, number, entry);
+        } else if entry != before.1 {
+            self.evidence.say(record, number, entry);
         }
-        self.evidence.put((record, moved_to.number), entry);
         Ok(Told::New)
     }
 
@@ -217,11 +206,11 @@ impl Facts {
         let known = FactState::first(fact, owner, position, now);
         let partition = partition_of(table.schema(), &known.layers);
         let entry = evidence_entry(table, &known, partition);
-        let filed = self.file(table, partition, hash, known, dirty);
-        self.evidence.put((owner.record, filed.number), entry);
+        let number = self.file(table, partition, hash, known, dirty);
+        self.evidence.say(owner.record, number, entry);
     }
 
-    /// Files a fact at the end of a partition.
+    /// Files a fact at the end of a partition; returns its number.
     fn file(
         &mut self,
         table: FactTable,
@@ -229,14 +218,12 @@ impl Facts {
         hash: u128,
         fact: FactState,
         dirty: &mut Dirty,
-    ) -> FactPlace {
-        let number = self.next_number;
-        self.next_number += 1;
+    ) -> u64 {
+        let number = self.file.file((table as u8, partition), fact);
         let filed = FactPlace { partition, number };
         self.places.put((table as u8, hash), filed);
-        self.facts.put(filed.key(table), fact);
         dirty.fact_appended(filed.key(table));
-        filed
+        number
     }
 
     /// Gives the facts of a record to another person. Called before the epoch's own facts are told.
@@ -247,34 +234,28 @@ impl Facts {
         now: Timestamp,
         dirty: &mut Dirty,
     ) -> Result<()> {
-        let mut places = Vec::new();
-        scan_evidence(&*self.state, record, |number, entry| {
-            places.push((entry.table, (entry.partition, number)))
-        })?;
-        for place in places {
-            if let Some(fact) = self
-                .facts
-                .get_mut(place)?
-                .filter(|fact| fact.person != Some(person))
-            {
+        for (number, entry) in evidence_entries(&*self.state, record)? {
+            let known = self.file.get(number)?.filter(|fact| fact.person != Some(person));
+            if let Some(mut fact) = known.cloned() {
                 fact.person = Some(person);
                 fact.updated_at = now;
-                dirty.fact_changed(place);
+                self.file.revise(number, fact);
+                dirty.fact_changed((entry.table, (entry.partition, number)));
             }
         }
         Ok(())
     }
 
-    /// The number the next fact gets.
+    /// The number from which on facts of the next epoch are numbered.
     pub(crate) const fn next_number(&self) -> u64 {
-        self.next_number
+        self.file.next_number()
     }
 
-    /// Moves the changes into the epoch's batch.
-    pub(crate) fn flush(&mut self, batch: &mut StateBatch) -> Result<()> {
+    /// Moves the changes into the batch of `epoch`.
+    pub(crate) fn flush(&mut self, epoch: u64, batch: &mut StateBatch) -> Result<()> {
         self.places.flush(batch)?;
-        self.facts.flush(batch)?;
-        self.evidence.flush(batch)
+        self.file.flush(batch)?;
+        self.evidence.flush(epoch, batch)
     }
 }
 
@@ -282,75 +263,6 @@ impl Facts {
 /// contact record that follows knows the caller.
 fn is_stand_in(key: &SourceRecordKey) -> bool {
     key.kind == RecordKind::Caller && key.id.starts_with("contact:")
-}
-
-/// The evidence of a record, from committed state.
-pub(crate) fn evidence_of(state: &dyn StateRead, record: u64) -> Result<Vec<Evidence>> {
-    let mut all = Vec::new();
-    scan_evidence(state, record, |number, entry| {
-        if let (Some(kind), Some(table)) = (entry.kind, FactTable::from_number(entry.table)) {
-            // Evidence is a set: what carries no id is told apart by its number, or the results of one panel were one.
-            let id = if entry.id.is_empty() {
-                smol_str::format_smolstr!("{number:016x}")
-            } else {
-                entry.id
-            };
-            all.push(Evidence {
-                at: entry.at,
-                end_at: entry.end_at,
-                table,
-                kind,
-                id,
-            });
-        }
-    })?;
-    Ok(all)
-}
-
-fn scan_evidence(state: &dyn StateRead, record: u64, mut take: impl FnMut(u64, EvidenceEntry)) -> Result<()> {
-    let mut read = Ok(());
-    state.scan_prefix(spaces::EVIDENCE, &record.to_be_bytes(), &mut |key, value| {
-        let number = key
-            .get(8..)
-            .and_then(|b| b.try_into().ok())
-            .map(u64::from_be_bytes);
-        match (number, postcard::from_bytes(value)) {
-            (Some(number), Ok(entry)) => take(number, entry),
-            _ => {
-                // Left out, it would be a count that is quietly too low.
-                read = Err(ConnectorError::fatal("read", "evidence", "an entry is damaged"));
-                return ControlFlow::Break(());
-            }
-        }
-        ControlFlow::Continue(())
-    })?;
-    read
-}
-
-/// The evidence of a fact. Only what journeys may cite carries its id: observations are many and are only counted.
-fn evidence_entry(table: FactTable, fact: &FactState, partition: i32) -> EvidenceEntry {
-    let resolved;
-    let row = match fact.layers.layers() {
-        [only] => &only.content,
-        _ => {
-            resolved = fact.layers.resolve().unwrap_or_default();
-            &resolved
-        }
-    };
-    let id = if table == FactTable::Observations {
-        Text::default()
-    } else {
-        fact.id.clone()
-    };
-    let found = Evidence::of(table, &id, row, fact.deleted);
-    EvidenceEntry {
-        table: table as u8,
-        partition,
-        at: found.as_ref().and_then(|e| e.at),
-        end_at: found.as_ref().and_then(|e| e.end_at),
-        kind: found.map(|e| e.kind),
-        id,
-    }
 }
 
 /// The month a fact is filed under, as days since 1970 of its first day.

@@ -1,7 +1,7 @@
 //! The unify step: a person whose evidence or records changed gets new rows, made from scratch out of its members'
 //! summaries (INV-6). Runs over committed state, on every core at once.
 
-use crate::facts::evidence_of;
+use crate::evidence::evidence_of;
 use crate::records::{link_probability, read_person, read_record};
 use panorama_api::{Result, StateRead};
 use panorama_model::{Identifier, IdentifierKind, Person, PersonId, Presence, Row, Text, Timestamp, Value};

@@ -2,10 +2,11 @@
 
 use crate::current::{Change, outbox_key};
 use crate::facts::{FactState, resolved_row};
+use crate::filing::{chunks_of, each_fact};
 use crate::{spaces, table_number};
 use arrow::array::RecordBatch;
 use panorama_api::{
-    Bus, ConnectorError, Offset, PartitionMode, PartitionWrite, ReadLimits, Result, Space, StateRead,
+    Bus, ConnectorError, Offset, PartitionMode, PartitionWrite, ReadLimits, Result, StateRead,
 };
 use panorama_model::{Row, Text, Timestamp, Value};
 use panorama_tables::table::raw_messages;
@@ -26,45 +27,86 @@ pub(crate) fn partition_write(
     partition: i32,
     change: &Change,
 ) -> PartitionWrite {
-    let mut next = Vec::new();
-    let (mode, keys) = match change {
-        Change::Changed => (PartitionMode::Replace, None),
-        Change::AppendedFrom(number) => {
-            next.extend_from_slice(&number.to_be_bytes());
-            (PartitionMode::Append, None)
-        }
-        Change::Appended(rows) => {
-            let mut rows: Vec<u128> = rows.iter().copied().collect();
-            rows.sort_unstable();
-            (PartitionMode::Append, Some(rows.into_iter()))
-        }
-    };
     let value = (partition != crate::current::PARTITION_UNKNOWN).then_some(partition);
     let value = value.filter(|_| definition.partition.is_some());
-    let rows = KeptRows {
-        snapshot: Arc::clone(snapshot),
-        space: if table < table_number::PATIENT_360 {
-            spaces::FACTS
-        } else {
-            spaces::ROWS
-        },
-        prefix: outbox_key(table, partition),
-        next,
-        keys,
-        done: false,
-        batcher: RowBatcher::new(definition),
-        partition: value,
+    let (batcher, state) = (RowBatcher::new(definition), Arc::clone(snapshot));
+    let facts_from = match change {
+        Change::AppendedFrom(number) => Some(*number),
+        Change::Changed if table < table_number::PATIENT_360 => Some(0),
+        Change::Changed | Change::Appended(_) => None,
+    };
+    let batches: Box<dyn Iterator<Item = Result<RecordBatch>> + Send> = match (facts_from, change) {
+        (Some(number), _) => Box::new(FiledFacts {
+            state,
+            place: (table, partition),
+            number,
+            chunks: None,
+            batcher,
+            partition: value,
+        }),
+        (None, Change::Appended(rows)) => {
+            let mut rows: Vec<u128> = rows.iter().copied().collect();
+            rows.sort_unstable();
+            Box::new(KeptRows::new(state, (table, partition), Some(rows), batcher, value))
+        }
+        (None, _) => Box::new(KeptRows::new(state, (table, partition), None, batcher, value)),
+    };
+    let mode = match change {
+        Change::Changed => PartitionMode::Replace,
+        Change::AppendedFrom(_) | Change::Appended(_) => PartitionMode::Append,
     };
     PartitionWrite {
         partition: value,
         mode,
-        batches: Box::new(rows),
+        batches,
     }
 }
 
+/// The facts of a partition from a number on, chunk by chunk.
+struct FiledFacts {
+    state: Arc<dyn StateRead>,
+    place: (u8, i32),
+    number: u64,
+    /// Those still to come; `None` before the first is asked for.
+    chunks: Option<std::vec::IntoIter<u64>>,
+    batcher: RowBatcher,
+    partition: Option<i32>,
+}
+
+impl FiledFacts {
+    fn fill(&mut self) -> Result<()> {
+        let (batcher, partition) = (&mut self.batcher, self.partition);
+        let chunks = match &mut self.chunks {
+            Some(chunks) => chunks,
+            None => self
+                .chunks
+                .insert(chunks_of(&*self.state, self.place, self.number)?.into_iter()),
+        };
+        while batcher.rows() < BATCH_ROWS_MAX && batcher.bytes() < BATCH_BYTES_MAX {
+            let Some(chunk) = chunks.next() else { break };
+            each_fact(&*self.state, chunk, |fact| push_fact(batcher, fact, partition))?;
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for FiledFacts {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.fill() {
+            Ok(()) => finish(&mut self.batcher),
+            Err(error) => {
+                self.chunks = Some(Vec::new().into_iter());
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+/// The rows of a partition that are kept one by one.
 struct KeptRows {
-    snapshot: Arc<dyn StateRead>,
-    space: Space,
+    state: Arc<dyn StateRead>,
     prefix: Vec<u8>,
     /// Where the scan goes on, after the prefix.
     next: Vec<u8>,
@@ -76,6 +118,24 @@ struct KeptRows {
 }
 
 impl KeptRows {
+    fn new(
+        state: Arc<dyn StateRead>,
+        (table, partition): (u8, i32),
+        rows: Option<Vec<u128>>,
+        batcher: RowBatcher,
+        value: Option<i32>,
+    ) -> Self {
+        Self {
+            state,
+            prefix: outbox_key(table, partition),
+            next: Vec::new(),
+            keys: rows.map(Vec::into_iter),
+            done: false,
+            batcher,
+            partition: value,
+        }
+    }
+
     fn fill(&mut self) -> Result<()> {
         if self.keys.is_some() {
             self.fill_from_keys()
@@ -92,8 +152,8 @@ impl KeptRows {
             };
             let mut key = self.prefix.clone();
             key.extend_from_slice(&row.to_be_bytes());
-            if let Some(value) = self.snapshot.get(self.space, &key)? {
-                push(&mut self.batcher, self.space, &value, self.partition)?;
+            if let Some(value) = self.state.get(spaces::ROWS, &key)? {
+                push_rows(&mut self.batcher, &value, self.partition)?;
             }
         }
         Ok(())
@@ -104,10 +164,10 @@ impl KeptRows {
         from.extend_from_slice(&self.next);
         let prefix = self.prefix.clone();
         let (batcher, next) = (&mut self.batcher, &mut self.next);
-        let (space, partition) = (self.space, self.partition);
+        let partition = self.partition;
         let mut failed = Ok(());
         let mut more = false;
-        self.snapshot.scan(space, &from, None, &mut |key, value| {
+        self.state.scan(spaces::ROWS, &from, None, &mut |key, value| {
             let Some(rest) = key.strip_prefix(prefix.as_slice()) else {
                 return ControlFlow::Break(());
             };
@@ -116,7 +176,7 @@ impl KeptRows {
                 more = true;
                 return ControlFlow::Break(());
             }
-            failed = push(batcher, space, value, partition);
+            failed = push_rows(batcher, value, partition);
             if failed.is_err() {
                 ControlFlow::Break(())
             } else {
@@ -143,13 +203,9 @@ impl Iterator for KeptRows {
     }
 }
 
-fn push(batcher: &mut RowBatcher, space: Space, value: &[u8], partition: Option<i32>) -> Result<()> {
-    let broken = |e| ConnectorError::fatal("read", space.0, e);
-    if space == spaces::FACTS {
-        push_fact(batcher, postcard::from_bytes(value).map_err(broken)?, partition);
-        return Ok(());
-    }
-    let rows: Vec<Row> = postcard::from_bytes(value).map_err(broken)?;
+fn push_rows(batcher: &mut RowBatcher, value: &[u8], partition: Option<i32>) -> Result<()> {
+    let rows: Vec<Row> =
+        postcard::from_bytes(value).map_err(|e| ConnectorError::fatal("read", spaces::ROWS.0, e))?;
     for row in &rows {
         batcher.push_row(row, partition);
     }

@@ -16,9 +16,13 @@ pub(crate) const LAST_WORDS: Space = Space("last_words");
 pub(crate) const PERSONS: Space = Space("persons");
 /// (table, hash of a fact) -> the partition it is filed in, and its number.
 pub(crate) const FACT_PLACES: Space = Space("fact_places");
-/// (table, partition, number of a fact) -> the fact, all its statements in force.
-pub(crate) const FACTS: Space = Space("facts");
-/// (record number, number of a fact) -> the little of it that counts and journeys need.
+/// Number of a chunk -> facts of one partition, filed in one epoch, with all their statements in force.
+pub(crate) const FACT_CHUNKS: Space = Space("fact_chunks");
+/// (table, partition, number of a chunk) -> nothing: the chunks of a partition.
+pub(crate) const PARTITION_CHUNKS: Space = Space("partition_chunks");
+/// Number of a fact -> what it is now, where that is not what its chunk says.
+pub(crate) const FACT_REVISIONS: Space = Space("fact_revisions");
+/// (record number, epoch) -> the little of the record's facts that counts and journeys need.
 pub(crate) const EVIDENCE: Space = Space("evidence");
 /// (table, partition, row) -> the row of a current table.
 pub(crate) const ROWS: Space = Space("rows");
@@ -48,7 +52,9 @@ pub const ALL: &[Space] = &[
     LAST_WORDS,
     PERSONS,
     FACT_PLACES,
-    FACTS,
+    FACT_CHUNKS,
+    PARTITION_CHUNKS,
+    FACT_REVISIONS,
     EVIDENCE,
     ROWS,
     OUTBOX,

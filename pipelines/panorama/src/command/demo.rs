@@ -1,6 +1,6 @@
 //! `panorama demo`: a synthetic health system, the whole pipeline, and what it found.
 
-use crate::cli::{ConfigFile, Demo, Output, TablesAt};
+use crate::cli::{ConfigFile, Demo, Output, Role, TablesAt};
 use crate::command::identity;
 use crate::command::synth;
 use crate::command::tables::{Location, Rows};
@@ -47,7 +47,7 @@ pub(crate) fn run(demo: &Demo, output: &Output) -> anyhow::Result<()> {
     let service = Service::open(service::load(&file)?)?;
     let began = Instant::now();
     let progress = Progress::start(Arc::clone(&service.metrics), total, output.quiet);
-    let outcome = service.run(true, false);
+    let outcome = service.run(Role::All, true, false);
     progress.stop();
     let (outcome, took) = (outcome?, began.elapsed());
     if !outcome.caught_up {

@@ -1,6 +1,6 @@
 //! `panorama run`
 
-use crate::cli::{Output, Run};
+use crate::cli::{Output, Role, Run};
 use crate::render;
 use crate::service::{self, Service};
 use serde_json::json;
@@ -12,7 +12,7 @@ pub(crate) fn run(run: &Run, output: &Output) -> anyhow::Result<()> {
     let began = Instant::now();
     let service = Service::open(config)?;
     let metrics = Arc::clone(&service.metrics);
-    let outcome = service.run(run.until_caught_up, true)?;
+    let outcome = service.run(run.role, run.until_caught_up, true)?;
     let seconds = began.elapsed().as_secs_f64();
     let steps = metrics.steps();
     let answer = json!({
@@ -24,12 +24,13 @@ pub(crate) fn run(run: &Run, output: &Output) -> anyhow::Result<()> {
         render::json(&answer);
     } else if !output.quiet {
         let state = if outcome.caught_up { "caught up" } else { "stopped" };
-        render::line(format!(
-            "{state}: {} messages in {} epochs, {seconds:.1} s",
-            render::thousands(outcome.messages),
-            outcome.epochs
-        ));
-        if run.until_caught_up {
+        let messages = render::thousands(outcome.messages);
+        let what = match run.role {
+            Role::Ingest => format!("{messages} messages taken into the log"),
+            Role::All | Role::Process => format!("{messages} messages in {} epochs", outcome.epochs),
+        };
+        render::line(format!("{state}: {what}, {seconds:.1} s"));
+        if run.until_caught_up && run.role != Role::Ingest {
             render::line(format!("where the time went: {}", times(&steps)));
         }
     }
