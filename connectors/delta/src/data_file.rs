@@ -2,7 +2,7 @@
 
 use crate::settings::Settings;
 use crate::statistics;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -50,6 +50,15 @@ pub(crate) fn properties(table: &Schema, partition: Option<usize>, settings: &Se
         .set_statistics_enabled(EnabledStatistics::None)
         .set_statistics_truncate_length(Some(statistics::TEXT_BYTES_MAX))
         .set_created_by(concat!("panorama-delta ", env!("CARGO_PKG_VERSION")).to_owned());
+    // Messages as received are seldom the same twice: a dictionary of them would be given up after it was made.
+    let bytes = |field: &&Arc<Field>| field.data_type() == &DataType::Binary;
+    let builder = table
+        .fields()
+        .iter()
+        .filter(bytes)
+        .fold(builder, |builder, field| {
+            builder.set_column_dictionary_enabled(ColumnPath::new(vec![field.name().clone()]), false)
+        });
     statistics::columns(&without(table, partition))
         .fold(builder, with_statistics)
         .build()

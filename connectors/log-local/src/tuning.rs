@@ -19,10 +19,12 @@ pub(crate) fn segment(options: &LocalLogOptions) -> KeyspaceCreateOptions {
         ))
 }
 
-/// Spaces and copies are read by key, often for keys that are not there: small blocks, filters on every level.
+/// Spaces and copies are read by key, often for keys that are not there: small blocks, filters on every level. Much of what
+/// they hold is hashes, which do not compress, and a read is mostly of one small value.
 pub(crate) fn by_key(options: &LocalLogOptions) -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
         .max_memtable_size(options.memtable_bytes_max)
         .data_block_size_policy(BlockSizePolicy::all(4 * 1024))
+        .data_block_compression_policy(CompressionPolicy::disabled())
         .expect_point_read_hits(false)
 }

@@ -1,10 +1,10 @@
-//! The apply step: one thread takes messages in order and changes state; each epoch ends in one atomic durable commit
-//! of state, positions and outbox (INV-4).
+//! The apply step: one thread takes messages in order and settles who they speak of, a second files what they tell of them
+//! and commits; each epoch ends in one atomic durable commit of state, positions and outbox (INV-4).
 
-use crate::commit::Commits;
 use crate::current::{Dirty, TableChanges, forget_published};
 use crate::decode::DecodedMessage;
-use crate::facts::{Facts, Owner, Position, Told};
+use crate::epochs::{Epochs, SettledEpoch, SettledFact};
+use crate::facts::{Facts, Position};
 use crate::meta::{Meta, Positions, Publication, write_positions};
 use crate::people::People;
 use crate::pipeline::Pipeline;
@@ -39,17 +39,15 @@ pub(crate) type RawStretches = BTreeMap<(Text, u32), (u64, u64)>;
 /// Everything that changes with messages.
 pub(crate) struct Apply {
     store: Arc<dyn StateStore>,
-    commits: Commits,
+    epochs: Epochs,
     metrics: Arc<Metrics>,
     threads: usize,
     meta: Meta,
     positions: Positions,
     people: People,
-    facts: Facts,
     rows: Rows,
     seen: TypedSpace<u128, u64>,
     dirty: Dirty,
-    committed_at: Timestamp,
     reported_at: Option<Instant>,
     publishing: Option<RawStretches>,
 }
@@ -63,22 +61,21 @@ struct PendingFact {
 }
 
 impl Apply {
-    pub(crate) fn new(pipeline: &Pipeline, meta: Meta, positions: Positions, dirty: Dirty) -> Result<Self> {
+    pub(crate) fn new(pipeline: &Pipeline, meta: Meta, positions: Positions) -> Result<Self> {
         let state: Arc<dyn StateRead> = Arc::<dyn StateStore>::clone(&pipeline.store);
         let entries_max = pipeline.options.cache_entries_max;
+        let facts = Facts::new(&state, meta.next_fact, entries_max)?;
         Ok(Self {
             store: Arc::clone(&pipeline.store),
-            commits: Commits::new(&pipeline.store),
+            epochs: Epochs::new(&pipeline.store, facts, &pipeline.metrics),
             metrics: Arc::clone(&pipeline.metrics),
             threads: pipeline.options.threads,
             people: People::new(&state, &pipeline.scorer, &pipeline.metrics, &meta, entries_max)?,
-            facts: Facts::new(&state, meta.next_fact, entries_max),
             rows: Rows::new(&state),
+            dirty: Dirty::recover(&*state, 0, |table| !table_number::is_fact(table))?,
             seen: TypedSpace::new(spaces::SEEN, state, entries_max),
             meta,
             positions,
-            dirty,
-            committed_at: now(),
             reported_at: None,
             publishing: None,
         })
@@ -113,12 +110,9 @@ impl Apply {
             let (epoch_began, at) = (Instant::now(), now());
             let from = self.meta.matched_under.until;
             let to = (from + REMATCHED_MAX).min(until);
-            self.commits.settle()?;
             self.people.match_again(from..to, threads);
-            self.people
-                .settle(at, &mut self.facts, &mut self.rows, &mut self.dirty)?;
             self.meta.matched_under.until = if to == until { u64::MAX } else { to };
-            self.commit(epoch_began)?;
+            self.settle(Vec::new(), at, epoch_began)?;
         }
         self.metrics.spent("match again", began);
         Ok(())
@@ -140,20 +134,28 @@ impl Apply {
         for message in messages {
             self.take(message, at, &mut pending)?;
         }
+        self.positions = next;
         self.metrics.spent("identify", began);
         self.metrics.read_total.inc_by(count);
-        let waiting = Instant::now();
-        self.commits.settle()?;
-        self.metrics.spent("wait for commit", waiting);
-        let filing = Instant::now();
-        self.people
-            .settle(at, &mut self.facts, &mut self.rows, &mut self.dirty)?;
-        for fact in pending {
-            self.file(fact, at)?;
-        }
-        self.positions = next;
-        self.metrics.spent("file", filing);
-        self.commit(began)
+        self.settle(pending, at, began)
+    }
+
+    /// Makes identity's decisions hold, and commits everything since the last commit.
+    fn settle(&mut self, pending: Vec<PendingFact>, at: Timestamp, began: Instant) -> Result<()> {
+        let settling = Instant::now();
+        let reassigned = self.people.settle(at, &mut self.rows, &mut self.dirty)?;
+        let facts = pending
+            .into_iter()
+            .map(|pending| SettledFact {
+                person: pending.owner.and_then(|record| self.people.person_of(record)),
+                fact: pending.fact,
+                owner: pending.owner,
+                key: pending.key,
+                position: pending.position,
+            })
+            .collect();
+        self.metrics.spent("settle", settling);
+        self.commit(reassigned, facts, at, began)
     }
 
     /// Counts what was decoded, per run of messages of one source.
@@ -298,69 +300,46 @@ impl Apply {
         self.rows.put(place, rows, &mut self.dirty)
     }
 
-    fn file(&mut self, pending: PendingFact, at: Timestamp) -> Result<()> {
-        let person = pending.owner.and_then(|record| self.people.person_of(record));
-        let owner = Owner {
-            record: pending.owner.unwrap_or(u64::MAX),
-            key: &pending.key,
-            person,
-        };
-        let told = self
-            .facts
-            .tell(pending.fact, owner, pending.position, at, &mut self.dirty)?;
-        if told == Told::Copy {
-            self.metrics
-                .duplicates
-                .get_or_create(&Metrics::label("source", &pending.key.source))
-                .inc();
-        }
-        Ok(())
-    }
-
-    /// The one atomic commit of everything since the last one.
-    fn commit(&mut self, began: Instant) -> Result<()> {
+    /// The one atomic commit of everything since the last one; begun here, and done beside the next epoch.
+    fn commit(
+        &mut self,
+        reassigned: Vec<(u64, PersonId)>,
+        facts: Vec<SettledFact>,
+        at: Timestamp,
+        began: Instant,
+    ) -> Result<()> {
+        // What a flush lets go of was changed two epochs ago at the latest: that is durable where the last one is filed.
+        let waiting = Instant::now();
+        self.epochs.filed()?;
+        self.metrics.spent("wait for filing", waiting);
         let committing = Instant::now();
         self.meta.epoch += 1;
-        let mut batch = self.encode()?;
+        let mut batch = StateBatch::default();
+        self.people.flush(&mut self.meta, &mut batch)?;
+        self.rows.flush(&mut batch)?;
+        self.seen.flush(&mut batch)?;
         self.dirty.note(self.meta.epoch, &mut batch);
         write_positions(&self.positions, &mut batch)?;
-        self.meta.write(&mut batch)?;
         self.metrics.spent("encode state", committing);
-        self.commits.begin(batch)?;
-        self.committed_at = now();
-        self.metrics.epoch_duration.observe(began.elapsed().as_secs_f64());
-        Ok(())
-    }
-
-    /// What changed in the spaces of state since the last commit; facts, the largest part, on a thread of their own.
-    fn encode(&mut self) -> Result<StateBatch> {
-        let (facts, people) = (&mut self.facts, &mut self.people);
-        let (rows, seen, meta) = (&mut self.rows, &mut self.seen, &mut self.meta);
-        meta.next_fact = facts.next_number();
-        let epoch = meta.epoch;
-        std::thread::scope(|scope| {
-            let encoding = scope.spawn(move || {
-                let mut batch = StateBatch::default();
-                facts.flush(epoch, &mut batch).map(|()| batch)
-            });
-            let mut batch = StateBatch::default();
-            let flushed = people
-                .flush(meta, &mut batch)
-                .and_then(|()| rows.flush(&mut batch))
-                .and_then(|()| seen.flush(&mut batch));
-            let facts = match encoding.join() {
-                Ok(facts) => facts?,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            flushed?;
-            batch.append(&facts);
-            Ok(batch)
+        self.epochs.begin(SettledEpoch {
+            meta: self.meta.clone(),
+            at,
+            reassigned,
+            facts,
+            batch,
+            began,
         })
     }
 
     /// True where the tables do not hold everything yet.
-    pub(crate) fn has_unpublished(&self) -> bool {
-        !self.dirty.is_empty() || self.people.has_touched() || self.positions != self.meta.raw_published
+    ///
+    /// # Errors
+    /// Where the last epoch could not be filed.
+    pub(crate) fn has_unpublished(&mut self) -> Result<bool> {
+        Ok(!self.epochs.is_published()?
+            || !self.dirty.is_empty()
+            || self.people.has_touched()
+            || self.positions != self.meta.raw_published)
     }
 
     /// Rows waiting in memory to be appended.
@@ -377,13 +356,13 @@ impl Apply {
             if persons.is_empty() {
                 break;
             }
-            self.commits.settle()?;
+            self.epochs.settle()?;
             let unifying = Instant::now();
             for projection in project(&*self.store, &persons, at, self.threads)? {
                 self.rows.project(projection, &mut self.dirty)?;
             }
             self.metrics.spent("unify", unifying);
-            self.commit(began)?;
+            self.commit(Vec::new(), Vec::new(), at, began)?;
         }
         let mut raw = RawStretches::new();
         for (place, until) in &self.positions {
@@ -395,16 +374,16 @@ impl Apply {
             raw_until: self.positions.clone(),
             done: false,
         };
-        self.commit(began)?;
-        self.commits.settle()?;
-        let changes = self.dirty.take(self.meta.next_fact);
+        self.commit(Vec::new(), Vec::new(), at, began)?;
+        let mut changes = self.epochs.settle()?.take_unpublished();
+        changes.extend(self.dirty.take(0));
         self.publishing = Some(raw.clone());
         Ok((self.meta.epoch, changes, raw))
     }
 
     /// Notes that the tables have taken it over.
     pub(crate) fn end_publication(&mut self, published: &Published) -> Result<()> {
-        self.commits.settle()?;
+        self.epochs.settle()?;
         let mut batch = StateBatch::default();
         forget_published(&*self.store, &published.partitions, published.epoch, &mut batch)?;
         if let Some(raw) = self.publishing.take() {
@@ -413,13 +392,19 @@ impl Apply {
             }
         }
         self.meta.publication.done = true;
-        self.meta.write(&mut batch)?;
-        self.commits.begin(batch)
+        self.epochs.begin(SettledEpoch {
+            meta: self.meta.clone(),
+            at: now(),
+            reassigned: Vec::new(),
+            facts: Vec::new(),
+            batch,
+            began: Instant::now(),
+        })
     }
 
     /// Waits until everything is durable.
     pub(crate) fn finish(&mut self) -> Result<()> {
-        self.commits.settle()
+        self.epochs.settle().map(|_| ())
     }
 
     /// Tells the metrics how things stand.
@@ -430,7 +415,7 @@ impl Apply {
         self.metrics.source_records.set(number(self.meta.next_record));
         self.metrics
             .checkpoint_age
-            .set(seconds_between(self.committed_at, now()));
+            .set(seconds_between(self.epochs.durable_at(), now()));
         // The size of the state costs a look at every file: not with every epoch.
         if self
             .reported_at

@@ -1,5 +1,4 @@
-//! Epochs are committed while the next one is applied: at most one commit is under way, and whoever reads committed state
-//! waits for it first.
+//! Epochs are committed while the next one is filed: at most one commit is under way.
 
 use panorama_api::{ConnectorError, Result, StateBatch, StateStore};
 use std::sync::Arc;

@@ -44,8 +44,8 @@ pub(crate) struct Dirty {
 }
 
 impl Dirty {
-    /// What a crash left unpublished. Facts filed from now on have `next_fact` and the numbers after it.
-    pub(crate) fn recover(state: &dyn StateRead, next_fact: u64) -> Result<Self> {
+    /// What a crash left unpublished of some tables. Facts filed from now on have `next_fact` and the numbers after it.
+    pub(crate) fn recover(state: &dyn StateRead, next_fact: u64, of: impl Fn(u8) -> bool) -> Result<Self> {
         let mut dirty = Self {
             new_facts_from: next_fact,
             ..Self::default()
@@ -55,7 +55,7 @@ impl Dirty {
             return Ok(dirty);
         }
         state.scan(spaces::OUTBOX, &[], None, &mut |key, _| {
-            if let Some((table, partition)) = read_outbox_key(key) {
+            if let Some((table, partition)) = read_outbox_key(key).filter(|(table, _)| of(*table)) {
                 dirty.partitions.insert((table, partition), Change::Changed);
             }
             ControlFlow::Continue(())

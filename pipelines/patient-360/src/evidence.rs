@@ -29,6 +29,8 @@ type Word = (u64, Option<EvidenceEntry>);
 #[derive(Default)]
 pub(crate) struct EvidenceLog {
     said: Vec<(u64, Word)>,
+    /// What those of the last epoch said, in the order of records: it may not be in committed state yet.
+    before: Vec<(u64, Word)>,
 }
 
 impl EvidenceLog {
@@ -47,7 +49,9 @@ impl EvidenceLog {
         // Stable: of several words on one fact the last stays the last.
         self.said.sort_by_key(|(record, (number, _))| (*record, *number));
         for words in self.said.chunk_by(|(a, _), (b, _)| a == b) {
-            let Some((record, _)) = words.first() else { continue };
+            let Some((record, _)) = words.first() else {
+                continue;
+            };
             let words: Vec<&Word> = words.iter().map(|(_, word)| word).collect();
             let key = |out: &mut Vec<u8>| {
                 out.extend_from_slice(&record.to_be_bytes());
@@ -61,8 +65,17 @@ impl EvidenceLog {
                 .write(spaces::EVIDENCE, key, value)
                 .map_err(|e: postcard::Error| ConnectorError::fatal("encode", "evidence", e))?;
         }
-        self.said.clear();
+        self.before = std::mem::take(&mut self.said);
         Ok(())
+    }
+
+    /// What holds of the facts of a record as of the last epoch's end, by their numbers.
+    pub(crate) fn entries(&self, state: &dyn StateRead, record: u64) -> Result<Vec<(u64, EvidenceEntry)>> {
+        let mut words = committed_words(state, record)?;
+        let from = self.before.partition_point(|(of, _)| *of < record);
+        let before = self.before.iter().skip(from).take_while(|(of, _)| *of == record);
+        words.extend(before.map(|(_, word)| word.clone()));
+        Ok(in_force(words))
     }
 }
 
@@ -84,14 +97,14 @@ pub(crate) fn evidence_of(state: &dyn StateRead, record: u64) -> Result<Vec<Evid
             id,
         })
     };
-    Ok(evidence_entries(state, record)?
+    Ok(in_force(committed_words(state, record)?)
         .into_iter()
         .filter_map(evidence)
         .collect())
 }
 
-/// What holds of the facts of a record in committed state, by their numbers.
-pub(crate) fn evidence_entries(state: &dyn StateRead, record: u64) -> Result<Vec<(u64, EvidenceEntry)>> {
+/// All that was said of the facts of a record, in committed state, oldest first.
+fn committed_words(state: &dyn StateRead, record: u64) -> Result<Vec<Word>> {
     let mut words: Vec<Word> = Vec::new();
     let mut read = Ok(());
     state.scan_prefix(spaces::EVIDENCE, &record.to_be_bytes(), &mut |_, value| {
@@ -105,7 +118,11 @@ pub(crate) fn evidence_entries(state: &dyn StateRead, record: u64) -> Result<Vec
         }
         ControlFlow::Continue(())
     })?;
-    read?;
+    read.map(|()| words)
+}
+
+/// The last word on each fact, unless it was withdrawn.
+fn in_force(mut words: Vec<Word>) -> Vec<(u64, EvidenceEntry)> {
     // Stable, so of the words on one fact the last is the newest.
     words.sort_by_key(|(number, _)| *number);
     words.dedup_by(|later, kept| {
@@ -115,10 +132,8 @@ pub(crate) fn evidence_entries(state: &dyn StateRead, record: u64) -> Result<Vec
         }
         same
     });
-    Ok(words
-        .into_iter()
-        .filter_map(|(number, entry)| Some((number, entry?)))
-        .collect())
+    let said = |(number, entry): Word| Some((number, entry?));
+    words.into_iter().filter_map(said).collect()
 }
 
 /// The evidence of a fact. Only what journeys may cite carries its id: observations are many and are only counted.

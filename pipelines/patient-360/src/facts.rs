@@ -2,10 +2,10 @@
 //!
 //! A fact gets a rising number where it is filed, so that what is new in a partition since it was last published is its end.
 
-use crate::current::{Dirty, FactKey, PARTITION_UNKNOWN};
-use crate::evidence::{EvidenceLog, evidence_entries, evidence_entry};
+use crate::current::{Dirty, FactKey, PARTITION_UNKNOWN, TableChanges};
+use crate::evidence::{EvidenceLog, evidence_entry};
 use crate::filing::FactFile;
-use crate::spaces;
+use crate::{spaces, table_number};
 use panorama_api::{Result, StateBatch, StateRead};
 use panorama_model::{
     Fact, FactSchema, FactTable, Layer, Layers, Overlay, PersonId, RecordKind, Row, SourceRecordKey, Text,
@@ -121,6 +121,7 @@ pub(crate) struct Facts {
     places: TypedSpace<(u8, u128), FactPlace>,
     file: FactFile,
     evidence: EvidenceLog,
+    dirty: Dirty,
 }
 
 /// Where a fact is filed.
@@ -138,14 +139,18 @@ impl FactPlace {
 
 impl Facts {
     /// The facts in `state`, which has given out numbers up to `next_number`.
-    pub(crate) fn new(state: &Arc<dyn StateRead>, next_number: u64, entries_max: usize) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// Where the outbox cannot be read.
+    pub(crate) fn new(state: &Arc<dyn StateRead>, next_number: u64, entries_max: usize) -> Result<Self> {
+        let file = FactFile::new(state, next_number, entries_max / 8);
+        Ok(Self {
             state: Arc::clone(state),
             places: TypedSpace::new(spaces::FACT_PLACES, Arc::clone(state), entries_max),
-            // A fact is mostly told once: what is kept here are the appointments and visits told of again soon.
-            file: FactFile::new(state, next_number, entries_max / 8),
+            dirty: Dirty::recover(&**state, file.next_number(), table_number::is_fact)?,
+            file,
             evidence: EvidenceLog::default(),
-        }
+        })
     }
 
     /// Lays one statement over what is known of a fact.
@@ -155,16 +160,15 @@ impl Facts {
         owner: Owner<'_>,
         position: Position,
         now: Timestamp,
-        dirty: &mut Dirty,
     ) -> Result<Told> {
         let hash = fact.hash128(&owner.key.source);
         let table = fact.table;
         let Some(filed) = self.places.get((table as u8, hash))?.copied() else {
-            self.tell_first(fact, owner, position, now, dirty, hash);
+            self.tell_first(fact, owner, position, now, hash);
             return Ok(Told::New);
         };
         let Some(known) = self.file.get(filed.number)? else {
-            self.tell_first(fact, owner, position, now, dirty, hash);
+            self.tell_first(fact, owner, position, now, hash);
             return Ok(Told::New);
         };
         let mut revised = known.clone();
@@ -177,12 +181,12 @@ impl Facts {
         let entry = evidence_entry(table, &revised, partition);
         let number = if partition == filed.partition {
             self.file.revise(filed.number, revised);
-            dirty.fact_changed(filed.key(table));
+            self.dirty.fact_changed(filed.key(table));
             filed.number
         } else {
             self.file.remove(filed.number);
-            dirty.fact_removed(filed.key(table));
-            self.file(table, partition, hash, revised, dirty)
+            self.dirty.fact_removed(filed.key(table));
+            self.file(table, partition, hash, revised)
         };
         if (record, number) != (before.0, filed.number) {
             self.evidence.withdraw(before.0, filed.number);
@@ -193,54 +197,33 @@ impl Facts {
         Ok(Told::New)
     }
 
-    fn tell_first(
-        &mut self,
-        fact: Fact,
-        owner: Owner<'_>,
-        position: Position,
-        now: Timestamp,
-        dirty: &mut Dirty,
-        hash: u128,
-    ) {
+    fn tell_first(&mut self, fact: Fact, owner: Owner<'_>, position: Position, now: Timestamp, hash: u128) {
         let table = fact.table;
         let known = FactState::first(fact, owner, position, now);
         let partition = partition_of(table.schema(), &known.layers);
         let entry = evidence_entry(table, &known, partition);
-        let number = self.file(table, partition, hash, known, dirty);
+        let number = self.file(table, partition, hash, known);
         self.evidence.say(owner.record, number, entry);
     }
 
     /// Files a fact at the end of a partition; returns its number.
-    fn file(
-        &mut self,
-        table: FactTable,
-        partition: i32,
-        hash: u128,
-        fact: FactState,
-        dirty: &mut Dirty,
-    ) -> u64 {
+    fn file(&mut self, table: FactTable, partition: i32, hash: u128, fact: FactState) -> u64 {
         let number = self.file.file((table as u8, partition), fact);
         let filed = FactPlace { partition, number };
         self.places.put((table as u8, hash), filed);
-        dirty.fact_appended(filed.key(table));
+        self.dirty.fact_appended(filed.key(table));
         number
     }
 
     /// Gives the facts of a record to another person. Called before the epoch's own facts are told.
-    pub(crate) fn reassign(
-        &mut self,
-        record: u64,
-        person: PersonId,
-        now: Timestamp,
-        dirty: &mut Dirty,
-    ) -> Result<()> {
-        for (number, entry) in evidence_entries(&*self.state, record)? {
+    pub(crate) fn reassign(&mut self, record: u64, person: PersonId, now: Timestamp) -> Result<()> {
+        for (number, entry) in self.evidence.entries(&*self.state, record)? {
             let known = self.file.get(number)?.filter(|fact| fact.person != Some(person));
             if let Some(mut fact) = known.cloned() {
                 fact.person = Some(person);
                 fact.updated_at = now;
                 self.file.revise(number, fact);
-                dirty.fact_changed((entry.table, (entry.partition, number)));
+                self.dirty.fact_changed((entry.table, (entry.partition, number)));
             }
         }
         Ok(())
@@ -251,11 +234,23 @@ impl Facts {
         self.file.next_number()
     }
 
+    /// True where tables do not hold all facts yet.
+    pub(crate) fn has_unpublished(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Takes what the tables have to take over.
+    pub(crate) fn take_unpublished(&mut self) -> TableChanges {
+        self.dirty.take(self.file.next_number())
+    }
+
     /// Moves the changes into the batch of `epoch`.
     pub(crate) fn flush(&mut self, epoch: u64, batch: &mut StateBatch) -> Result<()> {
         self.places.flush(batch)?;
         self.file.flush(batch)?;
-        self.evidence.flush(epoch, batch)
+        self.evidence.flush(epoch, batch)?;
+        self.dirty.note(epoch, batch);
+        Ok(())
     }
 }
 

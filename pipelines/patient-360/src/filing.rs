@@ -129,7 +129,8 @@ impl FactFile {
         for (number, chunk) in numbered() {
             unpacked.clear();
             for fact in &chunk.facts {
-                pack(fact.as_ref(), &mut unpacked).map_err(|e| ConnectorError::fatal("encode", "facts", e))?;
+                pack(fact.as_ref(), &mut unpacked)
+                    .map_err(|e| ConnectorError::fatal("encode", "facts", e))?;
             }
             batch.put(
                 spaces::FACT_CHUNKS,
@@ -171,6 +172,7 @@ struct Lately {
     young: HashMap<u64, FactState>,
     old: HashMap<u64, FactState>,
     entries_max: usize,
+    aged_before: bool,
 }
 
 impl Lately {
@@ -179,6 +181,7 @@ impl Lately {
             young: HashMap::new(),
             old: HashMap::new(),
             entries_max,
+            aged_before: false,
         }
     }
 
@@ -199,15 +202,20 @@ impl Lately {
         self.old.remove(&number);
     }
 
+    /// Not at the end of two epochs in a row: what the last one filed may not be in committed state yet.
     fn age(&mut self) {
-        if self.young.len() >= self.entries_max {
+        self.aged_before = !self.aged_before && self.young.len() >= self.entries_max;
+        if self.aged_before {
             self.old = std::mem::take(&mut self.young);
         }
     }
 }
 
 /// Adds a fact to a chunk: how long it is, then itself; nothing for one that is gone.
-fn pack(fact: Option<&FactState>, out: &mut Vec<u8>) -> std::result::Result<(), Box<dyn Error + Send + Sync>> {
+fn pack(
+    fact: Option<&FactState>,
+    out: &mut Vec<u8>,
+) -> std::result::Result<(), Box<dyn Error + Send + Sync>> {
     let head = out.len();
     out.extend_from_slice(&[0; 4]);
     if let Some(fact) = fact {
@@ -247,7 +255,9 @@ fn read_one(state: &dyn StateRead, number: u64) -> Result<Option<FactState>> {
     let Some(chunk) = read_chunk(state, number / CHUNK_FACTS_MAX)? else {
         return Ok(None);
     };
-    let entry = entries(&chunk).nth(position(number)).filter(|entry| !entry.is_empty());
+    let entry = entries(&chunk)
+        .nth(position(number))
+        .filter(|entry| !entry.is_empty());
     entry.map(unpack).transpose()
 }
 
@@ -264,7 +274,9 @@ pub(crate) fn chunks_of(state: &dyn StateRead, (table, partition): Place, number
     let from = index_key((table, partition), number / CHUNK_FACTS_MAX);
     let mut chunks = Vec::new();
     state.scan(spaces::PARTITION_CHUNKS, &from, None, &mut |key, _| {
-        let chunk = key.strip_prefix(prefix.as_slice()).and_then(|rest| rest.try_into().ok());
+        let chunk = key
+            .strip_prefix(prefix.as_slice())
+            .and_then(|rest| rest.try_into().ok());
         match chunk {
             Some(chunk) => chunks.push(u64::from_be_bytes(chunk)),
             None => return ControlFlow::Break(()),
@@ -360,7 +372,9 @@ mod tests {
         let log = LocalLog::open(dir.path(), LocalLogOptions::default(), spaces::ALL).unwrap();
         let state: Arc<dyn StateRead> = Arc::new(log.clone());
         let mut file = FactFile::new(&state, 0, 8);
-        let here: Vec<u64> = (0..100).map(|n| file.file(HERE, fact(&format!("h{n}")))).collect();
+        let here: Vec<u64> = (0..100)
+            .map(|n| file.file(HERE, fact(&format!("h{n}"))))
+            .collect();
         let there = file.file(THERE, fact("t0"));
         file.remove(here[1]);
         file.revise(here[2], fact("h2, said again"));

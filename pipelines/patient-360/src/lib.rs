@@ -16,6 +16,7 @@ mod commit;
 mod current;
 mod decode;
 mod deterministic;
+mod epochs;
 mod evidence;
 mod explain;
 mod facts;

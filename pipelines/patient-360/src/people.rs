@@ -3,7 +3,7 @@
 
 use crate::current::Dirty;
 use crate::decode::{Prepared, Said};
-use crate::facts::{Facts, Position};
+use crate::facts::Position;
 use crate::identity_store::{PipelineIdentityStore, SMALL};
 use crate::meta::Meta;
 use crate::reader::Prepare;
@@ -282,18 +282,19 @@ impl People {
         }
     }
 
-    /// Makes what identity decided in this epoch hold everywhere: members of persons, facts filed before, rows.
+    /// Makes what identity decided in this epoch hold for members of persons and for rows. Returns the records that went to
+    /// another person, for their facts to go along.
     pub(crate) fn settle(
         &mut self,
         at: Timestamp,
-        facts: &mut Facts,
         rows: &mut Rows,
         dirty: &mut Dirty,
-    ) -> Result<()> {
+    ) -> Result<Vec<(u64, PersonId)>> {
+        let mut reassigned = Vec::new();
         for (number, (old, new, evidence)) in std::mem::take(&mut self.moved) {
             if let Some(old) = old.filter(|old| *old != new) {
                 self.leave(old, number)?;
-                facts.reassign(number, new, at, dirty)?;
+                reassigned.push((number, new));
             }
             self.join(new, number)?;
             self.tell_place(number, new, &evidence, at, rows, dirty)?;
@@ -324,7 +325,7 @@ impl People {
                 self.touch(person);
             }
         }
-        Ok(())
+        Ok(reassigned)
     }
 
     /// Writes a record's row in the crosswalk: its person, and what holds it there.

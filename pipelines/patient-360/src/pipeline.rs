@@ -3,7 +3,6 @@
 //! Data flows one way: bus -> reader -> apply -> publisher. Queues between them hold at most one item (INV-9).
 
 use crate::apply::Apply;
-use crate::current::Dirty;
 use crate::decode::SourceDecoder;
 use crate::meta::{Meta, read_positions};
 use crate::publish::{Job, Measure, Published, Publisher};
@@ -112,8 +111,7 @@ impl Pipeline {
         let state: Arc<dyn StateRead> = Arc::<dyn StateStore>::clone(&self.store);
         let meta = recover(&*state, &runtime.block_on(publisher.epochs())?)?;
         let positions = read_positions(&*state)?;
-        let dirty = Dirty::recover(&*state, meta.next_fact)?;
-        let mut apply = Apply::new(&self, meta, positions.clone(), dirty)?;
+        let mut apply = Apply::new(&self, meta, positions.clone())?;
         apply.adopt_model(|| finish.shutdown.is_requested())?;
         let reader = Reader {
             bus: Arc::clone(&self.bus),
@@ -263,7 +261,7 @@ impl Conductor<'_> {
                 Err(RecvTimeoutError::Disconnected) => return self.stop(),
             };
             self.apply.report();
-            if self.is_due(behind) {
+            if self.is_due(behind)? {
                 let measure = self.measure(behind);
                 self.begin_publication(measure)?;
             }
@@ -271,17 +269,17 @@ impl Conductor<'_> {
     }
 
     /// Publishing is due when rows have waited long enough, so that they are visible within the commit interval.
-    fn is_due(&self, behind: bool) -> bool {
-        if self.publishing || !self.apply.has_unpublished() {
-            return false;
+    fn is_due(&mut self, behind: bool) -> Result<bool> {
+        if self.publishing || !self.apply.has_unpublished()? {
+            return Ok(false);
         }
         let waited = self.published_at.elapsed();
         let interval = self.pipeline.options.commit_interval;
         if behind {
             let enough = (interval * CATCH_UP_INTERVALS).max(self.last_publication.mul_f64(CATCH_UP_SHARE));
-            return waited >= enough || self.apply.unpublished_rows() > UNPUBLISHED_ROWS_MAX;
+            return Ok(waited >= enough || self.apply.unpublished_rows() > UNPUBLISHED_ROWS_MAX);
         }
-        waited + self.last_publication.min(interval / 2) >= interval
+        Ok(waited + self.last_publication.min(interval / 2) >= interval)
     }
 
     /// Quality is measured now and then, where nothing waits.
@@ -367,7 +365,7 @@ impl Conductor<'_> {
 
     fn publish_and_wait(&mut self, measure: Measure) -> Result<()> {
         self.take_publications(true)?;
-        if self.apply.has_unpublished() {
+        if self.apply.has_unpublished()? {
             self.begin_publication(measure)?;
             self.take_publications(true)?;
         }

@@ -32,7 +32,7 @@ pub(crate) fn partition_write(
     let (batcher, state) = (RowBatcher::new(definition), Arc::clone(snapshot));
     let facts_from = match change {
         Change::AppendedFrom(number) => Some(*number),
-        Change::Changed if table < table_number::PATIENT_360 => Some(0),
+        Change::Changed if table_number::is_fact(table) => Some(0),
         Change::Changed | Change::Appended(_) => None,
     };
     let batches: Box<dyn Iterator<Item = Result<RecordBatch>> + Send> = match (facts_from, change) {
@@ -47,7 +47,13 @@ pub(crate) fn partition_write(
         (None, Change::Appended(rows)) => {
             let mut rows: Vec<u128> = rows.iter().copied().collect();
             rows.sort_unstable();
-            Box::new(KeptRows::new(state, (table, partition), Some(rows), batcher, value))
+            Box::new(KeptRows::new(
+                state,
+                (table, partition),
+                Some(rows),
+                batcher,
+                value,
+            ))
         }
         (None, _) => Box::new(KeptRows::new(state, (table, partition), None, batcher, value)),
     };

@@ -30,6 +30,11 @@ pub(crate) const STREAMED: &[&str] = &[
     "identity_metrics",
 ];
 
+/// True for a table of facts.
+pub(crate) const fn is_fact(number: u8) -> bool {
+    number < PATIENT_360
+}
+
 /// The table of a number.
 pub(crate) fn definition(number: u8) -> Option<&'static Definition> {
     if let Some(table) = FactTable::from_number(number) {

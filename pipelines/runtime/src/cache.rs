@@ -62,13 +62,15 @@ impl<V> Entry<V> {
     }
 }
 
-/// One space, read through two generations of cache (INV-9: at most `2 x entries_max` unchanged entries are held).
+/// One space, read through two generations of cache (INV-9: at most `2 x entries_max` unchanged entries are held, and those
+/// of two epochs).
 pub struct TypedSpace<K, V> {
     space: Space,
     state: Arc<dyn StateRead>,
     young: HashMap<K, Entry<V>>,
     old: HashMap<K, Entry<V>>,
     entries_max: usize,
+    aged_before: bool,
     /// Keys changed since the last flush, each once.
     changed: Vec<K>,
     key: Vec<u8>,
@@ -94,6 +96,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
             young: HashMap::new(),
             old: HashMap::new(),
             entries_max,
+            aged_before: false,
             changed: Vec::new(),
             key: Vec::new(),
         }
@@ -168,6 +171,9 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
 
     /// Moves the changes into the epoch's batch, in the order of keys, and lets go of what has not been used lately.
     ///
+    /// What was changed in the last epoch is held on to, so that an epoch need not be committed before the next one is
+    /// flushed; the one before the last has to be.
+    ///
     /// # Errors
     /// Where a value cannot be encoded.
     pub fn flush(&mut self, batch: &mut StateBatch) -> Result<()> {
@@ -193,7 +199,9 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
                 written.insert(self.hasher.hash_one(key));
             }
         }
-        if self.young.len() >= self.entries_max {
+        // Twice in a row, and what the last epoch changed would be let go of.
+        self.aged_before = !self.aged_before && self.young.len() >= self.entries_max;
+        if self.aged_before {
             self.old = std::mem::take(&mut self.young);
         }
         Ok(())
