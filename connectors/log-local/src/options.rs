@@ -46,7 +46,7 @@ impl Default for LocalLogOptions {
             cache_bytes: 128 * MIB,
             memtable_bytes_max: 32 * MIB,
             memtables_bytes_max: 128 * MIB,
-            journal_bytes_max: 256 * MIB,
+            journal_bytes_max: 128 * MIB,
             // With more than one, the first spins on the queue while another compacts.
             worker_threads: 1,
             group_commit_bytes_max: 1024 * 1024,

@@ -24,7 +24,7 @@ const UNPUBLISHED_ROWS_MAX: usize = 1_000_000;
 /// behind has no fresh rows to show.
 const CATCH_UP_SHARE: f64 = 9.0;
 /// While behind, rows wait at least this many commit intervals.
-const CATCH_UP_INTERVALS: u32 = 6;
+const CATCH_UP_INTERVALS: u32 = 12;
 /// A stop waits for a last publication only where the one before was shorter than this.
 const LAST_PUBLICATION_MAX: Duration = Duration::from_secs(3);
 
@@ -135,7 +135,7 @@ impl Pipeline {
         };
         reader.check_positions()?;
         self.health.ready("process");
-        let (work, works) = sync_channel(1);
+        let (work, works) = sync_channel(0);
         let (jobs, jobs_taken) = sync_channel::<Job>(1);
         let (published, publications) = sync_channel(1);
         std::thread::scope(|scope| {

@@ -231,16 +231,19 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::parse;
     use serde_json::json;
 
     #[test]
     fn attributes_of_any_spelling_become_a_person() {
         let mut issues = Vec::new();
-        let value = json!({
+        let text = json!({
             "Patient_MRN": "M-1", "mrnAuthority": "NORTH", "member-id": 77, "firstName": "Ada", "last_name": "Moss",
             "name": "Ada B Moss", "DOB": "02/29/1980", "gender": "F", "email": "a@example.org", "mobile": "+12025550101",
             "address": {"street": "1 Elm St", "city": "Salem", "postalCode": "01970"}, "plan": "premium"
-        });
+        })
+        .to_string();
+        let value = parse(text.as_bytes()).unwrap();
         let person = read(Node::from(&value), "traits", &mut issues);
         assert!(issues.is_empty());
         let name = &person.names.list()[0];
@@ -267,11 +270,8 @@ mod tests {
     #[test]
     fn a_bad_date_is_an_issue_and_the_rest_is_read() {
         let mut issues = Vec::new();
-        let person = read(
-            Node::from(&json!({"dob": "31/31/1980", "phone": "1"})),
-            "Attributes",
-            &mut issues,
-        );
+        let value = parse(br#"{"dob": "31/31/1980", "phone": "1"}"#).unwrap();
+        let person = read(Node::from(&value), "Attributes", &mut issues);
         assert!(person.birth_date.is_absent());
         assert_eq!(person.phones.list().len(), 1);
         assert_eq!(issues, [Issue::warning("date_invalid", "Attributes.dob")]);

@@ -1,7 +1,9 @@
 //! JSON as feeds write it: any casing of keys, numbers as text, text as numbers. Reading never fails past the parse.
 
+mod tree;
+
+pub use self::tree::Json;
 use crate::{Reading, Text};
-use serde_json::Value;
 
 /// Parses one JSON text.
 ///
@@ -11,7 +13,7 @@ use serde_json::Value;
     clippy::result_large_err,
     reason = "the error is the reading that the caller returns as it is"
 )]
-pub fn parse(payload: &[u8]) -> Result<Value, Reading> {
+pub fn parse(payload: &[u8]) -> Result<Json<'_>, Reading> {
     let payload = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
     serde_json::from_slice(payload).map_err(|error| {
         let what = match error.classify() {
@@ -28,10 +30,10 @@ pub fn parse(payload: &[u8]) -> Result<Value, Reading> {
 
 /// A place in a JSON value that may not be there.
 #[derive(Clone, Copy, Debug)]
-pub struct Node<'a>(Option<&'a Value>);
+pub struct Node<'a>(Option<&'a Json<'a>>);
 
-impl<'a> From<&'a Value> for Node<'a> {
-    fn from(value: &'a Value) -> Self {
+impl<'a> From<&'a Json<'a>> for Node<'a> {
+    fn from(value: &'a Json<'a>) -> Self {
         Self(Some(value))
     }
 }
@@ -44,15 +46,12 @@ impl<'a> Node<'a> {
     /// (`ContactId`, `contactId`, `contact_id`).
     #[must_use]
     pub fn get(self, name: &str) -> Self {
-        let Some(Value::Object(members)) = self.0 else {
+        let Some(value) = self.0 else {
             return Self(None);
         };
-        Self(members.get(name).or_else(|| {
-            members
-                .iter()
-                .filter(|(key, _)| same_name(key, name))
-                .min_by_key(|(key, _)| key.as_str())
-                .map(|(_, value)| value)
+        Self(value.member(name).or_else(|| {
+            let like_it = value.members().filter(|(key, _)| same_name(key, name));
+            like_it.min_by_key(|(key, _)| *key).map(|(_, value)| value)
         }))
     }
 
@@ -71,8 +70,8 @@ impl<'a> Node<'a> {
     pub fn at(self, path: &str) -> Self {
         path.split('.').fold(self, |node, name| {
             Self(match node.0 {
-                Some(Value::Object(members)) => members.get(name),
-                Some(Value::Array(items)) => name.parse().ok().and_then(|at: usize| items.get(at)),
+                Some(object @ Json::Object(_)) => object.member(name),
+                Some(Json::Array(items)) => name.parse().ok().and_then(|at: usize| items.get(at)),
                 _ => None,
             })
         })
@@ -80,26 +79,29 @@ impl<'a> Node<'a> {
 
     /// True where there is something other than null.
     pub const fn exists(self) -> bool {
-        !matches!(self.0, None | Some(Value::Null))
+        !matches!(self.0, None | Some(Json::Null))
     }
 
     /// True for an object.
     pub const fn is_object(self) -> bool {
-        matches!(self.0, Some(Value::Object(_)))
+        matches!(self.0, Some(Json::Object(_)))
     }
 
     /// The string, trimmed, if it is one and not blank.
     pub fn str(self) -> Option<&'a str> {
-        let text = self.0?.as_str()?.trim();
+        let text = match self.0? {
+            Json::String(text) => text.trim(),
+            _ => return None,
+        };
         (!text.is_empty()).then_some(text)
     }
 
     /// The scalar as text: strings trimmed and not blank, numbers and booleans as JSON writes them.
     pub fn text(self) -> Option<Text> {
         match self.0? {
-            Value::String(_) => self.str().map(Text::from),
-            Value::Number(number) => Some(Text::from(number.to_string())),
-            Value::Bool(value) => Some(Text::from(if *value { "true" } else { "false" })),
+            Json::String(_) => self.str().map(Text::from),
+            Json::Number(number) => Some(Text::from(number.to_string())),
+            Json::Bool(value) => Some(Text::from(if *value { "true" } else { "false" })),
             _ => None,
         }
     }
@@ -107,8 +109,8 @@ impl<'a> Node<'a> {
     /// The number, written as a number or as text.
     pub fn number(self) -> Option<f64> {
         match self.0? {
-            Value::Number(number) => number.as_f64(),
-            Value::String(text) => text.trim().parse().ok().filter(|n: &f64| n.is_finite()),
+            Json::Number(number) => number.as_f64(),
+            Json::String(text) => text.trim().parse().ok().filter(|n: &f64| n.is_finite()),
             _ => None,
         }
     }
@@ -116,8 +118,8 @@ impl<'a> Node<'a> {
     /// The whole number, written as a number or as text.
     pub fn integer(self) -> Option<i64> {
         match self.0? {
-            Value::Number(number) => number.as_i64(),
-            Value::String(text) => text.trim().parse().ok(),
+            Json::Number(number) => number.as_i64(),
+            Json::String(text) => text.trim().parse().ok(),
             _ => None,
         }
     }
@@ -125,9 +127,9 @@ impl<'a> Node<'a> {
     /// The truth, written as a boolean, as 0 or 1, or as text.
     pub fn boolean(self) -> Option<bool> {
         match self.0? {
-            Value::Bool(value) => Some(*value),
-            Value::Number(number) => number.as_i64().map(|n| n != 0),
-            Value::String(text) => match text.trim() {
+            Json::Bool(value) => Some(*value),
+            Json::Number(number) => number.as_i64().map(|n| n != 0),
+            Json::String(text) => match text.trim() {
                 "true" | "True" | "1" => Some(true),
                 "false" | "False" | "0" => Some(false),
                 _ => None,
@@ -139,7 +141,7 @@ impl<'a> Node<'a> {
     /// The items of an array; a value that is no array is its own only item; nothing has none.
     pub fn items(self) -> impl Iterator<Item = Node<'a>> {
         let items = match self.0 {
-            Some(Value::Array(items)) => items.as_slice(),
+            Some(Json::Array(items)) => items.as_slice(),
             Some(value) => std::slice::from_ref(value),
             None => &[],
         };
@@ -153,13 +155,10 @@ impl<'a> Node<'a> {
             .unwrap_or_default()
     }
 
-    /// The members of an object. Their order is not to be relied on: a cargo feature of `serde_json` decides it.
+    /// The members of an object, as written.
     pub fn members(self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
-        self.0
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| (name.as_str(), Node::from(value)))
+        let members = self.0.into_iter().flat_map(Json::members);
+        members.map(|(name, value)| (name, Node::from(value)))
     }
 }
 

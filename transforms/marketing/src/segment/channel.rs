@@ -121,6 +121,8 @@ mod tests {
     #[test]
     fn channels_follow_the_table() {
         let check = |campaign: serde_json::Value, url: &str, referrer: &str, expected: &str| {
+            let text = campaign.to_string();
+            let campaign = panorama_model::json::parse(text.as_bytes()).unwrap();
             let campaign = Campaign::of(Node::from(&campaign), Some(url));
             assert_eq!(
                 of(&campaign, Some(url), Some(referrer)),

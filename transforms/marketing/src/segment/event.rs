@@ -137,7 +137,9 @@ mod tests {
     fn events_have_their_types() {
         let check =
             |kind: &str, name: &str, event_type: &str, channel: Option<&str>, permission: Option<bool>| {
-                let event = Event::of(kind, Node::from(&json!({"event": name})));
+                let text = json!({"event": name}).to_string();
+                let call = json::parse(text.as_bytes()).unwrap();
+                let event = Event::of(kind, Node::from(&call));
                 assert_eq!(
                     (event.event_type, event.channel, event.permission),
                     (event_type, channel, permission),
