@@ -56,9 +56,14 @@ pub(crate) fn config(dir: &Path) -> PathBuf {
 }
 
 pub(crate) fn run(config: &Path, set: &[String]) {
+    run_role("all", config, set);
+}
+
+/// Runs the part of the pipeline that a role has.
+pub(crate) fn run_role(role: &str, config: &Path, set: &[String]) {
     let mut command = program();
     command
-        .args(["run", "--quiet", "--until-caught-up", "--config"])
+        .args(["run", "--role", role, "--quiet", "--until-caught-up", "--config"])
         .arg(config);
     for one in set {
         command.args(["--set", one]);

@@ -297,6 +297,22 @@ fn what_is_measured_is_what_the_tables_hold() {
     assert_eq!(failed("email", "email", "not_null").0, 0);
     let (failures, subscribers) = failed("email", "birth_date", "not_null");
     assert_eq!(failures, subscribers);
+    let keys = |check: &str| {
+        let row = checks.iter().find(|row| {
+            text(row, "source_system") == "email"
+                && text(row, "column") == "birth_date"
+                && text(row, "check") == check
+        });
+        row.expect("the check")["sample_keys"]
+            .as_array()
+            .expect("keys")
+            .clone()
+    };
+    assert_eq!(keys("not_null").len() as u64, failures.min(10));
+    let of_email = crosswalk.iter().filter(|row| text(row, "source") == "email");
+    let ids: Vec<&Value> = of_email.map(|row| &row["source_record_id"]).collect();
+    assert!(keys("not_null").iter().all(|key| ids.contains(&key)));
+    assert!(keys("dob_range").is_empty());
     assert_eq!(failed("hospital", "birth_date", "dob_range").0, 0);
 
     let [a, b] = strangers(&system);

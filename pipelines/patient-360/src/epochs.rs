@@ -50,7 +50,7 @@ pub(crate) struct Epochs {
 }
 
 enum Work {
-    File(SettledEpoch),
+    File(Box<SettledEpoch>),
     Settle,
 }
 
@@ -65,7 +65,7 @@ impl Epochs {
         let thread = std::thread::spawn(move || {
             while let Ok((mut facts, work)) = taken.recv() {
                 let result = match work {
-                    Work::File(epoch) => filing.file_all(&mut facts, epoch),
+                    Work::File(epoch) => filing.file_all(&mut facts, *epoch),
                     Work::Settle => filing.commits.settle(),
                 };
                 if done_sent.send((facts, result.map(|()| now()))).is_err() {
@@ -87,7 +87,7 @@ impl Epochs {
     pub(crate) fn begin(&mut self, epoch: SettledEpoch) -> Result<()> {
         self.filed()?;
         self.unsettled = true;
-        self.send(Work::File(epoch))
+        self.send(Work::File(Box::new(epoch)))
     }
 
     /// Waits until all that was begun is filed, and all but the last of it durable; the facts are at hand then.

@@ -8,7 +8,7 @@ use crate::rows::each_review;
 use crate::spaces;
 use panorama_api::{Result, StateRead};
 use panorama_identity::{Edge, Membership, RecordEntry};
-use panorama_model::{Row, Timestamp};
+use panorama_model::{PersonId, Row, Text, Timestamp};
 use panorama_runtime::{Metrics, now, seconds_between};
 use panorama_standardize::StandardPerson;
 use panorama_tables::table::{data_quality, identity_metrics, match_review};
@@ -20,6 +20,8 @@ const SAMPLE_MAX: u64 = 100_000;
 const SHARED_BY: u32 = 5;
 /// A person of more records than this is looked at by somebody.
 const CLUSTER_TOO_BIG: usize = 50;
+/// Keys told of rows that failed one check, at most.
+const SAMPLE_KEYS_MAX: usize = 10;
 /// Nobody is older, years.
 const AGE_MAX: i16 = 120;
 
@@ -89,7 +91,7 @@ pub(crate) fn measure(
         at,
         ("", "patient_identity", "person_id", "cluster_too_big", 2),
         persons.persons(),
-        persons.too_big,
+        &persons.too_big,
     ));
     metrics.spent("measure quality", began);
     Ok(Measurement {
@@ -98,13 +100,29 @@ pub(crate) fn measure(
     })
 }
 
+/// Rows that failed a check, and the first of their keys.
+#[derive(Default)]
+struct Failed {
+    count: u64,
+    keys: Vec<Text>,
+}
+
+impl Failed {
+    fn note(&mut self, key: impl FnOnce() -> Text) {
+        self.count += 1;
+        if self.keys.len() < SAMPLE_KEYS_MAX {
+            self.keys.push(key());
+        }
+    }
+}
+
 /// Persons by their number of records.
 #[derive(Default)]
 struct Persons {
     records: u64,
     with_others: u64,
     largest: usize,
-    too_big: u64,
+    too_big: Failed,
     /// Of 1, 2, 3 to 5, 6 to 10, and more records.
     sizes: [u64; 5],
 }
@@ -112,6 +130,7 @@ struct Persons {
 impl Persons {
     fn count(state: &dyn StateRead) -> Result<Self> {
         let mut all = Self::default();
+        let mut too_big = Vec::new();
         each(
             state,
             spaces::PERSONS,
@@ -122,7 +141,9 @@ impl Persons {
                 all.records += records;
                 all.with_others += if size > 1 { records } else { 0 };
                 all.largest = all.largest.max(size);
-                all.too_big += u64::from(size > CLUSTER_TOO_BIG);
+                if size > CLUSTER_TOO_BIG {
+                    too_big.extend(person.members.first());
+                }
                 let class = match size {
                     0 => return,
                     1 => 0,
@@ -136,6 +157,10 @@ impl Persons {
                 }
             },
         )?;
+        for member in too_big {
+            let person = person_of(state, member)?.unwrap_or_default();
+            all.too_big.note(|| PersonId(person).to_string().into());
+        }
         Ok(all)
     }
 
@@ -242,10 +267,10 @@ struct Fields {
 #[derive(Default)]
 struct OfSource {
     looked_at: u64,
-    /// Records that say each field.
-    said: [u64; FIELDS.len()],
+    /// Records that do not say each field.
+    unsaid: [Failed; FIELDS.len()],
     /// Records of people not yet born, or older than anybody.
-    impossible_birth: u64,
+    impossible_birth: Failed,
 }
 
 impl Fields {
@@ -264,13 +289,17 @@ impl Fields {
                 let person = &entry.person;
                 let of_source = all.sources.entry(entry.key.source.to_string()).or_default();
                 of_source.looked_at += 1;
-                for (count, (_, is_said)) in of_source.said.iter_mut().zip(FIELDS) {
-                    *count += u64::from(is_said(person));
+                let key = || entry.key.id.clone();
+                for (unsaid, (_, is_said)) in of_source.unsaid.iter_mut().zip(FIELDS) {
+                    if !is_said(person) {
+                        unsaid.note(key);
+                    }
                 }
                 let year = person.birth_date.map(|birth| birth.date.year);
                 let this_year = today.to_ymd().0;
-                of_source.impossible_birth +=
-                    u64::from(year.is_some_and(|y| y > this_year || y + AGE_MAX < this_year));
+                if year.is_some_and(|y| y > this_year || y + AGE_MAX < this_year) {
+                    of_source.impossible_birth.note(key);
+                }
                 for contact in person.phones.iter().chain(&person.emails) {
                     let hash = xxhash_rust::xxh3::xxh3_64(contact.as_bytes());
                     *all.contacts.entry(hash).or_default() += 1;
@@ -287,9 +316,9 @@ impl Fields {
     fn tell(&self, metrics: &Metrics) {
         metrics.shared_contacts.set(signed(self.shared_contacts()));
         for (source, of) in &self.sources {
-            for ((field, _), count) in FIELDS.iter().zip(of.said) {
+            for ((field, _), unsaid) in FIELDS.iter().zip(&of.unsaid) {
                 let labels = Metrics::labels("source", source, "field", field);
-                let complete = share(count, of.looked_at).unwrap_or(1.0);
+                let complete = 1.0 - share(unsaid.count, of.looked_at).unwrap_or(0.0);
                 metrics.completeness.get_or_create(&labels).set(complete);
             }
         }
@@ -298,20 +327,20 @@ impl Fields {
     fn checks(&self, at: Timestamp) -> Vec<Row> {
         let mut rows = Vec::new();
         for (source, of) in &self.sources {
-            for ((field, _), count) in FIELDS.iter().zip(of.said) {
+            for ((field, _), unsaid) in FIELDS.iter().zip(&of.unsaid) {
                 let what = (source.as_str(), "patient_identity", *field, "not_null", 4);
-                rows.push(check(at, what, of.looked_at, of.looked_at - count));
+                rows.push(check(at, what, of.looked_at, unsaid));
             }
             let what = (source.as_str(), "patient_identity", "birth_date", "dob_range", 2);
-            rows.push(check(at, what, of.looked_at, of.impossible_birth));
+            rows.push(check(at, what, of.looked_at, &of.impossible_birth));
         }
+        // A contact point is itself what must not stand in a table of checks: no keys.
+        let shared = Failed {
+            count: self.shared_contacts(),
+            keys: Vec::new(),
+        };
         let what = ("", "patient_identity", "phone, email", "shared_contact", 3);
-        rows.push(check(
-            at,
-            what,
-            self.contacts.len() as u64,
-            self.shared_contacts(),
-        ));
+        rows.push(check(at, what, self.contacts.len() as u64, &shared));
         rows
     }
 }
@@ -357,7 +386,7 @@ fn check(
     at: Timestamp,
     (source, table, column_name, name, severity): (&str, &str, &str, &str, i64),
     rows: u64,
-    failed: u64,
+    failed: &Failed,
 ) -> Row {
     use data_quality as column;
     let mut row = Row::new();
@@ -368,8 +397,9 @@ fn check(
     row.set(column::CHECK, name);
     row.set(column::SEVERITY, severity);
     row.set(column::ROWS_CHECKED, signed(rows));
-    row.set(column::ROWS_FAILED, signed(failed));
-    row.set_some(column::FAIL_PCT, share(failed, rows).map(|s| s * 100.0));
+    row.set(column::ROWS_FAILED, signed(failed.count));
+    row.set_some(column::FAIL_PCT, share(failed.count, rows).map(|s| s * 100.0));
+    row.set(column::SAMPLE_KEYS, failed.keys.clone());
     row
 }
 

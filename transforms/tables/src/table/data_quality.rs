@@ -12,4 +12,5 @@ table! {
     ROWS_CHECKED rows_checked: Int, "Rows checked";
     ROWS_FAILED rows_failed: Int, "Rows that failed";
     FAIL_PCT fail_pct: Float, "Share that failed, percent";
+    SAMPLE_KEYS sample_keys: List, "Up to ten rows that failed: source_record_id, person_id for cluster_too_big; none for shared_contact", identifying;
 }
