@@ -7,6 +7,8 @@ use crate::{IdentityConfig, Known, TimezoneNeed};
 use panorama_model::Zone;
 use std::collections::HashMap;
 
+const WITH_KAFKA: &str = "`cargo build --release --features kafka` makes one that has it";
+
 /// Checks the meaning of a tree; returns what is no problem yet may surprise.
 pub(crate) fn check(root: &Node, known: &Known<'_>, problems: &mut Vec<ConfigProblem>) -> Vec<ConfigProblem> {
     let mut checker = Checker {
@@ -74,7 +76,7 @@ impl<'a> Checker<'a, '_> {
         }
         if !self.known.bus_types.contains(&bus) {
             let hint = match bus {
-                "kafka" => "`cargo build --release --features kafka` makes one that has it".to_owned(),
+                "kafka" => WITH_KAFKA.to_owned(),
                 _ => format!("use one of: {}", self.known.bus_types.join(", ")),
             };
             self.complain(
@@ -170,8 +172,12 @@ impl<'a> Checker<'a, '_> {
             .text(&at("type"))
             .filter(|ty| !self.known.source_types.contains(ty))
         {
-            let hint = suggestion(ty, self.known.source_types);
-            self.complain(&at("type"), format!("`{ty}` is no source type"), hint);
+            if ty == "kafka" {
+                self.complain(&at("type"), "`kafka` is not available in this build", WITH_KAFKA);
+            } else {
+                let hint = suggestion(ty, self.known.source_types);
+                self.complain(&at("type"), format!("`{ty}` is no source type"), hint);
+            }
         }
         let zone = self.text(&at("timezone"));
         if let Some(zone) = zone.filter(|zone| Zone::named(zone).is_none()) {

@@ -1,10 +1,15 @@
 //! Sources: where messages come from.
 
-use crate::{Bus, Result};
+use crate::{Bus, ErrorClass, NewMessage, Result, SourcePosition};
 use async_trait::async_trait;
 use panorama_model::{Text, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
+
+/// Rest before an append is tried again; doubles up to the maximum.
+const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(100);
+const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Something that is wrong with the environment of a connector, found before it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub trait Observer: Send + Sync {
     fn failed(&self, component: &str, class: crate::ErrorClass);
     /// Bytes held in a buffer now.
     fn buffered(&self, buffer: &str, bytes: u64);
+    /// Messages of a partition elsewhere that are still to be brought.
+    fn lag(&self, topic: &str, partition: u32, messages: u64);
 }
 
 /// What a source works with.
@@ -74,6 +81,45 @@ pub struct SourceContext {
     pub observer: Arc<dyn Observer>,
     /// The clock.
     pub now: fn() -> Timestamp,
+}
+
+impl SourceContext {
+    /// Appends messages together with the source's position behind them, again and again until they are durable, once.
+    /// False where asked to stop before that: then they may be there or not, and the saved position tells.
+    ///
+    /// # Errors
+    /// Where trying again is of no use.
+    pub async fn store(
+        &self,
+        component: &'static str,
+        messages: Vec<NewMessage>,
+        position: SourcePosition,
+    ) -> Result<bool> {
+        let mut backoff = RETRY_BACKOFF_MIN;
+        loop {
+            let appended = self
+                .bus
+                .append(&self.topic, 0, messages.clone(), Some(position.clone()))
+                .await;
+            let error = match appended {
+                Ok(_) => return Ok(true),
+                Err(error) if error.class() != ErrorClass::Retry => return Err(error),
+                Err(error) => error,
+            };
+            tracing::warn!(source = %self.source, %error, cause = %error.cause, "messages could not be stored; trying again");
+            self.observer.failed(component, error.class());
+            let mut shutdown = self.shutdown.clone();
+            tokio::select! {
+                () = shutdown.requested() => return Ok(false),
+                () = tokio::time::sleep(backoff) => {}
+            }
+            backoff = (backoff * 2).min(RETRY_BACKOFF_MAX);
+            // The append may have been done although it failed: its position, saved with it, tells.
+            if self.bus.source_position(&position.name)?.as_ref() == Some(&position.value) {
+                return Ok(true);
+            }
+        }
+    }
 }
 
 /// Somewhere messages come from.

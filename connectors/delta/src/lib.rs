@@ -15,12 +15,14 @@ mod log;
 mod maintain;
 mod operate;
 mod partition;
+mod probe;
 mod read;
 mod schema;
 mod settings;
 mod sink;
 mod state;
 mod statistics;
+mod stores;
 mod table;
 mod vacuum;
 mod writer;
@@ -29,6 +31,7 @@ pub use export::{ExportFormat, export};
 pub use operate::{
     ColumnDescription, Description, HistoryEntry, Optimized, describe, history, list, optimize, vacuum,
 };
+pub use probe::probe;
 pub use read::{ReadRequest, TableRows, read_table};
 pub use settings::Settings;
 pub use sink::DeltaTables;

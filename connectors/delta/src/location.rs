@@ -25,6 +25,8 @@ pub(crate) struct TableLocation {
 
 impl Location {
     pub(crate) fn new(location: &str, options: HashMap<String, String>) -> Result<Self> {
+        crate::stores::check(location, &options)
+            .map_err(|cause| ConnectorError::fatal("open", location, cause))?;
         let path = match location.split_once("://") {
             Some(("file", path)) => Some(path),
             Some(_) => None,
@@ -71,6 +73,7 @@ impl Location {
 impl TableLocation {
     /// A handle without any state. The directory of a local table must exist.
     pub(crate) fn handle(&self) -> Result<DeltaTable> {
+        crate::stores::register();
         let url = ensure_table_uri(&self.uri).map_err(|cause| self.fatal("open", cause))?;
         DeltaTableBuilder::from_url(url)
             .map(|builder| builder.with_storage_options(self.options.clone()))

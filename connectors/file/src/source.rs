@@ -10,15 +10,12 @@ use panorama_model::Framing;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 /// Batches read ahead of the log. One more would only hold memory: reading is faster than durable appends.
 const BATCHES_AHEAD: usize = 2;
-/// Rest before an append is tried again; doubles up to the maximum.
-const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(100);
-const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Files that match a pattern.
 pub struct FileSource {
@@ -167,38 +164,15 @@ fn report(context: &SourceContext, path: &Path, end: io::Result<End>, before: Op
 
 /// Appends a batch until it is durable. False where we are asked to stop before that.
 async fn append(context: &SourceContext, name: &[u8], batch: Batch) -> Result<bool> {
-    let count = batch.messages.len() as u64;
-    context.observer.received(&context.source, count);
+    context
+        .observer
+        .received(&context.source, batch.messages.len() as u64);
     context.observer.buffered("file", batch.bytes as u64);
-    let value = batch.position.encode();
-    let mut backoff = RETRY_BACKOFF_MIN;
-    loop {
-        let position = SourcePosition {
-            name: name.to_vec(),
-            value: value.clone(),
-        };
-        let appended = context
-            .bus
-            .append(&context.topic, 0, batch.messages.clone(), Some(position))
-            .await;
-        let error = match appended {
-            Ok(_) => return Ok(true),
-            Err(error) if error.class() != ErrorClass::Retry => return Err(error),
-            Err(error) => error,
-        };
-        warn!(source = %context.source, %error, cause = %error.cause, "messages could not be stored; trying again");
-        context.observer.failed("file", error.class());
-        let mut shutdown = context.shutdown.clone();
-        tokio::select! {
-            () = shutdown.requested() => return Ok(false),
-            () = tokio::time::sleep(backoff) => {}
-        }
-        backoff = (backoff * 2).min(RETRY_BACKOFF_MAX);
-        // The append may have been done although it failed: its position, saved with it, tells.
-        if context.bus.source_position(name)?.as_ref() == Some(&value) {
-            return Ok(true);
-        }
-    }
+    let position = SourcePosition {
+        name: name.to_vec(),
+        value: batch.position.encode(),
+    };
+    context.store("file", batch.messages, position).await
 }
 
 fn problem(message: String, hint: &str) -> Problem {

@@ -98,6 +98,7 @@ impl Observer for Failures {
         *self.0.lock().unwrap() += 1;
     }
     fn buffered(&self, _: &str, _: u64) {}
+    fn lag(&self, _: &str, _: u32, _: u64) {}
 }
 
 /// A directory of feeds and a log that outlives runs.

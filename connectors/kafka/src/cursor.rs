@@ -189,7 +189,7 @@ impl Cursor {
 }
 
 /// Errors that the client deals with itself: the read's own deadline says when that takes too long.
-fn passes(error: &KafkaError) -> bool {
+pub(crate) fn passes(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(

@@ -140,6 +140,14 @@ pub(crate) fn open(message: &impl Message, before: Option<&Arc<SourceHeaders>>) 
     Ok(stored)
 }
 
+/// The headers of a record that somebody else made.
+pub(crate) fn foreign_headers(message: &impl Message) -> SourceHeaders {
+    let all = message.headers().into_iter().flat_map(Headers::iter);
+    all.filter(|header| !header.key.starts_with(OURS))
+        .map(|header| (header.key.into(), header.value.unwrap_or_default().to_vec()))
+        .collect()
+}
+
 fn message_id(text: &str) -> Option<DedupeKey> {
     let (id, content) = text.split_once(':')?;
     Some(DedupeKey {

@@ -136,6 +136,25 @@ pub enum KafkaBusError {
         /// What would be read next.
         next: u64,
     },
+    /// Records of a topic that other systems fill were deleted before they were read.
+    #[error(
+        "retention deleted records {next} to {oldest} of partition {partition} before they were read, the last of them \
+         not included; keep records longer than this source is ever away, or set on_gap: skip to go on without them"
+    )]
+    Gap {
+        /// The partition.
+        partition: i32,
+        /// What would be read next.
+        next: u64,
+        /// The oldest that is kept.
+        oldest: u64,
+    },
+    /// How far a source has read could not be looked up.
+    #[error("how far it was read cannot be looked up: {reason}")]
+    Position {
+        /// Why.
+        reason: String,
+    },
     /// Stored bytes do not make sense.
     #[error("stored {what} is damaged")]
     Damaged {

@@ -18,9 +18,12 @@ mod envelope;
 mod error;
 mod flush;
 mod options;
+mod params;
 mod partition;
 mod positions;
 mod recover;
+mod source;
+mod topic_reader;
 
 #[cfg(test)]
 #[path = "../../../tests/kafka/broker.rs"]
@@ -31,3 +34,5 @@ mod tests;
 pub use bus::KafkaBus;
 pub use error::KafkaBusError;
 pub use options::KafkaOptions;
+pub use params::{KafkaParams, OnGap, Start};
+pub use source::KafkaSource;

@@ -58,6 +58,7 @@ impl Observer for Quiet {
     fn duplicate(&self, _: &str) {}
     fn failed(&self, _: &str, _: ErrorClass) {}
     fn buffered(&self, _: &str, _: u64) {}
+    fn lag(&self, _: &str, _: u32, _: u64) {}
 }
 
 struct Accept;

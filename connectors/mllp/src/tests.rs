@@ -114,6 +114,7 @@ impl Observer for Counts {
         self.add(format!("failed {component} {}", class.name()), 1);
     }
     fn buffered(&self, _: &str, _: u64) {}
+    fn lag(&self, _: &str, _: u32, _: u64) {}
 }
 
 /// Answers `<code>:<frame>`; a frame that begins with `?` is unreadable, one that begins with `2` is answered twice.

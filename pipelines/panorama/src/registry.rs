@@ -32,6 +32,12 @@ const CONNECTORS: &[Connector] = &[
         make: mllp,
         schema: || schema_for!(MllpParams),
     },
+    #[cfg(feature = "kafka")]
+    Connector {
+        name: "kafka",
+        make: kafka,
+        schema: || schema_for!(panorama_kafka::KafkaParams),
+    },
 ];
 
 /// A source and the decoder of its messages.
@@ -55,6 +61,12 @@ fn mllp(config: &SourceConfig, format: &'static Format) -> Result<Box<dyn Source
         params,
         Arc::new(Hl7Acknowledge::default()),
     )))
+}
+
+#[cfg(feature = "kafka")]
+fn kafka(config: &SourceConfig, format: &'static Format) -> Result<Box<dyn Source>, Vec<ConfigProblem>> {
+    let params: panorama_kafka::KafkaParams = config.params(format.options)?;
+    Ok(Box::new(panorama_kafka::KafkaSource::new(params)))
 }
 
 /// Makes a configured source and its decoder.

@@ -106,6 +106,19 @@ pub(crate) fn data_dir(config: &Config) -> PathBuf {
     PathBuf::from(&config.data_dir)
 }
 
+/// Settings of the object store that tables are kept in.
+pub(crate) fn table_options(config: &Config) -> HashMap<String, String> {
+    config.tables.options.0.clone().into_iter().collect()
+}
+
+/// Opens the place of the tables; an object store only where commits are safe in it.
+fn open_tables(config: &Config) -> anyhow::Result<DeltaTables> {
+    let (location, options) = (&config.tables.location, table_options(config));
+    let tables = DeltaTables::new(location, options.clone())?;
+    Runtime::new()?.block_on(panorama_delta::probe(location, options))?;
+    Ok(tables)
+}
+
 /// Opens log and state.
 pub(crate) fn open_log(config: &Config) -> panorama_api::Result<LocalLog> {
     let options = LocalLogOptions {
@@ -155,7 +168,7 @@ pub(crate) fn admin(
 /// What the tables are, on standard output.
 pub(crate) fn print_tables(config: &Config) -> anyhow::Result<()> {
     let runtime = Runtime::new()?;
-    let options: HashMap<String, String> = config.tables.options.0.clone().into_iter().collect();
+    let options = table_options(config);
     let location = &config.tables.location;
     let mut rows = Vec::new();
     for name in runtime.block_on(panorama_delta::list(location, options.clone()))? {
@@ -195,8 +208,7 @@ impl Service {
             .collect::<Result<Vec<_>, _>>();
         let wired = wired.map_err(|problems| tell(Path::new("configuration"), &problems))?;
         let scorer = scorer(&config)?;
-        let options = config.tables.options.0.clone().into_iter().collect();
-        let tables = DeltaTables::new(&config.tables.location, options)?;
+        let tables = open_tables(&config)?;
         let log = open_log(&config).map_err(|error| {
             if is_in_use(&error) {
                 anyhow!(

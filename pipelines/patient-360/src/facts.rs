@@ -167,15 +167,14 @@ impl Facts {
             self.tell_first(fact, owner, position, now, hash);
             return Ok(Told::New);
         };
-        let Some(known) = self.file.get(filed.number)? else {
+        let Some(mut revised) = self.file.get(filed.number)? else {
             self.tell_first(fact, owner, position, now, hash);
             return Ok(Told::New);
         };
-        let mut revised = known.clone();
+        let before = (revised.record, evidence_entry(table, &revised, filed.partition));
         if !revised.lay_over(fact, owner, position, now) {
             return Ok(Told::Copy);
         }
-        let before = (known.record, evidence_entry(table, known, filed.partition));
         let partition = partition_of(table.schema(), &revised.layers);
         let record = revised.record;
         let entry = evidence_entry(table, &revised, partition);
@@ -219,7 +218,7 @@ impl Facts {
     pub(crate) fn reassign(&mut self, record: u64, person: PersonId, now: Timestamp) -> Result<()> {
         for (number, entry) in self.evidence.entries(&*self.state, record)? {
             let known = self.file.get(number)?.filter(|fact| fact.person != Some(person));
-            if let Some(mut fact) = known.cloned() {
+            if let Some(mut fact) = known {
                 fact.person = Some(person);
                 fact.updated_at = now;
                 self.file.revise(number, fact);

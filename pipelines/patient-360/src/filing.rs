@@ -5,6 +5,7 @@
 use crate::current::outbox_key;
 use crate::facts::FactState;
 use crate::spaces;
+use crate::unpacked::Unpacked;
 use hashbrown::HashMap;
 use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
 use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
@@ -15,6 +16,8 @@ use std::sync::Arc;
 
 /// Most facts of one chunk. More: they pack better; fewer: one of them is read faster.
 const CHUNK_FACTS_MAX: u64 = 64;
+/// What one cached entry is reckoned at.
+const ENTRY_BYTES: usize = 4 << 10;
 
 /// A partition of a fact table.
 type Place = (u8, i32);
@@ -37,7 +40,7 @@ pub(crate) struct FactFile {
     open: HashMap<Place, usize>,
     /// What facts of earlier epochs are now; `None` where one is gone.
     revisions: TypedSpace<u64, Option<FactState>>,
-    lately: Lately,
+    unpacked: Unpacked,
 }
 
 impl FactFile {
@@ -49,7 +52,7 @@ impl FactFile {
             chunks: Vec::new(),
             open: HashMap::new(),
             revisions: TypedSpace::new(spaces::FACT_REVISIONS, Arc::clone(state), entries_max),
-            lately: Lately::new(entries_max),
+            unpacked: Unpacked::new(entries_max * ENTRY_BYTES),
         }
     }
 
@@ -79,20 +82,25 @@ impl FactFile {
     }
 
     /// The fact of a number, as it is now.
-    pub(crate) fn get(&mut self, number: u64) -> Result<Option<&FactState>> {
-        if number / CHUNK_FACTS_MAX >= self.first_chunk {
-            return Ok(self.slot(number).and_then(|slot| slot.as_ref()));
+    pub(crate) fn get(&mut self, number: u64) -> Result<Option<FactState>> {
+        let chunk = number / CHUNK_FACTS_MAX;
+        if chunk >= self.first_chunk {
+            return Ok(self.slot(number).and_then(|slot| slot.clone()));
         }
-        if self.revisions.get(number)?.is_some() {
-            return Ok(self.revisions.get(number)?.and_then(Option::as_ref));
+        if let Some(revised) = self.revisions.get(number)? {
+            return Ok(revised.clone());
         }
-        if !self.lately.holds(number) {
-            let Some(fact) = read_one(&*self.state, number)? else {
+        if self.unpacked.get(chunk).is_none() {
+            let Some(unpacked) = read_chunk(&*self.state, chunk)? else {
                 return Ok(None);
             };
-            self.lately.keep(number, fact);
+            self.unpacked.keep(chunk, unpacked.into());
         }
-        Ok(self.lately.get(number))
+        let unpacked = self.unpacked.get(chunk).unwrap_or_default();
+        let entry = entries(unpacked)
+            .nth(position(number))
+            .filter(|entry| !entry.is_empty());
+        entry.map(unpack).transpose()
     }
 
     /// Sets what the fact of a number is now.
@@ -107,7 +115,6 @@ impl FactFile {
 
     fn set(&mut self, number: u64, fact: Option<FactState>) {
         if number / CHUNK_FACTS_MAX < self.first_chunk {
-            self.lately.forget(number);
             self.revisions.put(number, fact);
         } else if let Some(slot) = self.slot(number) {
             *slot = fact;
@@ -124,32 +131,21 @@ impl FactFile {
     /// Closes the chunks of this epoch and moves all changes into its batch.
     pub(crate) fn flush(&mut self, batch: &mut StateBatch) -> Result<()> {
         self.open.clear();
-        let numbered = || (self.first_chunk..).zip(&self.chunks);
-        let mut unpacked = Vec::new();
-        for (number, chunk) in numbered() {
-            unpacked.clear();
+        for (number, chunk) in (self.first_chunk..).zip(&self.chunks) {
+            batch.put(spaces::PARTITION_CHUNKS, index_key(chunk.place, number), []);
+        }
+        for chunk in self.chunks.drain(..) {
+            let mut unpacked = Vec::new();
             for fact in &chunk.facts {
                 pack(fact.as_ref(), &mut unpacked)
                     .map_err(|e| ConnectorError::fatal("encode", "facts", e))?;
             }
-            batch.put(
-                spaces::FACT_CHUNKS,
-                number.to_be_bytes(),
-                compress_prepend_size(&unpacked),
-            );
-        }
-        for (number, chunk) in numbered() {
-            batch.put(spaces::PARTITION_CHUNKS, index_key(chunk.place, number), []);
-        }
-        for chunk in self.chunks.drain(..) {
-            for (number, fact) in (self.first_chunk * CHUNK_FACTS_MAX..).zip(chunk.facts) {
-                if let Some(fact) = fact {
-                    self.lately.keep(number, fact);
-                }
-            }
+            let packed = compress_prepend_size(&unpacked);
+            batch.put(spaces::FACT_CHUNKS, self.first_chunk.to_be_bytes(), packed);
+            self.unpacked.keep(self.first_chunk, unpacked.into());
             self.first_chunk += 1;
         }
-        self.lately.age();
+        self.unpacked.age();
         self.revisions.flush(batch)
     }
 }
@@ -165,50 +161,6 @@ fn begin(chunks: &mut Vec<Chunk>, place: Place) -> usize {
 /// The place of a fact in its chunk.
 fn position(number: u64) -> usize {
     usize::try_from(number % CHUNK_FACTS_MAX).unwrap_or(0)
-}
-
-/// Facts filed or read lately: some are told of again soon. Two generations, so that the memory is bounded (INV-9).
-struct Lately {
-    young: HashMap<u64, FactState>,
-    old: HashMap<u64, FactState>,
-    entries_max: usize,
-    aged_before: bool,
-}
-
-impl Lately {
-    fn new(entries_max: usize) -> Self {
-        Self {
-            young: HashMap::new(),
-            old: HashMap::new(),
-            entries_max,
-            aged_before: false,
-        }
-    }
-
-    fn keep(&mut self, number: u64, fact: FactState) {
-        self.young.insert(number, fact);
-    }
-
-    fn holds(&self, number: u64) -> bool {
-        self.young.contains_key(&number) || self.old.contains_key(&number)
-    }
-
-    fn get(&self, number: u64) -> Option<&FactState> {
-        self.young.get(&number).or_else(|| self.old.get(&number))
-    }
-
-    fn forget(&mut self, number: u64) {
-        self.young.remove(&number);
-        self.old.remove(&number);
-    }
-
-    /// Not at the end of two epochs in a row: what the last one filed may not be in committed state yet.
-    fn age(&mut self) {
-        self.aged_before = !self.aged_before && self.young.len() >= self.entries_max;
-        if self.aged_before {
-            self.old = std::mem::take(&mut self.young);
-        }
-    }
 }
 
 /// Adds a fact to a chunk: how long it is, then itself; nothing for one that is gone.
@@ -248,17 +200,6 @@ fn read_chunk(state: &dyn StateRead, chunk: u64) -> Result<Option<Vec<u8>>> {
     let packed = state.get(spaces::FACT_CHUNKS, &chunk.to_be_bytes())?;
     let unpacked = packed.map(|bytes| decompress_size_prepended(&bytes)).transpose();
     unpacked.map_err(|e| ConnectorError::fatal("read", "facts", e))
-}
-
-/// A fact as it was filed.
-fn read_one(state: &dyn StateRead, number: u64) -> Result<Option<FactState>> {
-    let Some(chunk) = read_chunk(state, number / CHUNK_FACTS_MAX)? else {
-        return Ok(None);
-    };
-    let entry = entries(&chunk)
-        .nth(position(number))
-        .filter(|entry| !entry.is_empty());
-    entry.map(unpack).transpose()
 }
 
 /// The key under which a chunk is found by its partition.

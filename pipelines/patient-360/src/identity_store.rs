@@ -35,13 +35,13 @@ impl PipelineIdentityStore {
     ) -> Self {
         Self {
             numbers: TypedSpace::new(spaces::RECORD_NUMBERS, Arc::clone(state), entries_max * SMALL),
-            records: TypedSpace::new(spaces::IDENTITY_RECORDS, Arc::clone(state), entries_max),
+            records: TypedSpace::new(spaces::IDENTITY_RECORDS, Arc::clone(state), entries_max * 2),
             memberships: TypedSpace::new(
                 spaces::IDENTITY_MEMBERSHIPS,
                 Arc::clone(state),
                 entries_max * SMALL,
             ),
-            blocks: TypedSpace::new(spaces::IDENTITY_BLOCKS, Arc::clone(state), entries_max * SMALL),
+            blocks: TypedSpace::new(spaces::IDENTITY_BLOCKS, Arc::clone(state), entries_max * SMALL * 2),
             edges: TypedSpace::new(spaces::IDENTITY_EDGES, Arc::clone(state), entries_max * 4),
             statements: TypedSpace::new(spaces::IDENTITY_DECISIONS, Arc::clone(state), entries_max * 4),
             next_record,

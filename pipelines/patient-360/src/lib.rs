@@ -41,6 +41,7 @@ mod spaces;
 mod steward;
 mod table_number;
 mod topic;
+mod unpacked;
 
 pub use admin::{Admin, AdminError};
 pub use decode::SourceDecoder;

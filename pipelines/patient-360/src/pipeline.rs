@@ -148,6 +148,7 @@ impl Pipeline {
                 jobs: Some(jobs),
                 publications,
                 publishing: false,
+            behind: false,
                 last_publication: Duration::ZERO,
                 published_at: Instant::now(),
                 measured_at: None,
@@ -232,6 +233,8 @@ struct Conductor<'a> {
     jobs: Option<SyncSender<Job>>,
     publications: Receiver<Result<Published>>,
     publishing: bool,
+    /// Messages wait that are to come before fresh rows.
+    behind: bool,
     last_publication: Duration,
     published_at: Instant,
     measured_at: Option<Instant>,
@@ -243,15 +246,20 @@ impl Conductor<'_> {
         let tick = Duration::from_millis(100);
         loop {
             self.take_publications(false)?;
-            let behind = match self.works.recv_timeout(tick) {
-                Ok(Work::Batch { messages, next }) => {
-                    let behind = messages.len() * 2 >= self.pipeline.options.epoch_messages_max;
+            match self.works.recv_timeout(tick) {
+                Ok(Work::Batch {
+                    messages,
+                    next,
+                    behind,
+                }) => {
                     self.outcome.messages += messages.len() as u64;
                     self.outcome.epochs += 1;
+                    self.behind = behind;
                     self.apply.epoch(messages, next)?;
-                    behind
                 }
-                Ok(Work::Idle) | Err(RecvTimeoutError::Timeout) => false,
+                Ok(Work::Idle) => self.behind = false,
+                // The reader is at its next batch, or waits as we do: it has said how things stand.
+                Err(RecvTimeoutError::Timeout) => {}
                 Ok(Work::CaughtUp) => {
                     self.publish_and_wait(Measure::Now)?;
                     self.apply.finish()?;
@@ -259,23 +267,23 @@ impl Conductor<'_> {
                     return Ok(self.outcome);
                 }
                 Err(RecvTimeoutError::Disconnected) => return self.stop(),
-            };
+            }
             self.apply.report();
-            if self.is_due(behind)? {
-                let measure = self.measure(behind);
+            if self.is_due()? {
+                let measure = self.measure();
                 self.begin_publication(measure)?;
             }
         }
     }
 
     /// Publishing is due when rows have waited long enough, so that they are visible within the commit interval.
-    fn is_due(&mut self, behind: bool) -> Result<bool> {
+    fn is_due(&mut self) -> Result<bool> {
         if self.publishing || !self.apply.has_unpublished()? {
             return Ok(false);
         }
         let waited = self.published_at.elapsed();
         let interval = self.pipeline.options.commit_interval;
-        if behind {
+        if self.behind {
             let enough = (interval * CATCH_UP_INTERVALS).max(self.last_publication.mul_f64(CATCH_UP_SHARE));
             return Ok(waited >= enough || self.apply.unpublished_rows() > UNPUBLISHED_ROWS_MAX);
         }
@@ -283,8 +291,8 @@ impl Conductor<'_> {
     }
 
     /// Quality is measured now and then, where nothing waits.
-    fn measure(&mut self, behind: bool) -> Measure {
-        if behind || self.measured_at.is_some_and(|at| at.elapsed() < MEASURE_INTERVAL) {
+    fn measure(&mut self) -> Measure {
+        if self.behind || self.measured_at.is_some_and(|at| at.elapsed() < MEASURE_INTERVAL) {
             return Measure::No;
         }
         self.measured_at = Some(Instant::now());

@@ -26,6 +26,8 @@ pub(crate) enum Work {
     Batch {
         messages: Vec<DecodedMessage>,
         next: Positions,
+        /// Much more waits in the log, or the rest of what there will ever be: fresh rows have to wait.
+        behind: bool,
     },
     /// Nothing to read at the moment.
     Idle,
@@ -56,7 +58,7 @@ impl Reader {
         while !self.shutdown.is_requested() {
             let began = Instant::now();
             let ended = *self.sources_ended.borrow();
-            let (raw, full) = self.poll()?;
+            let (raw, full, left) = self.poll()?;
             if raw.is_empty() {
                 let idle = if ended { Work::CaughtUp } else { Work::Idle };
                 if work.send(idle).is_err() || ended {
@@ -72,6 +74,7 @@ impl Reader {
                 .send(Work::Batch {
                     messages,
                     next: self.positions.clone(),
+                    behind: left >= self.limits.messages_max as u64 || ended && left > 0,
                 })
                 .is_err()
             {
@@ -84,8 +87,8 @@ impl Reader {
         Ok(())
     }
 
-    /// The next messages of every topic, fairly; true if there may be more at once.
-    fn poll(&mut self) -> Result<(Vec<RawMessage>, bool)> {
+    /// The next messages of every topic, fairly; true if there may be more at once; and how many are left in the log.
+    fn poll(&mut self) -> Result<(Vec<RawMessage>, bool, u64)> {
         let began = Instant::now();
         let mut raw = Vec::new();
         let (mut bytes, mut full) = (0, false);
@@ -126,9 +129,9 @@ impl Reader {
             }
             rooms = with_more;
         }
-        self.report_lag(&raw)?;
+        let left = self.report_lag(&raw)?;
         self.metrics.spent("read", began);
-        Ok((raw, full))
+        Ok((raw, full, left))
     }
 
     /// Compares where processing goes on with what the log has: a log that was made anew must not look like one at rest.
@@ -155,11 +158,15 @@ impl Reader {
         Ok(())
     }
 
-    fn report_lag(&self, raw: &[RawMessage]) -> Result<()> {
+    /// Tells how far behind each topic is; returns how many messages are left in all.
+    fn report_lag(&self, raw: &[RawMessage]) -> Result<u64> {
+        let mut left = 0;
         for (topic, decoder) in &self.topics {
             let (_, end) = self.bus.bounds(topic, 0)?;
             let next = self.positions.get(&(topic.clone(), 0)).copied().unwrap_or(0);
-            let lag = i64::try_from(end.saturating_sub(next)).unwrap_or(i64::MAX);
+            let lag = end.saturating_sub(next);
+            left += lag;
+            let lag = i64::try_from(lag).unwrap_or(i64::MAX);
             let label = Metrics::labels("topic", topic, "partition", "0");
             self.metrics.lag_records.get_or_create(&label).set(lag);
             let oldest = raw
@@ -172,7 +179,7 @@ impl Reader {
                 .get_or_create(&Metrics::label("source", &decoder.source))
                 .set(age);
         }
-        Ok(())
+        Ok(left)
     }
 
     /// Lets messages gather until the epoch's interval is over: each epoch costs one flush of the disk.

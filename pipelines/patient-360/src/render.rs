@@ -8,9 +8,10 @@ use arrow::array::RecordBatch;
 use panorama_api::{
     Bus, ConnectorError, Offset, PartitionMode, PartitionWrite, ReadLimits, Result, StateRead,
 };
-use panorama_model::{Row, Text, Timestamp, Value};
+use panorama_model::{PersonId, Row, Text, Timestamp, Value};
 use panorama_tables::table::raw_messages;
 use panorama_tables::{Definition, FactRow, Origin, RowBatcher};
+use std::iter::Peekable;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,6 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 const BATCH_ROWS_MAX: usize = 8192;
 /// Bytes per batch: bounds memory where rows are large.
 const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// Rows between two that are wanted beyond which looking for the next one anew is cheaper.
+const OTHER_ROWS_MAX: usize = 24;
 
 /// The write of one partition of a table that is kept in state.
 pub(crate) fn partition_write(
@@ -42,6 +46,7 @@ pub(crate) fn partition_write(
             number,
             chunks: None,
             batcher,
+            topics: Topics::default(),
             partition: value,
         }),
         (None, Change::Appended(rows)) => {
@@ -76,12 +81,13 @@ struct FiledFacts {
     /// Those still to come; `None` before the first is asked for.
     chunks: Option<std::vec::IntoIter<u64>>,
     batcher: RowBatcher,
+    topics: Topics,
     partition: Option<i32>,
 }
 
 impl FiledFacts {
     fn fill(&mut self) -> Result<()> {
-        let (batcher, partition) = (&mut self.batcher, self.partition);
+        let (batcher, topics, partition) = (&mut self.batcher, &mut self.topics, self.partition);
         let chunks = match &mut self.chunks {
             Some(chunks) => chunks,
             None => self
@@ -90,7 +96,7 @@ impl FiledFacts {
         };
         while batcher.rows() < BATCH_ROWS_MAX && batcher.bytes() < BATCH_BYTES_MAX {
             let Some(chunk) = chunks.next() else { break };
-            each_fact(&*self.state, chunk, |fact| push_fact(batcher, fact, partition))?;
+            each_fact(&*self.state, chunk, |fact| push_fact(batcher, fact, topics, partition))?;
         }
         Ok(())
     }
@@ -117,7 +123,7 @@ struct KeptRows {
     /// Where the scan goes on, after the prefix.
     next: Vec<u8>,
     /// The rows to append; all of the partition where there are none.
-    keys: Option<std::vec::IntoIter<u128>>,
+    keys: Option<Peekable<std::vec::IntoIter<u128>>>,
     done: bool,
     batcher: RowBatcher,
     partition: Option<i32>,
@@ -135,7 +141,7 @@ impl KeptRows {
             state,
             prefix: outbox_key(table, partition),
             next: Vec::new(),
-            keys: rows.map(Vec::into_iter),
+            keys: rows.map(|rows| rows.into_iter().peekable()),
             done: false,
             batcher,
             partition: value,
@@ -150,18 +156,47 @@ impl KeptRows {
         }
     }
 
+    /// Rows to append are often most of those around them: one look at the space goes from each to the next, as long as
+    /// few others lie between.
     fn fill_from_keys(&mut self) -> Result<()> {
-        while self.batcher.rows() < BATCH_ROWS_MAX && self.batcher.bytes() < BATCH_BYTES_MAX {
-            let Some(row) = self.keys.as_mut().and_then(Iterator::next) else {
-                self.done = true;
-                break;
-            };
-            let mut key = self.prefix.clone();
-            key.extend_from_slice(&row.to_be_bytes());
-            if let Some(value) = self.state.get(spaces::ROWS, &key)? {
-                push_rows(&mut self.batcher, &value, self.partition)?;
+        let Some(keys) = &mut self.keys else { return Ok(()) };
+        while let Some(first) = keys.peek() {
+            let from = row_key(&self.prefix, *first);
+            let (batcher, partition, prefix) = (&mut self.batcher, self.partition, &self.prefix);
+            let mut pushed = Ok(());
+            let mut others = 0;
+            let mut ended = true;
+            self.state.scan(spaces::ROWS, &from, None, &mut |key, value| {
+                let row = key.strip_prefix(prefix.as_slice()).and_then(|rest| rest.try_into().ok());
+                let Some(row) = row.map(u128::from_be_bytes) else {
+                    return ControlFlow::Break(());
+                };
+                // Rows that are gone are passed over.
+                while keys.next_if(|wanted| *wanted < row).is_some() {}
+                if keys.next_if_eq(&row).is_some() {
+                    others = 0;
+                    pushed = push_rows(batcher, value, partition);
+                } else {
+                    others += 1;
+                }
+                ended = false;
+                let full = batcher.rows() >= BATCH_ROWS_MAX || batcher.bytes() >= BATCH_BYTES_MAX;
+                if full || others > OTHER_ROWS_MAX || keys.peek().is_none() || pushed.is_err() {
+                    return ControlFlow::Break(());
+                }
+                ended = true;
+                ControlFlow::Continue(())
+            })?;
+            pushed?;
+            if ended {
+                // Behind the last row of the partition none can be.
+                *keys = Vec::new().into_iter().peekable();
+            }
+            if batcher.rows() >= BATCH_ROWS_MAX || batcher.bytes() >= BATCH_BYTES_MAX {
+                return Ok(());
             }
         }
+        self.done = true;
         Ok(())
     }
 
@@ -209,6 +244,10 @@ impl Iterator for KeptRows {
     }
 }
 
+fn row_key(prefix: &[u8], row: u128) -> Vec<u8> {
+    [prefix, &row.to_be_bytes()].concat()
+}
+
 fn push_rows(batcher: &mut RowBatcher, value: &[u8], partition: Option<i32>) -> Result<()> {
     let rows: Vec<Row> =
         postcard::from_bytes(value).map_err(|e| ConnectorError::fatal("read", spaces::ROWS.0, e))?;
@@ -218,14 +257,30 @@ fn push_rows(batcher: &mut RowBatcher, value: &[u8], partition: Option<i32>) -> 
     Ok(())
 }
 
-fn push_fact(batcher: &mut RowBatcher, fact: FactState, partition: Option<i32>) {
-    let topic = crate::topic_of(&fact.key.source);
-    let person = fact.person.map(|p| p.to_string());
+/// The topics of sources, each made once: there are as many facts as messages, and few sources.
+#[derive(Default)]
+struct Topics(Vec<(Text, Text)>);
+
+impl Topics {
+    fn of(&mut self, source: &Text) -> Text {
+        if let Some((_, topic)) = self.0.iter().find(|(known, _)| known == source) {
+            return topic.clone();
+        }
+        let topic = crate::topic_of(source);
+        self.0.push((source.clone(), topic.clone()));
+        topic
+    }
+}
+
+fn push_fact(batcher: &mut RowBatcher, fact: FactState, topics: &mut Topics, partition: Option<i32>) {
+    let topic = topics.of(&fact.key.source);
+    let mut digits = [0; PersonId::TEXT_BYTES];
+    let person = fact.person.map(|person| person.text(&mut digits));
     let row = resolved_row(fact.layers);
     batcher.push_fact(
         &FactRow {
             id: &fact.id,
-            person_id: person.as_deref(),
+            person_id: person,
             row: &row,
             origin: Origin {
                 source: &fact.key.source,

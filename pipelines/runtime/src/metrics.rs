@@ -173,4 +173,11 @@ impl Observer for Metrics {
             .get_or_create(&Self::label("buffer", buffer))
             .set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
+
+    fn lag(&self, topic: &str, partition: u32, messages: u64) {
+        let label = Self::labels("topic", topic, "partition", &partition.to_string());
+        self.lag_records
+            .get_or_create(&label)
+            .set(i64::try_from(messages).unwrap_or(i64::MAX));
+    }
 }

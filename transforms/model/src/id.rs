@@ -123,17 +123,30 @@ impl PersonId {
     }
 }
 
+impl PersonId {
+    /// Length of the textual form.
+    pub const TEXT_BYTES: usize = 36;
+
+    /// The textual form, written to `out`.
+    pub fn text(self, out: &mut [u8; Self::TEXT_BYTES]) -> &str {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+        let mut rest = self.0;
+        for (place, byte) in out.iter_mut().enumerate().rev() {
+            *byte = if HYPHENS.contains(&place) {
+                b'-'
+            } else {
+                let digit = DIGITS.get((rest & 0xf) as usize).copied().unwrap_or(b'0');
+                rest >>= 4;
+                digit
+            };
+        }
+        std::str::from_utf8(out).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for PersonId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let v = self.0;
-        write!(
-            f,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            v >> 96,
-            (v >> 80) & 0xffff,
-            (v >> 64) & 0xffff,
-            (v >> 48) & 0xffff,
-            v & 0xffff_ffff_ffff
-        )
+        f.write_str(self.text(&mut [0; Self::TEXT_BYTES]))
     }
 }

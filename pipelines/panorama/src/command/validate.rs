@@ -42,6 +42,11 @@ pub(crate) fn run(validate: &Validate, output: &Output) -> anyhow::Result<()> {
         if let Some(message) = bus::check(&config) {
             problems.push(ConfigProblem::unplaced("bus", message, ""));
         }
+        let (location, options) = (&config.tables.location, service::table_options(&config));
+        if let Err(error) = runtime.block_on(panorama_delta::probe(location, options)) {
+            let message = format!("{error}: {}", error.cause);
+            problems.push(ConfigProblem::unplaced("tables.location", message, ""));
+        }
         for (path, dir) in [
             ("data_dir", &config.data_dir),
             ("tables.location", &config.tables.location),

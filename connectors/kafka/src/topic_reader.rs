@@ -1,0 +1,362 @@
+//! Reading a topic of somebody else's, all partitions side by side, each from where it was read to. Blocking.
+
+use crate::client::{Clients, Consumer};
+use crate::cursor::passes;
+use crate::error::{KafkaBusError, Result};
+use crate::params::{KafkaParams, OnGap, Start};
+use crate::{KafkaOptions, envelope};
+use panorama_api::{ErrorClass, NewMessage, SourceContext};
+use panorama_model::Text;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long one look for records waits.
+const LOOK: Duration = Duration::from_millis(50);
+/// A batch is handed on when it holds this much, or when nothing more comes.
+const BATCH_MESSAGES: usize = 4096;
+const BATCH_BYTES: usize = 4 << 20;
+/// How long the first message of a batch waits for company.
+const BATCH_WAIT: Duration = Duration::from_millis(100);
+/// How often to look for new partitions, and how far behind we are.
+const SURVEY_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How far a partition was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TopicPosition {
+    /// The offset that comes next.
+    pub(crate) next: u64,
+}
+
+const POSITION_VERSION: u8 = 1;
+
+impl TopicPosition {
+    /// The name it is saved under.
+    fn name(source: &str, topic: &str, partition: i32) -> Vec<u8> {
+        [
+            source.as_bytes(),
+            b"\0",
+            topic.as_bytes(),
+            b"\0",
+            &partition.to_le_bytes(),
+        ]
+        .concat()
+    }
+
+    pub(crate) fn encode(self) -> Vec<u8> {
+        [[POSITION_VERSION].as_slice(), &self.next.to_le_bytes()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let ([POSITION_VERSION], next) = bytes.split_first_chunk::<1>()? else {
+            return None;
+        };
+        Some(Self {
+            next: u64::from_le_bytes(next.try_into().ok()?),
+        })
+    }
+}
+
+/// Messages of one partition, in order, and where the next one is.
+pub(crate) struct Batch {
+    pub(crate) messages: Vec<NewMessage>,
+    pub(crate) position_name: Vec<u8>,
+    pub(crate) position: TopicPosition,
+}
+
+/// A partition as it is being read.
+struct Stretch {
+    next: u64,
+    messages: Vec<NewMessage>,
+    /// Nothing more was there when the end was last seen.
+    at_end: bool,
+}
+
+/// The reader of one topic.
+pub(crate) struct TopicReader<'a> {
+    params: &'a KafkaParams,
+    options: KafkaOptions,
+    context: &'a SourceContext,
+    clients: Clients,
+    consumer: Consumer,
+    stretches: BTreeMap<i32, Stretch>,
+    gathered: usize,
+    gathered_bytes: usize,
+    gathering_since: Option<Instant>,
+    surveyed_at: Instant,
+    /// The brokers do not answer, and that was said.
+    complained: bool,
+}
+
+impl<'a> TopicReader<'a> {
+    /// Whether the topic can be reached.
+    pub(crate) fn look(topic: &str, options: &KafkaOptions) -> Result<()> {
+        let clients = Clients::new(options)?;
+        let consumer = clients.consumer(options)?;
+        partitions(&clients, &consumer, topic, options).map(|_| ())
+    }
+
+    /// Begins in every partition where the last run ended.
+    pub(crate) fn open(params: &'a KafkaParams, context: &'a SourceContext) -> Result<Self> {
+        let options = params.options();
+        let clients = Clients::new(&options)?;
+        let consumer = clients.consumer(&options)?;
+        let mut reader = Self {
+            params,
+            options,
+            context,
+            clients,
+            consumer,
+            stretches: BTreeMap::new(),
+            gathered: 0,
+            gathered_bytes: 0,
+            gathering_since: None,
+            surveyed_at: Instant::now(),
+            complained: false,
+        };
+        reader.assign(params.start)?;
+        Ok(reader)
+    }
+
+    /// Hands on batches until asked to stop, or, where the run is to end, until the end of every partition was seen.
+    pub(crate) fn run(mut self, hand_on: &mut dyn FnMut(Batch) -> bool) -> Result<()> {
+        while !self.context.shutdown.is_requested() {
+            let idle = !self.take_one()?;
+            let waited = self.gathering_since.is_some_and(|at| at.elapsed() > BATCH_WAIT);
+            let full = self.gathered >= BATCH_MESSAGES || self.gathered_bytes >= BATCH_BYTES;
+            if (idle || full || waited) && !self.hand_on_all(hand_on) {
+                return Ok(());
+            }
+            if self.context.finite && self.stretches.values().all(|stretch| stretch.at_end) {
+                self.hand_on_all(hand_on);
+                return Ok(());
+            }
+            if self.surveyed_at.elapsed() > SURVEY_INTERVAL {
+                self.survey()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over the next record, if one comes.
+    fn take_one(&mut self) -> Result<bool> {
+        let Some(polled) = self.consumer.poll(LOOK) else {
+            return Ok(false);
+        };
+        let message = match polled {
+            Ok(message) => message,
+            Err(KafkaError::PartitionEOF(partition)) => {
+                if let Some(stretch) = self.stretches.get_mut(&partition) {
+                    stretch.at_end = true;
+                }
+                return Ok(false);
+            }
+            Err(error) if passes(&error) => {
+                if !self.complained {
+                    self.complained = true;
+                    let reason = self.clients.context.said().unwrap_or_else(|| error.to_string());
+                    tracing::warn!(source = %self.context.source, topic = self.params.topic, reason, "the brokers do not answer; trying on");
+                    self.context.observer.failed("kafka", ErrorClass::Retry);
+                }
+                return Ok(false);
+            }
+            Err(error) if error.rdkafka_error_code() == Some(Code::AutoOffsetReset) => {
+                drop(error);
+                return self.over_the_gap().map(|()| false);
+            }
+            Err(error) => return Err(self.clients.error(&error)),
+        };
+        let (partition, offset) = (message.partition(), message.offset());
+        let Some(stretch) = self.stretches.get_mut(&partition) else {
+            return Ok(false);
+        };
+        let Ok(offset) = u64::try_from(offset) else {
+            return Ok(false);
+        };
+        self.complained = false;
+        stretch.at_end = false;
+        if offset < stretch.next {
+            return Ok(true);
+        }
+        stretch.next = offset + 1;
+        // A tombstone says that a key is gone. It carries no message; the position of the next one covers it.
+        if let Some(new) = taken_over(&message, self.context) {
+            self.gathered += 1;
+            self.gathered_bytes += new.payload.len();
+            self.gathering_since.get_or_insert_with(Instant::now);
+            stretch.messages.push(new);
+        }
+        Ok(true)
+    }
+
+    fn hand_on_all(&mut self, hand_on: &mut dyn FnMut(Batch) -> bool) -> bool {
+        let (source, topic) = (&self.context.source, &self.params.topic);
+        for (partition, stretch) in &mut self.stretches {
+            if stretch.messages.is_empty() {
+                continue;
+            }
+            let batch = Batch {
+                messages: std::mem::take(&mut stretch.messages),
+                position_name: TopicPosition::name(source, topic, *partition),
+                position: TopicPosition { next: stretch.next },
+            };
+            if !hand_on(batch) {
+                return false;
+            }
+        }
+        self.gathered = 0;
+        self.gathered_bytes = 0;
+        self.gathering_since = None;
+        true
+    }
+
+    /// Begins to read the partitions that are not read yet.
+    fn assign(&mut self, start: Start) -> Result<()> {
+        let found = partitions(&self.clients, &self.consumer, &self.params.topic, &self.options)?;
+        let mut list = TopicPartitionList::new();
+        for partition in found {
+            if self.stretches.contains_key(&partition) {
+                continue;
+            }
+            let next = self.begin(partition, start)?;
+            let offset = KafkaOffset::Offset(i64::try_from(next).unwrap_or(i64::MAX));
+            list.add_partition_offset(&self.params.topic, partition, offset)
+                .map_err(|error| self.clients.error(&error))?;
+            self.stretches.insert(
+                partition,
+                Stretch {
+                    next,
+                    messages: Vec::new(),
+                    at_end: false,
+                },
+            );
+        }
+        if list.count() > 0 {
+            self.consumer
+                .incremental_assign(&list)
+                .map_err(|error| self.clients.error(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Where to begin in a partition.
+    fn begin(&self, partition: i32, start: Start) -> Result<u64> {
+        let (low, high) = self.watermarks(partition)?;
+        let name = TopicPosition::name(&self.context.source, &self.params.topic, partition);
+        let saved = self.context.bus.source_position(&name);
+        let saved = saved.map_err(|error| KafkaBusError::Position {
+            reason: error.to_string(),
+        })?;
+        let Some(position) = saved.as_deref().and_then(TopicPosition::decode) else {
+            return Ok(if start == Start::Earliest { low } else { high });
+        };
+        let next = position.next;
+        if next > high {
+            return Err(KafkaBusError::Shrunk { end: high, next });
+        }
+        if next < low { self.gap(partition, next, low) } else { Ok(next) }
+    }
+
+    /// Goes on behind records that were deleted, if that is wanted.
+    fn gap(&self, partition: i32, next: u64, oldest: u64) -> Result<u64> {
+        let gap = KafkaBusError::Gap {
+            partition,
+            next,
+            oldest,
+        };
+        match self.params.on_gap {
+            OnGap::Stop => Err(gap),
+            OnGap::Skip => {
+                tracing::error!(source = %self.context.source, topic = self.params.topic, error = %gap, "going on behind the gap");
+                self.context.observer.failed("kafka", ErrorClass::Fatal);
+                Ok(oldest)
+            }
+        }
+    }
+
+    /// Finds which partition's next record is gone, and goes on where that is wanted.
+    fn over_the_gap(&mut self) -> Result<()> {
+        let nexts: Vec<(i32, u64)> = self.stretches.iter().map(|(p, s)| (*p, s.next)).collect();
+        for (partition, next) in nexts {
+            let (low, high) = self.watermarks(partition)?;
+            if next > high {
+                return Err(KafkaBusError::Shrunk { end: high, next });
+            }
+            if next < low {
+                let to = self.gap(partition, next, low)?;
+                let offset = KafkaOffset::Offset(i64::try_from(to).unwrap_or(i64::MAX));
+                self.consumer
+                    .seek(&self.params.topic, partition, offset, self.options.request_timeout)
+                    .map_err(|error| self.clients.error(&error))?;
+                if let Some(stretch) = self.stretches.get_mut(&partition) {
+                    stretch.next = to;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for new partitions, and tells how far behind the known ones are. Brokers that are away are not asked for long.
+    fn survey(&mut self) -> Result<()> {
+        for (partition, stretch) in &self.stretches {
+            let found = self.consumer.fetch_watermarks(&self.params.topic, *partition, LOOK * 10);
+            if let (Ok((_, high)), Ok(number)) = (found, u32::try_from(*partition)) {
+                let behind = u64::try_from(high).unwrap_or(0).saturating_sub(stretch.next);
+                self.context.observer.lag(&self.params.topic, number, behind);
+            }
+        }
+        let outcome = match self.assign(Start::Earliest) {
+            Err(error) if error.class() == ErrorClass::Retry => Ok(()),
+            outcome => outcome,
+        };
+        self.surveyed_at = Instant::now();
+        outcome
+    }
+
+    fn watermarks(&self, partition: i32) -> Result<(u64, u64)> {
+        let found = self
+            .consumer
+            .fetch_watermarks(&self.params.topic, partition, self.options.request_timeout);
+        let (low, high) = found.map_err(|error| self.clients.error(&error))?;
+        Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
+    }
+}
+
+/// The partitions of a topic that must be there.
+fn partitions(clients: &Clients, consumer: &Consumer, topic: &str, options: &KafkaOptions) -> Result<Vec<i32>> {
+    let metadata = clients.metadata(consumer, Some(topic), options.request_timeout)?;
+    let found = metadata.topics().iter().find(|t| t.name() == topic);
+    let found = found.ok_or(KafkaBusError::TopicUnknown)?;
+    if let Some(error) = found.error() {
+        let code = Code::from(error);
+        return Err(KafkaBusError::of(code, &clients.brokers, None));
+    }
+    let mut numbers: Vec<i32> = found.partitions().iter().map(|p| p.id()).collect();
+    numbers.sort_unstable();
+    if numbers.is_empty() {
+        return Err(KafkaBusError::TopicUnknown);
+    }
+    Ok(numbers)
+}
+
+/// A record as a message, with its own headers and with where it comes from. None for a tombstone.
+fn taken_over(message: &BorrowedMessage<'_>, context: &SourceContext) -> Option<NewMessage> {
+    let payload = message.payload()?;
+    let mut headers = envelope::foreign_headers(message);
+    let place = [
+        ("kafka.topic", message.topic().to_owned()),
+        ("kafka.partition", message.partition().to_string()),
+        ("kafka.offset", message.offset().to_string()),
+    ];
+    headers.extend(place.map(|(name, value)| (Text::from(name), value.into_bytes())));
+    Some(NewMessage {
+        received_at: (context.now)(),
+        payload: bytes::Bytes::copy_from_slice(payload),
+        headers: Arc::new(headers),
+        dedupe: None,
+    })
+}
