@@ -207,7 +207,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             decode_threads: 0,
-            epoch_messages_max: 8192,
+            epoch_messages_max: 6144,
             epoch_bytes_max: ByteCount::from_mebibytes(64),
             epoch_interval: Period(std::time::Duration::from_millis(250)),
             memory_bytes_max: ByteCount::from_mebibytes(1024),

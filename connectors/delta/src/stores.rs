@@ -101,8 +101,13 @@ impl Kind {
         let environment = std::env::vars()
             .filter(|(name, _)| name.starts_with(self.environment))
             .map(|(name, value)| (name.to_lowercase(), value));
-        let given = given.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
-        let mut options: Options = environment.chain(given).filter(|(name, _)| (self.knows)(name)).collect();
+        let given = given
+            .iter()
+            .map(|(name, value)| (name.to_lowercase(), value.clone()));
+        let mut options: Options = environment
+            .chain(given)
+            .filter(|(name, _)| (self.knows)(name))
+            .collect();
         // A server on this very machine needs no TLS. Any other is asked for without it only where that was said.
         let is_here = |url: &String| {
             ["http://127.0.0.1", "http://localhost", "http://[::1]"]
@@ -111,7 +116,9 @@ impl Kind {
         };
         let endpoint = options.get(self.endpoint).or_else(|| options.get("endpoint"));
         if endpoint.is_some_and(is_here) {
-            options.entry(self.allow_http.to_owned()).or_insert_with(|| "true".into());
+            options
+                .entry(self.allow_http.to_owned())
+                .or_insert_with(|| "true".into());
         }
         options
     }

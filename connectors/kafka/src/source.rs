@@ -47,9 +47,10 @@ impl Source for KafkaSource {
             return Vec::new();
         };
         let (key, hint) = match error {
-            KafkaBusError::TopicUnknown | KafkaBusError::TopicName => {
-                ("topic", "check the name; topics of other systems are not made here")
-            }
+            KafkaBusError::TopicUnknown | KafkaBusError::TopicName => (
+                "topic",
+                "check the name; topics of other systems are not made here",
+            ),
             KafkaBusError::Denied { .. } => ("topic", "this principal needs READ and DESCRIBE on it"),
             KafkaBusError::Setting { .. } | KafkaBusError::Credentials { .. } => ("security", ""),
             _ => ("brokers", ""),

@@ -258,7 +258,11 @@ impl<'a> TopicReader<'a> {
         if next > high {
             return Err(KafkaBusError::Shrunk { end: high, next });
         }
-        if next < low { self.gap(partition, next, low) } else { Ok(next) }
+        if next < low {
+            self.gap(partition, next, low)
+        } else {
+            Ok(next)
+        }
     }
 
     /// Goes on behind records that were deleted, if that is wanted.
@@ -290,7 +294,12 @@ impl<'a> TopicReader<'a> {
                 let to = self.gap(partition, next, low)?;
                 let offset = KafkaOffset::Offset(i64::try_from(to).unwrap_or(i64::MAX));
                 self.consumer
-                    .seek(&self.params.topic, partition, offset, self.options.request_timeout)
+                    .seek(
+                        &self.params.topic,
+                        partition,
+                        offset,
+                        self.options.request_timeout,
+                    )
                     .map_err(|error| self.clients.error(&error))?;
                 if let Some(stretch) = self.stretches.get_mut(&partition) {
                     stretch.next = to;
@@ -303,7 +312,9 @@ impl<'a> TopicReader<'a> {
     /// Looks for new partitions, and tells how far behind the known ones are. Brokers that are away are not asked for long.
     fn survey(&mut self) -> Result<()> {
         for (partition, stretch) in &self.stretches {
-            let found = self.consumer.fetch_watermarks(&self.params.topic, *partition, LOOK * 10);
+            let found = self
+                .consumer
+                .fetch_watermarks(&self.params.topic, *partition, LOOK * 10);
             if let (Ok((_, high)), Ok(number)) = (found, u32::try_from(*partition)) {
                 let behind = u64::try_from(high).unwrap_or(0).saturating_sub(stretch.next);
                 self.context.observer.lag(&self.params.topic, number, behind);
@@ -318,16 +329,21 @@ impl<'a> TopicReader<'a> {
     }
 
     fn watermarks(&self, partition: i32) -> Result<(u64, u64)> {
-        let found = self
-            .consumer
-            .fetch_watermarks(&self.params.topic, partition, self.options.request_timeout);
+        let found =
+            self.consumer
+                .fetch_watermarks(&self.params.topic, partition, self.options.request_timeout);
         let (low, high) = found.map_err(|error| self.clients.error(&error))?;
         Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
     }
 }
 
 /// The partitions of a topic that must be there.
-fn partitions(clients: &Clients, consumer: &Consumer, topic: &str, options: &KafkaOptions) -> Result<Vec<i32>> {
+fn partitions(
+    clients: &Clients,
+    consumer: &Consumer,
+    topic: &str,
+    options: &KafkaOptions,
+) -> Result<Vec<i32>> {
     let metadata = clients.metadata(consumer, Some(topic), options.request_timeout)?;
     let found = metadata.topics().iter().find(|t| t.name() == topic);
     let found = found.ok_or(KafkaBusError::TopicUnknown)?;

@@ -45,7 +45,7 @@ impl Default for LocalLogOptions {
         Self {
             cache_bytes: 128 * MIB,
             memtable_bytes_max: 32 * MIB,
-            memtables_bytes_max: 128 * MIB,
+            memtables_bytes_max: 96 * MIB,
             journal_bytes_max: 128 * MIB,
             // With more than one, the first spins on the queue while another compacts.
             worker_threads: 1,

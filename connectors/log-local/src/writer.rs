@@ -13,10 +13,16 @@ use fjall::{AbstractTree, Keyspace, OwnedWriteBatch, PersistMode};
 use panorama_api::Offset;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Bytes written between two looks at the memory that is gathered.
 const MEMORY_LOOK_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Memtables that may wait to be flushed, over all segments and spaces.
+const SEALED_MEMTABLES_MAX: usize = 2;
+/// How often to look, and for how long at most: a disk that is stuck shows elsewhere.
+const FLUSH_LOOK: Duration = Duration::from_millis(2);
+const FLUSH_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The writer's own state. It lives on its thread.
 pub(crate) struct Writer {
@@ -163,6 +169,7 @@ impl Writer {
             return;
         }
         self.since_memory_look = 0;
+        self.wait_for_flushes();
         let tails = self.tails.values().map(|tail| &tail.segment.messages);
         let sizes: Vec<(u64, &Keyspace)> = self
             .core
@@ -180,6 +187,20 @@ impl Writer {
         let rotated = largest.map(|(_, keyspace)| keyspace.rotate_memtable());
         if let Some(Err(error)) = rotated {
             self.stop(&error.into());
+        }
+    }
+
+    /// Waits for the disk where much waits to be flushed, as much as is gathered again: whoever writes faster than that
+    /// has to be told.
+    fn wait_for_flushes(&self) {
+        let began = Instant::now();
+        let waiting = |keyspace: &Keyspace| keyspace.sealed_memtable_count();
+        let spaces = || self.core.spaces.values().chain(self.copies.keyspaces());
+        let tails = || self.tails.values().map(|tail| &tail.segment.messages);
+        while spaces().chain(tails()).map(waiting).sum::<usize>() > SEALED_MEMTABLES_MAX
+            && began.elapsed() < FLUSH_WAIT_MAX
+        {
+            std::thread::sleep(FLUSH_LOOK);
         }
     }
 }

@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Memory that one cached value of state is reckoned at, over all spaces: turns `limits.memory_bytes_max` into entries.
-const CACHED_VALUE_BYTES: u64 = 56 << 10;
+const CACHED_VALUE_BYTES: u64 = 64 << 10;
 /// Topics have one partition: order is kept per source, and one machine decodes on all its cores anyway.
 const PARTITIONS: u32 = 1;
 

@@ -41,7 +41,11 @@ impl PipelineIdentityStore {
                 Arc::clone(state),
                 entries_max * SMALL,
             ),
-            blocks: TypedSpace::new(spaces::IDENTITY_BLOCKS, Arc::clone(state), entries_max * SMALL * 2),
+            blocks: TypedSpace::new(
+                spaces::IDENTITY_BLOCKS,
+                Arc::clone(state),
+                entries_max * SMALL * 2,
+            ),
             edges: TypedSpace::new(spaces::IDENTITY_EDGES, Arc::clone(state), entries_max * 4),
             statements: TypedSpace::new(spaces::IDENTITY_DECISIONS, Arc::clone(state), entries_max * 4),
             next_record,

@@ -148,7 +148,7 @@ impl Pipeline {
                 jobs: Some(jobs),
                 publications,
                 publishing: false,
-            behind: false,
+                behind: false,
                 last_publication: Duration::ZERO,
                 published_at: Instant::now(),
                 measured_at: None,

@@ -96,7 +96,9 @@ impl FiledFacts {
         };
         while batcher.rows() < BATCH_ROWS_MAX && batcher.bytes() < BATCH_BYTES_MAX {
             let Some(chunk) = chunks.next() else { break };
-            each_fact(&*self.state, chunk, |fact| push_fact(batcher, fact, topics, partition))?;
+            each_fact(&*self.state, chunk, |fact| {
+                push_fact(batcher, fact, topics, partition)
+            })?;
         }
         Ok(())
     }
@@ -167,7 +169,9 @@ impl KeptRows {
             let mut others = 0;
             let mut ended = true;
             self.state.scan(spaces::ROWS, &from, None, &mut |key, value| {
-                let row = key.strip_prefix(prefix.as_slice()).and_then(|rest| rest.try_into().ok());
+                let row = key
+                    .strip_prefix(prefix.as_slice())
+                    .and_then(|rest| rest.try_into().ok());
                 let Some(row) = row.map(u128::from_be_bytes) else {
                     return ControlFlow::Break(());
                 };
