@@ -3,14 +3,15 @@
 //! `PANORAMA_KAFKA_PERSONS` and `PANORAMA_KAFKA_KILLS` size the run.
 
 use crate::broker::Broker;
-use crate::essence::{config, differences, essence, run};
+use crate::essence::{config, differences, essence, run, run_role};
+use crate::phi::get;
 use crate::rows::{Chance, tables, text};
-use crate::support::{Scratch, panorama, program, said};
+use crate::support::{Scratch, free_port, panorama, program, said};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
@@ -27,6 +28,22 @@ fn on_kafka(dir: &Path, brokers: &str, prefix: &str) -> PathBuf {
     assert!(before.contains(local), "{before}");
     let bus = format!("bus:\n  type: kafka\n  brokers: [\"{brokers}\"]\n  topic_prefix: {prefix}\n");
     fs::write(&file, before.replace(local, &bus)).expect("a configuration");
+    file
+}
+
+/// The configuration of a directory, on the embedded log, whose messages come from the topics of another pipeline.
+fn from_topics(dir: &Path, brokers: &str, prefix: &str) -> PathBuf {
+    let file = config(dir);
+    let mut text = fs::read_to_string(&file).expect("a configuration");
+    for source in ["hospital", "clinic", "contact-center", "email", "web"] {
+        let begin = text.find(&format!("- id: {source}\n")).expect("a source");
+        let path = begin + text[begin..].find("    type: file\n").expect("a type");
+        let end = path + text[path..].find("    format:").expect("a format");
+        let topic =
+            format!("    type: kafka\n    brokers: [\"{brokers}\"]\n    topic: {prefix}raw.{source}\n");
+        text.replace_range(path..end, &topic);
+    }
+    fs::write(&file, text).expect("a configuration");
     file
 }
 
@@ -77,6 +94,13 @@ fn the_tables_are_those_of_the_embedded_log_killed_or_not() {
     run(&file, &[]);
     assert_eq!(places_are_unique(&location), messages);
 
+    // What lies in Kafka are the messages as they were received: another pipeline, with a log of its own, reads them as it
+    // would read anybody's topics.
+    let second = with_feeds(&made, "kafka-second");
+    run(&from_topics(second.path(), &broker.address(), "straight."), &[]);
+    let location = second.path().join("tables");
+    assert_eq!(differences(&expected, &essence(&location)), None);
+
     let killed = with_feeds(&made, "kafka-killed");
     let file = on_kafka(killed.path(), &broker.address(), "killed.");
     let small = [
@@ -116,6 +140,112 @@ fn the_tables_are_those_of_the_embedded_log_killed_or_not() {
     println!(
         "kafka: {messages} messages, embedded {embedded_seconds:.1} s, kafka {kafka_seconds:.1} s, {in_the_middle} kills"
     );
+}
+
+/// A process that runs until it is told to stop.
+fn service(role: &str, file: &Path) -> Child {
+    let mut command = program();
+    command
+        .args(["run", "--role", role, "--quiet", "--config"])
+        .arg(file);
+    for set in [
+        "limits.epoch_messages_max=64",
+        "limits.epoch_interval=20ms",
+        "tables.commit_interval=200ms",
+    ] {
+        command.args(["--set", set]);
+    }
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts")
+}
+
+/// Two processes with directories of their own, which share nothing but Kafka: one brings messages in, the other makes
+/// tables of them, at the same time. Either is killed in the middle.
+#[test]
+fn one_process_brings_in_and_another_makes_the_tables() {
+    let Some(broker) = Broker::start("") else { return };
+    let made = Scratch::new("kafka-roles");
+    let out = made.text("feeds");
+    let output = panorama(&["synth", "--persons", "60", "--seed", "12", "--out", &out]);
+    assert!(output.status.success(), "{}", said(&output));
+    let embedded = with_feeds(&made, "kafka-roles-embedded");
+    run(&config(embedded.path()), &[]);
+    let expected = essence(&embedded.path().join("tables"));
+
+    let bringing = with_feeds(&made, "kafka-bringing");
+    let making = with_feeds(&made, "kafka-making");
+    let ingest = on_kafka(bringing.path(), &broker.address(), "roles.");
+    let process = on_kafka(making.path(), &broker.address(), "roles.");
+    let mut maker = service("process", &process);
+    for wait in [150, 250, 350] {
+        let mut bringer = service("ingest", &ingest);
+        std::thread::sleep(Duration::from_millis(wait));
+        bringer.kill().expect("killed");
+        bringer.wait().expect("ended");
+    }
+    let mut bringer = service("ingest", &ingest);
+    let started = Instant::now();
+    let raw = making
+        .path()
+        .join("tables/raw_messages/_delta_log/00000000000000000001.json");
+    while !raw.exists() {
+        assert!(started.elapsed() < Duration::from_secs(120), "no rows come");
+        assert!(maker.try_wait().expect("a process").is_none(), "it ended");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for process in [&mut bringer, &mut maker] {
+        process.kill().expect("killed");
+        process.wait().expect("ended");
+    }
+    let mut maker = service("process", &process);
+    run_role("ingest", &ingest, &[]);
+    maker.kill().expect("killed");
+    maker.wait().expect("ended");
+    run_role("process", &process, &[]);
+    let location = making.path().join("tables");
+    assert_eq!(differences(&expected, &essence(&location)), None);
+    assert_eq!(places_are_unique(&location), expected["raw_messages"].len());
+}
+
+#[test]
+fn a_lost_broker_shows_in_readiness_and_passes() {
+    let Some(mut broker) = Broker::start("") else {
+        return;
+    };
+    let scratch = Scratch::new("kafka-ready");
+    fs::create_dir_all(scratch.path().join("feeds")).expect("feeds");
+    let file = on_kafka(scratch.path(), &broker.address(), "ready.");
+    let port = free_port();
+    let text = fs::read_to_string(&file).expect("a configuration");
+    let text = text.replace("listen: 127.0.0.1:0", &format!("listen: 127.0.0.1:{port}"));
+    fs::write(
+        &file,
+        text.replace("    format:", "    follow: true\n    format:"),
+    )
+    .expect("a configuration");
+    let mut running = service("all", &file);
+    let wait_for = |words: &str| {
+        let began = Instant::now();
+        let mut answer = None;
+        while !answer
+            .as_ref()
+            .is_some_and(|answer: &String| answer.contains(words))
+        {
+            assert!(began.elapsed() < Duration::from_secs(60), "{words}: {answer:?}");
+            std::thread::sleep(Duration::from_millis(200));
+            answer = get(port, "/readyz");
+        }
+    };
+    wait_for("200 OK");
+    broker.kill();
+    wait_for("no broker of");
+    broker.resume();
+    wait_for("200 OK");
+    running.kill().expect("killed");
+    running.wait().expect("ended");
 }
 
 #[test]

@@ -19,10 +19,13 @@ mod house;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod kill;
+mod object_store;
 mod order;
 mod phi;
 mod readers;
 mod rows;
+#[path = "../s3/server.rs"]
+mod server;
 mod shared_data;
 mod steward;
 mod support;

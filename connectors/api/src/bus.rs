@@ -106,6 +106,11 @@ pub trait Bus: Send + Sync {
     /// Resolves after something is appended that was not there when this was called, or at once if that may be so.
     async fn appended(&self);
 
+    /// Whether the log can be reached now. Blocking, for some seconds at most.
+    fn reach(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Forgets messages below `offset`, where retention allows. May keep more.
     fn trim(&self, topic: &str, partition: u32, offset: Offset) -> Result<()>;
 }

@@ -55,6 +55,9 @@ pub(crate) async fn append(
         bytes = bytes.saturating_add(weight);
     }
     let _permit = core.admit(bytes).await?;
+    if !partition.log().is_ours {
+        take_over(core, partition).await?;
+    }
     let mut attempt = 0;
     let (waiting, answers, rest) = loop {
         match send(core, partition, messages, position.as_ref()) {
@@ -155,6 +158,13 @@ fn refused(core: &Core, error: &KafkaError) -> KafkaBusError {
         Some(reason) => KafkaBusError::Fenced { reason },
         None => core.clients.error(error),
     }
+}
+
+/// Looks up what another process may have appended: from now on we do.
+async fn take_over(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<()> {
+    let (core, partition) = (Arc::clone(core), Arc::clone(partition));
+    let taken = tokio::task::spawn_blocking(move || recover::take_over(&core, &partition));
+    taken.await.map_err(|_| KafkaBusError::Closed)?
 }
 
 /// Waits for the fate of all that is on its way, and looks up what was stored.

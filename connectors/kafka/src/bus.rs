@@ -12,6 +12,10 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long a broker may take to say that it is there.
+const REACH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The log on Kafka. Clones are handles to the same; the last one closes it.
 #[derive(Clone)]
@@ -198,6 +202,15 @@ impl Bus for KafkaBus {
             // An error means that the log is closing: nothing more will come, and the reader is not to hang.
             appended.changed().await.ok();
         })
+    }
+
+    fn reach(&self) -> Result<()> {
+        let core = self.core();
+        let topic = core.full_name(positions::TOPIC);
+        let found = core.clients.metadata(&core.consumer, Some(&topic), REACH_TIMEOUT);
+        found
+            .map(|_| ())
+            .map_err(|error| error.at("reach", core.clients.brokers.clone()))
     }
 
     fn trim(&self, topic: &str, partition: u32, offset: Offset) -> Result<()> {

@@ -20,6 +20,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 /// How long bounds may be old. Our own appends are always in them; these are retention's.
 const BOUNDS_AGE_MAX: Duration = Duration::from_secs(5);
+/// How old they may be of a partition that another process may append to.
+const FOLLOWED_AGE_MAX: Duration = Duration::from_millis(100);
 /// How long news of the bounds are waited for: while brokers are away, the old ones do.
 const BOUNDS_WAIT_MAX: Duration = Duration::from_millis(500);
 /// Entries of the compacted topic read at a time.
@@ -182,7 +184,12 @@ impl Core {
     pub(crate) fn bounds(&self, partition: &Partition) -> (u64, u64) {
         let (start, end, old) = {
             let log = partition.log();
-            (log.start, log.end, log.looked_at.elapsed() > BOUNDS_AGE_MAX)
+            let age_max = if log.is_ours {
+                BOUNDS_AGE_MAX
+            } else {
+                FOLLOWED_AGE_MAX
+            };
+            (log.start, log.end, log.looked_at.elapsed() > age_max)
         };
         if !old {
             return (start, end);
@@ -193,7 +200,12 @@ impl Core {
         let mut log = partition.log();
         log.looked_at = Instant::now();
         match found {
-            Ok((low, _)) => log.start = log.start.max(u64::try_from(low).unwrap_or(0).min(log.end)),
+            Ok((low, high)) => {
+                if !log.is_ours {
+                    log.follow(u64::try_from(high).unwrap_or(0));
+                }
+                log.start = log.start.max(u64::try_from(low).unwrap_or(0).min(log.end));
+            }
             // What is known still holds; a read or an append will say what is wrong.
             Err(error) => tracing::debug!(topic = %partition.topic, %error, "no news of the bounds"),
         }
@@ -219,11 +231,15 @@ impl Core {
                 recover::settle(self, partition)?;
             }
         }
-        Ok(self
-            .shared
-            .positions()
-            .get(feed)
-            .map(|position| position.value.clone()))
+        let known = || self.shared.positions().get(feed).cloned();
+        let Some(position) = known() else { return Ok(None) };
+        // Who asks goes on from there: what is only in messages so far is to be written before retention takes them.
+        if let Some(topic) = self.find(&position.home.topic)?
+            && let Ok(partition) = topic.partition(position.home.partition)
+        {
+            recover::take_over(self, partition)?;
+        }
+        Ok(known().map(|position| position.value))
     }
 
     fn load_positions(&self) -> Result<()> {

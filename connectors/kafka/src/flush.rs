@@ -3,6 +3,7 @@
 use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
 use crate::positions::{Entry, Mark};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -39,9 +40,15 @@ pub(crate) fn serve_reader(core: &Core) {
 fn flush(core: &Core) {
     // Marks first: what is durable by now has its positions among those taken next.
     let mut marks = Vec::new();
-    for topic in core.all_known() {
+    let mut ours = HashSet::new();
+    let topics = core.all_known();
+    for topic in &topics {
         for partition in &topic.partitions {
             let mut log = partition.log();
+            if !log.is_ours {
+                continue;
+            }
+            ours.insert(&partition.home);
             let covered = log.coverable(core.options.copies_max);
             let mark = Mark {
                 home: partition.home.clone(),
@@ -54,7 +61,7 @@ fn flush(core: &Core) {
             }
         }
     }
-    let unwritten = core.shared.positions().take_unwritten();
+    let unwritten = core.shared.positions().take_unwritten(|home| ours.contains(home));
     let feeds: Vec<_> = unwritten.iter().map(|(feed, _)| *feed).collect();
     let entries = unwritten
         .into_iter()

@@ -29,6 +29,8 @@ mod topic_reader;
 #[path = "../../../tests/kafka/broker.rs"]
 mod broker;
 #[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod tests;
 
 pub use bus::KafkaBus;

@@ -69,6 +69,11 @@ pub(crate) struct Log {
     /// Rises with each failure: reports of what was sent before do not count any more.
     pub(crate) generation: u32,
     pub(crate) looked_at: Instant,
+    /// This process has appended to it: from then on its end is our own knowledge, and its positions are ours to write.
+    /// Before, another process may be the one that appends.
+    pub(crate) is_ours: bool,
+    /// Up to where positions and senders' ids in messages are known.
+    pub(crate) looked_up: Offset,
     waiters: VecDeque<Waiter>,
     coming: VecDeque<(Offset, Feed, Vec<u8>)>,
 }
@@ -99,9 +104,23 @@ impl Log {
             outstanding: 0,
             generation: 0,
             looked_at: Instant::now(),
+            is_ours: false,
+            looked_up: end,
             waiters: VecDeque::new(),
             coming: VecDeque::new(),
         }
+    }
+
+    /// All between these is known now.
+    pub(crate) fn stands(&mut self, start: Offset, end: Offset) {
+        self.start = start;
+        (self.end, self.next, self.boundary, self.looked_up) = (end, end, end, end);
+    }
+
+    /// Somebody else has appended up to here.
+    pub(crate) fn follow(&mut self, end: Offset) {
+        let end = end.max(self.end);
+        (self.end, self.next, self.boundary) = (end, end, end);
     }
 
     /// Finds what of an append is there already, and gives the rest its offsets.

@@ -101,12 +101,17 @@ impl Positions {
         }
     }
 
-    /// Those not written yet. They count as written from now on.
-    pub(crate) fn take_unwritten(&mut self) -> Vec<(Feed, Position)> {
-        let unwritten = std::mem::take(&mut self.unwritten);
-        unwritten
+    /// Those not written yet whose partition is ours. They count as written from now on.
+    pub(crate) fn take_unwritten(&mut self, is_ours: impl Fn(&Home) -> bool) -> Vec<(Feed, Position)> {
+        let feeds = &self.feeds;
+        let ours = |feed: &Feed| feeds.get(feed).is_some_and(|position| is_ours(&position.home));
+        let taken: Vec<Feed> = self.unwritten.iter().filter(|feed| ours(feed)).copied().collect();
+        taken
             .into_iter()
-            .filter_map(|feed| Some((feed, self.feeds.get(&feed)?.clone())))
+            .filter_map(|feed| {
+                self.unwritten.remove(&feed);
+                Some((feed, self.feeds.get(&feed)?.clone()))
+            })
             .collect()
     }
 
@@ -151,10 +156,11 @@ mod tests {
         positions.advance(1, position(5));
         positions.advance(1, position(4));
         assert_eq!(positions.get(1).unwrap().as_of, 5);
-        let written = positions.take_unwritten();
+        let written = positions.take_unwritten(|_| true);
         assert_eq!(written.len(), 1);
-        assert!(positions.take_unwritten().is_empty());
+        assert!(positions.take_unwritten(|_| true).is_empty());
+        assert!(positions.take_unwritten(|_| false).is_empty());
         positions.put_back(written.into_iter().map(|(feed, _)| feed));
-        assert_eq!(positions.take_unwritten().len(), 1);
+        assert_eq!(positions.take_unwritten(|_| true).len(), 1);
     }
 }

@@ -95,6 +95,21 @@ pub(crate) fn settle(core: &Core, partition: &Partition) -> Result<()> {
     Ok(())
 }
 
+/// Before the first append of this process: looks up what another one has appended since the partition was looked at.
+/// Blocking.
+pub(crate) fn take_over(core: &Core, partition: &Partition) -> Result<()> {
+    let _settling = partition.settling.lock().unwrap_or_else(PoisonError::into_inner);
+    if partition.log().is_ours {
+        return Ok(());
+    }
+    let (low, high) = core.watermarks(&partition.topic, partition.number())?;
+    if partition.log().looked_up != high {
+        look_up(core, partition, low, high)?;
+    }
+    partition.log().is_ours = true;
+    Ok(())
+}
+
 /// Reads what came after the mark, and, where there are senders' ids, the newest messages before it.
 fn look_up(core: &Core, partition: &Partition, low: Offset, high: Offset) -> Result<()> {
     let (boundary, covered, has_ids, failed) = {
@@ -165,8 +180,7 @@ fn look_up(core: &Core, partition: &Partition, low: Offset, high: Offset) -> Res
         log.copies.remember(key, offset, core.options.copies_max);
     }
     log.unfinished = unfinished;
-    log.start = low;
-    (log.end, log.next, log.boundary) = (high, high, high);
+    log.stands(low, high);
     Ok(())
 }
 

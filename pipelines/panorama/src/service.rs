@@ -20,12 +20,15 @@ use panorama_runtime::{Health, Metrics, now};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Memory that one cached value of state is reckoned at, over all spaces: turns `limits.memory_bytes_max` into entries.
 const CACHED_VALUE_BYTES: u64 = 64 << 10;
+/// How often it is looked whether the log can be reached.
+const LOG_WATCH_INTERVAL: Duration = Duration::from_secs(5);
 /// Topics have one partition: order is kept per source, and one machine decodes on all its cores anyway.
 const PARTITIONS: u32 = 1;
 
@@ -249,6 +252,7 @@ impl Service {
         if http {
             self.serve_http(&runtime, &shutdown, until_caught_up)?;
         }
+        runtime.spawn(watch_log(Arc::clone(&self.bus), Arc::clone(&self.health)));
         let signals = Arc::clone(&stop);
         runtime.spawn(async move {
             wait_for_signal().await;
@@ -398,6 +402,24 @@ impl Service {
             tasks.spawn_on(async move { source.run(context).await }, runtime.handle());
         }
         tasks
+    }
+}
+
+/// Looks from time to time whether the log can be reached, and tells readiness.
+async fn watch_log(bus: Arc<dyn Bus>, health: Arc<Health>) {
+    loop {
+        let asked = Arc::clone(&bus);
+        let reached = tokio::task::spawn_blocking(move || asked.reach()).await;
+        match reached {
+            Ok(Err(error)) => {
+                tracing::warn!(%error, cause = %error.cause, "the log cannot be reached");
+                health.not_ready("log", format!("{error}: {}", error.cause));
+            }
+            Ok(Ok(())) => health.ready("log"),
+            // The process is ending.
+            Err(_) => return,
+        }
+        tokio::time::sleep(LOG_WATCH_INTERVAL).await;
     }
 }
 

@@ -1,7 +1,10 @@
 //! What the committer promises, each promise once; then what happens when the log fails.
 
 mod faults;
+mod object_store;
 mod promises;
+#[path = "../../../../tests/s3/server.rs"]
+mod server;
 
 use crate::{DeltaTables, ReadRequest, read_table};
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};

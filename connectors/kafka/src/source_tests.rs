@@ -1,0 +1,273 @@
+//! A topic that somebody else fills, on a real broker: each record once, in the order of its partition.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this is a test's"
+)]
+
+use crate::broker::Broker;
+use crate::{KafkaBus, KafkaBusError, KafkaOptions, KafkaParams, KafkaSource, OnGap, Start};
+use panorama_api::{Bus, ErrorClass, Observer, ReadLimits, Shutdown, Source, SourceContext};
+use panorama_model::{ByteCount, Timestamp};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+const ALL: ReadLimits = ReadLimits {
+    records_max: usize::MAX,
+    bytes_max: usize::MAX,
+};
+
+#[derive(Default)]
+struct Counts {
+    received: AtomicU64,
+    /// What was left in partition 0 when last told.
+    lag: AtomicU64,
+}
+
+impl Observer for Counts {
+    fn received(&self, _: &str, count: u64) {
+        self.received.fetch_add(count, Ordering::Relaxed);
+    }
+    fn acknowledged(&self, _: &str, _: &str) {}
+    fn duplicate(&self, _: &str) {}
+    fn failed(&self, _: &str, _: ErrorClass) {}
+    fn buffered(&self, _: &str, _: u64) {}
+    fn lag(&self, _: &str, partition: u32, messages: u64) {
+        if partition == 0 {
+            self.lag.store(messages, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A broker with a topic of theirs, and a log of ours.
+struct House {
+    broker: Broker,
+    theirs: AdminClient<DefaultClientContext>,
+    producer: BaseProducer,
+    bus: Arc<KafkaBus>,
+    counts: Arc<Counts>,
+}
+
+impl House {
+    async fn new() -> Option<Self> {
+        let broker = Broker::start("log.retention.check.interval.ms=600000")?;
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", broker.address());
+        let theirs: AdminClient<DefaultClientContext> = config.create().unwrap();
+        let topic = NewTopic::new("adt", 3, TopicReplication::Fixed(1));
+        let made = theirs
+            .create_topics([&topic], &AdminOptions::new())
+            .await
+            .unwrap();
+        made[0].as_ref().unwrap();
+        let options = KafkaOptions {
+            brokers: vec![broker.address()],
+            topic_prefix: "ours.".into(),
+            delivery_timeout: Duration::from_secs(300),
+            request_timeout: Duration::from_secs(120),
+            ..KafkaOptions::default()
+        };
+        let bus = Arc::new(KafkaBus::open(options).unwrap());
+        bus.ensure_topic("raw.adt", 1).await.unwrap();
+        Some(Self {
+            theirs,
+            producer: config.create().unwrap(),
+            broker,
+            bus,
+            counts: Arc::default(),
+        })
+    }
+
+    fn params(&self) -> KafkaParams {
+        KafkaParams {
+            brokers: vec![self.broker.address()],
+            topic: "adt".into(),
+            start: Start::Earliest,
+            on_gap: OnGap::Stop,
+            read_ahead_bytes_max: ByteCount::from_mebibytes(1),
+            security: BTreeMap::new(),
+        }
+    }
+
+    /// Their systems send messages `<partition>/<number>`; every tenth is a tombstone, which is no message.
+    fn send(&self, partition: i32, numbers: std::ops::Range<u32>) {
+        for number in numbers {
+            let text = format!("{partition}/{number}");
+            let record: BaseRecord<'_, str, str> = BaseRecord::to("adt").partition(partition).key("k");
+            let record = if number % 10 == 9 {
+                record
+            } else {
+                record.payload(&text)
+            };
+            self.producer.send(record).unwrap();
+        }
+        self.producer.flush(Duration::from_secs(60)).unwrap();
+    }
+
+    fn context(&self, finite: bool) -> (watch::Sender<bool>, SourceContext) {
+        let (stop, shutdown) = Shutdown::new();
+        let context = SourceContext {
+            source: "adt".into(),
+            topic: "raw.adt".into(),
+            bus: Arc::clone(&self.bus) as _,
+            finite,
+            shutdown,
+            observer: Arc::clone(&self.counts) as _,
+            now: || Timestamp(5),
+        };
+        (stop, context)
+    }
+
+    async fn run(&self, params: KafkaParams) -> panorama_api::Result<()> {
+        let (_stop, context) = self.context(true);
+        KafkaSource::new(params).run(context).await
+    }
+
+    /// Waits until so many messages were received by a run that goes on.
+    async fn wait_for(&self, count: u64) {
+        while self.counts.received.load(Ordering::Relaxed) < count {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The numbers stored of each partition, in the order of our log.
+    fn stored(&self) -> BTreeMap<u32, Vec<u32>> {
+        let mut of = BTreeMap::<u32, Vec<u32>>::new();
+        let (mut next, end) = self.bus.bounds("raw.adt", 0).unwrap();
+        while next < end {
+            for record in self.bus.read("raw.adt", 0, next, ALL).unwrap() {
+                next = record.offset + 1;
+                let text = String::from_utf8(record.payload.to_vec()).unwrap();
+                let (partition, number) = text.split_once('/').unwrap();
+                let header = |name: &str| {
+                    record
+                        .headers
+                        .iter()
+                        .find(|(known, _)| known == name)
+                        .unwrap()
+                        .1
+                        .clone()
+                };
+                assert_eq!(header("kafka.topic"), b"adt");
+                assert_eq!(header("kafka.partition"), partition.as_bytes());
+                of.entry(partition.parse().unwrap())
+                    .or_default()
+                    .push(number.parse().unwrap());
+            }
+        }
+        of
+    }
+}
+
+fn messages(until: u32) -> Vec<u32> {
+    (0..until).filter(|number| number % 10 != 9).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_record_once_in_the_order_of_its_partition() {
+    let Some(house) = House::new().await else { return };
+    house.send(0, 0..2000);
+    house.send(1, 0..50);
+    house.run(house.params()).await.unwrap();
+    assert_eq!(house.stored(), [(0, messages(2000)), (1, messages(50))].into());
+    house.run(house.params()).await.unwrap();
+    assert_eq!(
+        house.stored(),
+        [(0, messages(2000)), (1, messages(50))].into(),
+        "read again"
+    );
+
+    // A service, stopped in the middle; a partition that is added while it runs; then to the end.
+    house.send(2, 0..3000);
+    house.counts.received.store(0, Ordering::Relaxed);
+    let (stop, context) = house.context(false);
+    let service = {
+        let params = house.params();
+        tokio::spawn(async move { KafkaSource::new(params).run(context).await })
+    };
+    house.wait_for(1).await;
+    let more = NewPartitions::new("adt", 4);
+    let made = house
+        .theirs
+        .create_partitions([&more], &AdminOptions::new())
+        .await
+        .unwrap();
+    made[0].as_ref().unwrap();
+    house.send(3, 0..20);
+    house.wait_for(2718).await;
+    assert_eq!(house.counts.lag.load(Ordering::Relaxed), 0);
+    stop.send_replace(true);
+    service.await.unwrap().unwrap();
+    house.run(house.params()).await.unwrap();
+    let expected = [
+        (0, messages(2000)),
+        (1, messages(50)),
+        (2, messages(3000)),
+        (3, messages(20)),
+    ];
+    assert_eq!(house.stored(), expected.into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_are_gone_are_told_of() {
+    let Some(house) = House::new().await else { return };
+    house.send(0, 0..100);
+    house.run(house.params()).await.unwrap();
+    house.send(0, 100..200);
+    let mut until = TopicPartitionList::new();
+    until
+        .add_partition_offset("adt", 0, KafkaOffset::Offset(150))
+        .unwrap();
+    house
+        .theirs
+        .delete_records(&until, &AdminOptions::new())
+        .await
+        .unwrap();
+    let error = house.run(house.params()).await.unwrap_err();
+    let cause: &KafkaBusError = error.cause.downcast_ref().unwrap();
+    assert!(
+        matches!(cause, KafkaBusError::Gap { partition: 0, next, oldest: 150 } if (99..=100).contains(next)),
+        "{cause}"
+    );
+    assert_eq!(error.class(), ErrorClass::Fatal);
+    let skipping = KafkaParams {
+        on_gap: OnGap::Skip,
+        ..house.params()
+    };
+    house.run(skipping).await.unwrap();
+    let kept: Vec<u32> = messages(200)
+        .into_iter()
+        .filter(|number| !(100..150).contains(number))
+        .collect();
+    assert_eq!(house.stored(), [(0, kept)].into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_is_found_by_looking() {
+    let Some(house) = House::new().await else { return };
+    let look = async |change: &dyn Fn(&mut KafkaParams)| {
+        let mut params = house.params();
+        change(&mut params);
+        let problems = KafkaSource::new(params).check().await;
+        problems
+            .first()
+            .map(|problem| (problem.key, problem.message.clone()))
+    };
+    assert_eq!(look(&|_| ()).await, None);
+    let (key, message) = look(&|params| params.topic = "nowhere".into()).await.unwrap();
+    assert!(key == "topic" && message.contains("no such topic"), "{message}");
+    let (key, message) = look(&|params| params.brokers = vec!["127.0.0.1:1".into()])
+        .await
+        .unwrap();
+    assert!(key == "brokers" && message.contains("no broker"), "{message}");
+}

@@ -1,0 +1,125 @@
+//! The pipeline with its tables in an object store, a real S3-compatible server, says what it says with a directory, killed
+//! in the middle or not, and behind a network that loses answers.
+
+use crate::essence::{config, differences, essence, run};
+use crate::rows::Chance;
+use crate::server::{Proxy, Server};
+use crate::support::{Scratch, panorama, program, said};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+/// The configuration of a directory, with its tables in the store.
+fn on_store(dir: &Path, server: &Server, proxy: Option<u16>) -> PathBuf {
+    let file = config(dir);
+    let before = fs::read_to_string(&file).expect("a configuration");
+    let local = format!("  location: \"{}\"\n", dir.join("tables").display());
+    assert!(before.contains(&local), "{before}");
+    let options: String = server
+        .options(proxy)
+        .iter()
+        .map(|(key, value)| format!("    {key}: \"{value}\"\n"))
+        .collect();
+    let remote = format!("  location: {}\n  options:\n{options}", server.location());
+    fs::write(&file, before.replace(&local, &remote)).expect("a configuration");
+    file
+}
+
+fn with_feeds(made: &Scratch, name: &str) -> Scratch {
+    let scratch = Scratch::new(name);
+    std::os::unix::fs::symlink(made.path().join("feeds"), scratch.path().join("feeds")).expect("feeds");
+    scratch
+}
+
+#[test]
+fn the_tables_are_those_of_a_directory_killed_or_not() {
+    let Some(server) = Server::start() else { return };
+    let proxy = Proxy::before(&server, 40, 11);
+    let made = Scratch::new("s3");
+    let out = made.text("feeds");
+    let output = panorama(&["synth", "--persons", "40", "--seed", "5", "--out", &out]);
+    assert!(output.status.success(), "{}", said(&output));
+    let local = with_feeds(&made, "s3-local");
+    run(&config(local.path()), &[]);
+    let expected = essence(&local.path().join("tables"));
+    assert!(expected["patient_360"].len() > 15 && expected["raw_messages"].len() > 300);
+
+    let remote = with_feeds(&made, "s3-remote");
+    let file = on_store(remote.path(), &server, Some(proxy.port));
+    let small = [
+        "limits.epoch_messages_max=64".to_owned(),
+        "limits.epoch_interval=20ms".to_owned(),
+        "tables.commit_interval=200ms".to_owned(),
+    ];
+    let mut chance = Chance::new(3);
+    let mut in_the_middle = 0;
+    for _ in 0..3 {
+        let mut command = program();
+        command
+            .args(["run", "--quiet", "--until-caught-up", "--config"])
+            .arg(&file);
+        for set in &small {
+            command.args(["--set", set]);
+        }
+        let mut process = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        std::thread::sleep(Duration::from_millis(400 + chance.below(1500) as u64));
+        in_the_middle += usize::from(process.try_wait().expect("a process").is_none());
+        process.kill().expect("killed");
+        process.wait().expect("ended");
+    }
+    assert!(in_the_middle > 0, "no kill came in the middle");
+    run(&file, &small);
+    // Each object is a file of the server's, so that anybody can read them without the store.
+    assert_eq!(
+        differences(&expected, &essence(&server.files())),
+        None,
+        "{:?}",
+        proxy.faults()
+    );
+
+    proxy.be_kind();
+    let named = file.display().to_string();
+    let listed = panorama(&["tables", "list", "--json", "--config", &named]);
+    assert!(listed.status.success(), "{}", said(&listed));
+    let listed: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+    let of = |name: &str| {
+        let tables = listed.as_array().expect("a list");
+        tables
+            .iter()
+            .find(|table| table["table"] == name)
+            .cloned()
+            .unwrap_or_default()
+    };
+    assert_eq!(
+        of("patient_360")["rows"],
+        expected["patient_360"].len(),
+        "{listed}"
+    );
+    println!("s3: {in_the_middle} kills, {:?}", proxy.faults());
+}
+
+#[test]
+fn validate_looks_at_the_store() {
+    let Some(server) = Server::start() else { return };
+    let scratch = Scratch::new("s3-validate");
+    fs::create_dir_all(scratch.path().join("feeds")).expect("feeds");
+    let file = on_store(scratch.path(), &server, None).display().to_string();
+    let check = |set: &str, code: i32, words: &str| {
+        let answer = panorama(&["validate", "--config", &file, "--set", set]);
+        assert_eq!(answer.status.code(), Some(code), "{}", said(&answer));
+        assert!(said(&answer).contains(words), "{}", said(&answer));
+    };
+    check("tables.commit_interval=9s", 0, "is fine");
+    check("tables.location=s3://nowhere/run", 78, "NoSuchBucket");
+    check(
+        "tables.options.aws_secret_access_key=wrong",
+        78,
+        "SignatureDoesNotMatch",
+    );
+}
