@@ -66,7 +66,7 @@ impl Source for KafkaSource {
         let (sender, mut batches) = mpsc::channel::<Batch>(BATCHES_AHEAD);
         let (params, for_reader) = (self.params.clone(), context.clone());
         let reading = tokio::task::spawn_blocking(move || -> Result<()> {
-            TopicReader::open(&params, &for_reader)?.run(&mut |batch| sender.blocking_send(batch).is_ok())
+            TopicReader::open(&params, &for_reader)?.run(&sender)
         });
         while let Some(batch) = batches.recv().await {
             context

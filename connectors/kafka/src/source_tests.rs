@@ -19,7 +19,7 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 const ALL: ReadLimits = ReadLimits {
@@ -53,7 +53,7 @@ impl Observer for Counts {
 struct House {
     broker: Broker,
     theirs: AdminClient<DefaultClientContext>,
-    producer: BaseProducer,
+    config: ClientConfig,
     bus: Arc<KafkaBus>,
     counts: Arc<Counts>,
 }
@@ -81,7 +81,7 @@ impl House {
         bus.ensure_topic("raw.adt", 1).await.unwrap();
         Some(Self {
             theirs,
-            producer: config.create().unwrap(),
+            config,
             broker,
             bus,
             counts: Arc::default(),
@@ -101,6 +101,8 @@ impl House {
 
     /// Their systems send messages `<partition>/<number>`; every tenth is a tombstone, which is no message.
     fn send(&self, partition: i32, numbers: std::ops::Range<u32>) {
+        // A new one each time, or it would not know of partitions added since.
+        let producer: BaseProducer = self.config.create().unwrap();
         for number in numbers {
             let text = format!("{partition}/{number}");
             let record: BaseRecord<'_, str, str> = BaseRecord::to("adt").partition(partition).key("k");
@@ -109,9 +111,9 @@ impl House {
             } else {
                 record.payload(&text)
             };
-            self.producer.send(record).unwrap();
+            producer.send(record).unwrap();
         }
-        self.producer.flush(Duration::from_secs(60)).unwrap();
+        producer.flush(Duration::from_secs(60)).unwrap();
     }
 
     fn context(&self, finite: bool) -> (watch::Sender<bool>, SourceContext) {
@@ -135,7 +137,17 @@ impl House {
 
     /// Waits until so many messages were received by a run that goes on.
     async fn wait_for(&self, count: u64) {
+        let began = Instant::now();
         while self.counts.received.load(Ordering::Relaxed) < count {
+            assert!(
+                began.elapsed() < Duration::from_secs(120),
+                "{} of {count}, {:?}",
+                self.counts.received.load(Ordering::Relaxed),
+                self.stored()
+                    .iter()
+                    .map(|(partition, of)| (*partition, of.len()))
+                    .collect::<Vec<_>>()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

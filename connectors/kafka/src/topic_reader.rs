@@ -14,6 +14,7 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 
 /// How long one look for records waits.
 const LOOK: Duration = Duration::from_millis(50);
@@ -122,17 +123,17 @@ impl<'a> TopicReader<'a> {
         Ok(reader)
     }
 
-    /// Hands on batches until asked to stop, or, where the run is to end, until the end of every partition was seen.
-    pub(crate) fn run(mut self, hand_on: &mut dyn FnMut(Batch) -> bool) -> Result<()> {
-        while !self.context.shutdown.is_requested() {
+    /// Hands on batches until asked to stop or nobody takes them, or, where the run is to end, until the end of every partition was seen.
+    pub(crate) fn run(mut self, to: &mpsc::Sender<Batch>) -> Result<()> {
+        while !self.context.shutdown.is_requested() && !to.is_closed() {
             let idle = !self.take_one()?;
             let waited = self.gathering_since.is_some_and(|at| at.elapsed() > BATCH_WAIT);
             let full = self.gathered >= BATCH_MESSAGES || self.gathered_bytes >= BATCH_BYTES;
-            if (idle || full || waited) && !self.hand_on_all(hand_on) {
+            if (idle || full || waited) && !self.hand_on_all(to) {
                 return Ok(());
             }
             if self.context.finite && self.stretches.values().all(|stretch| stretch.at_end) {
-                self.hand_on_all(hand_on);
+                self.hand_on_all(to);
                 return Ok(());
             }
             if self.surveyed_at.elapsed() > SURVEY_INTERVAL {
@@ -193,7 +194,7 @@ impl<'a> TopicReader<'a> {
         Ok(true)
     }
 
-    fn hand_on_all(&mut self, hand_on: &mut dyn FnMut(Batch) -> bool) -> bool {
+    fn hand_on_all(&mut self, to: &mpsc::Sender<Batch>) -> bool {
         let (source, topic) = (&self.context.source, &self.params.topic);
         for (partition, stretch) in &mut self.stretches {
             if stretch.messages.is_empty() {
@@ -204,7 +205,7 @@ impl<'a> TopicReader<'a> {
                 position_name: TopicPosition::name(source, topic, *partition),
                 position: TopicPosition { next: stretch.next },
             };
-            if !hand_on(batch) {
+            if to.blocking_send(batch).is_err() {
                 return false;
             }
         }

@@ -150,7 +150,6 @@ async fn what_is_wrong_with_a_place_is_said_before_it_is_used() {
         "nothing stays there"
     );
     for (location, change, words) in [
-        ("s3://nowhere/run", fine, "NoSuchBucket"),
         (
             "s3://tables/run",
             ("aws_secret_access_key", "wrong"),
