@@ -49,7 +49,7 @@ impl Server {
             return None;
         };
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("panorama-s3-{}-{number}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("panorama-object-store-{}-{number}", std::process::id()));
         std::fs::create_dir_all(dir.join(BUCKET)).unwrap();
         let port = TcpListener::bind(("127.0.0.1", 0))
             .unwrap()
