@@ -131,6 +131,7 @@ struct State {
     one_in: AtomicU64,
     chance: Mutex<u64>,
     done: [AtomicU64; 4],
+    under_way: AtomicU64,
     /// The server looks whether an object is there and then writes it: two that want to make the same one must not meet.
     writing: Mutex<()>,
 }
@@ -144,21 +145,31 @@ impl Proxy {
             one_in: AtomicU64::new(one_in),
             chance: Mutex::new(seed),
             done: Default::default(),
+            under_way: AtomicU64::new(0),
             writing: Mutex::new(()),
         });
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let state = Arc::clone(&shared);
-                std::thread::spawn(move || state.pass_on(client).unwrap_or_default());
+                state.under_way.fetch_add(1, Ordering::AcqRel);
+                std::thread::spawn(move || {
+                    state.pass_on(client).unwrap_or_default();
+                    state.under_way.fetch_sub(1, Ordering::AcqRel);
+                });
             }
         });
         Self { port, state }
     }
 
-    /// From now on nothing happens to requests.
+    /// From now on nothing happens to requests. Waits for those that are still under way, late ones among them.
     pub(crate) fn be_kind(&self) {
         self.state.one_in.store(0, Ordering::Relaxed);
+        let began = Instant::now();
+        while self.state.under_way.load(Ordering::Acquire) > 0 {
+            assert!(began.elapsed() < START_MAX, "a request is under way for ever");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// How often each fault happened.

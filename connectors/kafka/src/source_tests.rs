@@ -171,6 +171,7 @@ impl House {
                         .clone()
                 };
                 assert_eq!(header("kafka.topic"), b"adt");
+                assert_eq!(header("kafka.key"), b"k");
                 assert_eq!(header("kafka.partition"), partition.as_bytes());
                 of.entry(partition.parse().unwrap())
                     .or_default()
@@ -228,6 +229,25 @@ async fn each_record_once_in_the_order_of_its_partition() {
         (3, messages(20)),
     ];
     assert_eq!(house.stored(), expected.into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_after_the_first_start_is_read_though_nobody_runs_then() {
+    let Some(house) = House::new().await else { return };
+    house.send(0, 0..20);
+    let latest = || KafkaParams {
+        start: Start::Latest,
+        ..house.params()
+    };
+    house.run(latest()).await.unwrap();
+    assert_eq!(house.stored(), BTreeMap::new());
+    house.send(0, 20..30);
+    house.send(1, 0..5);
+    house.run(latest()).await.unwrap();
+    assert_eq!(
+        house.stored(),
+        [(0, (20..29).collect()), (1, (0..5).collect())].into()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

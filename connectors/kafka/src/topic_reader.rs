@@ -75,6 +75,8 @@ struct Stretch {
     messages: Vec<NewMessage>,
     /// Nothing more was there when the end was last seen.
     at_end: bool,
+    /// Where it begins was chosen just now, and is to be saved: chosen anew after a restart it would leave records out.
+    is_chosen: bool,
 }
 
 /// The reader of one topic.
@@ -197,7 +199,8 @@ impl<'a> TopicReader<'a> {
     fn hand_on_all(&mut self, to: &mpsc::Sender<Batch>) -> bool {
         let (source, topic) = (&self.context.source, &self.params.topic);
         for (partition, stretch) in &mut self.stretches {
-            if stretch.messages.is_empty() {
+            let is_chosen = std::mem::take(&mut stretch.is_chosen);
+            if stretch.messages.is_empty() && !is_chosen {
                 continue;
             }
             let batch = Batch {
@@ -223,7 +226,7 @@ impl<'a> TopicReader<'a> {
             if self.stretches.contains_key(&partition) {
                 continue;
             }
-            let next = self.begin(partition, start)?;
+            let (next, is_chosen) = self.begin(partition, start)?;
             let offset = KafkaOffset::Offset(i64::try_from(next).unwrap_or(i64::MAX));
             list.add_partition_offset(&self.params.topic, partition, offset)
                 .map_err(|error| self.clients.error(&error))?;
@@ -233,6 +236,7 @@ impl<'a> TopicReader<'a> {
                     next,
                     messages: Vec::new(),
                     at_end: false,
+                    is_chosen,
                 },
             );
         }
@@ -244,8 +248,8 @@ impl<'a> TopicReader<'a> {
         Ok(())
     }
 
-    /// Where to begin in a partition.
-    fn begin(&self, partition: i32, start: Start) -> Result<u64> {
+    /// Where to begin in a partition, and whether that was chosen here, where nothing is saved.
+    fn begin(&self, partition: i32, start: Start) -> Result<(u64, bool)> {
         let (low, high) = self.watermarks(partition)?;
         let name = TopicPosition::name(&self.context.source, &self.params.topic, partition);
         let saved = self.context.bus.source_position(&name);
@@ -253,16 +257,16 @@ impl<'a> TopicReader<'a> {
             reason: error.to_string(),
         })?;
         let Some(position) = saved.as_deref().and_then(TopicPosition::decode) else {
-            return Ok(if start == Start::Earliest { low } else { high });
+            return Ok((if start == Start::Earliest { low } else { high }, true));
         };
         let next = position.next;
         if next > high {
             return Err(KafkaBusError::Shrunk { end: high, next });
         }
         if next < low {
-            self.gap(partition, next, low)
+            Ok((self.gap(partition, next, low)?, true))
         } else {
-            Ok(next)
+            Ok((next, false))
         }
     }
 
@@ -370,6 +374,7 @@ fn taken_over(message: &BorrowedMessage<'_>, context: &SourceContext) -> Option<
         ("kafka.offset", message.offset().to_string()),
     ];
     headers.extend(place.map(|(name, value)| (Text::from(name), value.into_bytes())));
+    headers.extend(message.key().map(|key| (Text::from("kafka.key"), key.to_vec())));
     Some(NewMessage {
         received_at: (context.now)(),
         payload: bytes::Bytes::copy_from_slice(payload),

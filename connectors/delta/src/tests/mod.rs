@@ -84,9 +84,11 @@ pub(crate) fn tables(root: &Path) -> DeltaTables {
 pub(crate) const AT: Timestamp = Timestamp(1_790_000_000_000_000);
 
 pub(crate) async fn rows(root: &Path, request: ReadRequest) -> Vec<RecordBatch> {
-    let mut rows = read_table(root.to_str().unwrap(), "people", HashMap::new(), request)
-        .await
-        .unwrap();
+    rows_at(root.to_str().unwrap(), HashMap::new(), request).await
+}
+
+async fn rows_at(location: &str, options: HashMap<String, String>, request: ReadRequest) -> Vec<RecordBatch> {
+    let mut rows = read_table(location, "people", options, request).await.unwrap();
     let mut batches = Vec::new();
     while let Some(batch) = rows.next().await.unwrap() {
         batches.push(batch);
@@ -96,12 +98,16 @@ pub(crate) async fn rows(root: &Path, request: ReadRequest) -> Vec<RecordBatch> 
 
 /// The ids in the table, sorted, each as often as it is there.
 pub(crate) async fn ids(root: &Path) -> Vec<i64> {
+    ids_at(root.to_str().unwrap(), HashMap::new()).await
+}
+
+pub(crate) async fn ids_at(location: &str, options: HashMap<String, String>) -> Vec<i64> {
     let request = ReadRequest {
         columns: Some(vec!["id".to_owned()]),
         ..ReadRequest::default()
     };
     let mut ids = Vec::new();
-    for batch in rows(root, request).await {
+    for batch in rows_at(location, options, request).await {
         let column = batch
             .column(0)
             .as_any()
