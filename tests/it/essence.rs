@@ -1,11 +1,14 @@
 //! A synthetic health system run to its end, and what its tables say apart from how it arrived, to compare runs with.
 
-use crate::rows::{tables, text};
-use crate::support::{program, said};
+use crate::rows::{Chance, tables, text};
+use crate::support::{Scratch, program, said};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 type Rows = Vec<Map<String, Value>>;
 
@@ -70,6 +73,50 @@ pub(crate) fn run_role(role: &str, config: &Path, set: &[String]) {
     }
     let output = command.output().expect("the program starts");
     assert!(output.status.success(), "{set:?}: {}", said(&output));
+}
+
+/// A directory with the same feeds.
+pub(crate) fn with_feeds(made: &Scratch, name: &str) -> Scratch {
+    let scratch = Scratch::new(name);
+    std::os::unix::fs::symlink(made.path().join("feeds"), scratch.path().join("feeds")).expect("feeds");
+    scratch
+}
+
+/// Settings under which a small run has many epochs and commits.
+pub(crate) fn small_steps() -> [String; 3] {
+    [
+        "limits.epoch_messages_max=64",
+        "limits.epoch_interval=20ms",
+        "tables.commit_interval=100ms",
+    ]
+    .map(str::to_owned)
+}
+
+/// Starts the program again and again and kills it after some milliseconds. Returns how often it was still at work.
+pub(crate) fn run_killed(config: &Path, set: &[String], kills: u64, after: Range<u64>) -> usize {
+    let mut chance = Chance::new(7);
+    let mut in_the_middle = 0;
+    for _ in 0..kills {
+        let mut command = program();
+        command
+            .args(["run", "--quiet", "--until-caught-up", "--config"])
+            .arg(config);
+        for one in set {
+            command.args(["--set", one]);
+        }
+        let mut process = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        let spread = usize::try_from(after.end - after.start).expect("a number");
+        std::thread::sleep(Duration::from_millis(after.start + chance.below(spread) as u64));
+        in_the_middle += usize::from(process.try_wait().expect("a process").is_none());
+        process.kill().expect("killed");
+        process.wait().expect("ended");
+    }
+    assert!(in_the_middle > 0, "no kill came in the middle");
+    in_the_middle
 }
 
 /// Each person by the smallest name among its records, which no arrival changes.

@@ -3,9 +3,9 @@
 //! `PANORAMA_KAFKA_PERSONS` and `PANORAMA_KAFKA_KILLS` size the run.
 
 use crate::broker::Broker;
-use crate::essence::{config, differences, essence, run, run_role};
+use crate::essence::{config, differences, essence, run, run_killed, run_role, small_steps, with_feeds};
 use crate::phi::get;
-use crate::rows::{Chance, tables, text};
+use crate::rows::{tables, text};
 use crate::support::{Scratch, free_port, panorama, program, said};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -45,13 +45,6 @@ fn from_topics(dir: &Path, brokers: &str, prefix: &str) -> PathBuf {
     }
     fs::write(&file, text).expect("a configuration");
     file
-}
-
-/// A directory with the same feeds.
-fn with_feeds(made: &Scratch, name: &str) -> Scratch {
-    let scratch = Scratch::new(name);
-    std::os::unix::fs::symlink(made.path().join("feeds"), scratch.path().join("feeds")).expect("feeds");
-    scratch
 }
 
 /// No message stands in `raw_messages` twice, by its place.
@@ -103,32 +96,8 @@ fn the_tables_are_those_of_the_embedded_log_killed_or_not() {
 
     let killed = with_feeds(&made, "kafka-killed");
     let file = on_kafka(killed.path(), &broker.address(), "killed.");
-    let small = [
-        "limits.epoch_messages_max=64".to_owned(),
-        "limits.epoch_interval=20ms".to_owned(),
-        "tables.commit_interval=100ms".to_owned(),
-    ];
-    let mut chance = Chance::new(7);
-    let mut in_the_middle = 0;
-    for _ in 0..kills {
-        let mut command = program();
-        command
-            .args(["run", "--quiet", "--until-caught-up", "--config"])
-            .arg(&file);
-        for set in &small {
-            command.args(["--set", set]);
-        }
-        let mut process = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("starts");
-        std::thread::sleep(Duration::from_millis(150 + chance.below(900) as u64));
-        in_the_middle += usize::from(process.try_wait().expect("a process").is_none());
-        process.kill().expect("killed");
-        process.wait().expect("ended");
-    }
-    assert!(in_the_middle > 0, "no kill came in the middle");
+    let small = small_steps();
+    let in_the_middle = run_killed(&file, &small, kills, 150..1050);
     run(&file, &small);
     let location = killed.path().join("tables");
     assert_eq!(
@@ -148,12 +117,8 @@ fn service(role: &str, file: &Path) -> Child {
     command
         .args(["run", "--role", role, "--quiet", "--config"])
         .arg(file);
-    for set in [
-        "limits.epoch_messages_max=64",
-        "limits.epoch_interval=20ms",
-        "tables.commit_interval=200ms",
-    ] {
-        command.args(["--set", set]);
+    for set in small_steps() {
+        command.args(["--set", &set]);
     }
     command
         .stdout(Stdio::null())

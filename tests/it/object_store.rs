@@ -1,15 +1,12 @@
 //! The pipeline with its tables in an object store, a real S3-compatible server, says what it says with a directory, killed
 //! in the middle or not, and behind a network that loses answers.
 
-use crate::essence::{config, differences, essence, run};
-use crate::rows::Chance;
+use crate::essence::{config, differences, essence, run, run_killed, small_steps, with_feeds};
 use crate::server::{Proxy, Server};
-use crate::support::{Scratch, panorama, program, said};
+use crate::support::{Scratch, panorama, said};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
 /// The configuration of a directory, with its tables in the store.
 fn on_store(dir: &Path, server: &Server, proxy: Option<u16>) -> PathBuf {
@@ -27,12 +24,6 @@ fn on_store(dir: &Path, server: &Server, proxy: Option<u16>) -> PathBuf {
     file
 }
 
-fn with_feeds(made: &Scratch, name: &str) -> Scratch {
-    let scratch = Scratch::new(name);
-    std::os::unix::fs::symlink(made.path().join("feeds"), scratch.path().join("feeds")).expect("feeds");
-    scratch
-}
-
 #[test]
 fn the_tables_are_those_of_a_directory_killed_or_not() {
     let Some(server) = Server::start() else { return };
@@ -48,32 +39,8 @@ fn the_tables_are_those_of_a_directory_killed_or_not() {
 
     let remote = with_feeds(&made, "s3-remote");
     let file = on_store(remote.path(), &server, Some(proxy.port));
-    let small = [
-        "limits.epoch_messages_max=64".to_owned(),
-        "limits.epoch_interval=20ms".to_owned(),
-        "tables.commit_interval=200ms".to_owned(),
-    ];
-    let mut chance = Chance::new(3);
-    let mut in_the_middle = 0;
-    for _ in 0..3 {
-        let mut command = program();
-        command
-            .args(["run", "--quiet", "--until-caught-up", "--config"])
-            .arg(&file);
-        for set in &small {
-            command.args(["--set", set]);
-        }
-        let mut process = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("starts");
-        std::thread::sleep(Duration::from_millis(400 + chance.below(1500) as u64));
-        in_the_middle += usize::from(process.try_wait().expect("a process").is_none());
-        process.kill().expect("killed");
-        process.wait().expect("ended");
-    }
-    assert!(in_the_middle > 0, "no kill came in the middle");
+    let small = small_steps();
+    let in_the_middle = run_killed(&file, &small, 3, 400..1900);
     run(&file, &small);
     // Each object is a file of the server's, so that anybody can read them without the store.
     assert_eq!(
