@@ -60,6 +60,8 @@ pub struct BusConfig {
     pub replication: u16,
     /// Kafka only: what an acknowledgement must be worth.
     pub durability: Durability,
+    /// Kafka only: tell other systems of changes, in the compacted topics `<prefix>changes` and `<prefix>records`.
+    pub changes: bool,
     /// Kafka only: client settings for authentication and encryption, by librdkafka's names. Secrets by `${ENV_VAR}` or
     /// `file:`.
     pub security: Secrets,
@@ -170,6 +172,7 @@ impl Default for BusConfig {
             topic_prefix: "panorama.".into(),
             replication: 0,
             durability: Durability::Standard,
+            changes: true,
             security: Secrets::default(),
         }
     }

@@ -8,7 +8,7 @@ use crate::phi::get;
 use crate::rows::{tables, text};
 use crate::support::{Scratch, free_port, panorama, program, said};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -106,9 +106,54 @@ fn the_tables_are_those_of_the_embedded_log_killed_or_not() {
         "after {in_the_middle} kills"
     );
     assert_eq!(places_are_unique(&location), messages);
+    what_others_were_told_is_in_the_tables(&broker, "killed.", &location);
     println!(
         "kafka: {messages} messages, embedded {embedded_seconds:.1} s, kafka {kafka_seconds:.1} s, {in_the_middle} kills"
     );
+}
+
+/// The newest message of each key says what the tables say; events may be told twice, none is left out.
+fn what_others_were_told_is_in_the_tables(broker: &Broker, prefix: &str, location: &Path) {
+    let (mut persons, mut records, mut events) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+    for topic in ["changes", "records"] {
+        for (key, value) in broker.consume(&format!("{prefix}{topic}")) {
+            let Some(value) = value else {
+                persons.remove(&key);
+                records.remove(&key);
+                continue;
+            };
+            let message: Value = serde_json::from_str(&value).expect("JSON");
+            let row = |name: &str| message[name].as_object().expect("a row").clone();
+            match message["type"].as_str().expect("a type") {
+                "person" => drop(persons.insert(key, row("person"))),
+                "record" => drop(records.insert(key, row("record"))),
+                "identity_event" => drop(events.insert(text(&row("identity_event"), "event_id").to_owned())),
+                other => panic!("a message of type {other}"),
+            }
+        }
+    }
+    let mut rows = tables(location, &["patient_360", "patient_identity", "identity_events"]);
+    // When a row was made, and where it is filed, is not what it says.
+    let said = |mut row: serde_json::Map<String, Value>| {
+        let beside = ["updated_at", "bucket"];
+        row.retain(|column, _| !beside.contains(&column.as_str()));
+        Value::Object(row).to_string()
+    };
+    let mut expect = |table: &str| -> BTreeSet<String> {
+        let all = rows.remove(table).expect("a table").into_iter();
+        all.map(said).collect()
+    };
+    assert_eq!(
+        persons.into_values().map(said).collect::<BTreeSet<_>>(),
+        expect("patient_360")
+    );
+    assert_eq!(
+        records.into_values().map(said).collect::<BTreeSet<_>>(),
+        expect("patient_identity")
+    );
+    let all = rows.remove("identity_events").expect("a table");
+    let expected: BTreeSet<String> = all.iter().map(|row| text(row, "event_id").to_owned()).collect();
+    assert_eq!(events, expected);
 }
 
 /// A process that runs until it is told to stop.

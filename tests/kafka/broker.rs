@@ -148,6 +148,31 @@ impl Broker {
         }
     }
 
+    /// The messages of a topic, as Kafka's own console consumer reads them: keys, and values or none.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) fn consume(&self, topic: &str) -> Vec<(String, Option<String>)> {
+        let output = self
+            .java("org.apache.kafka.tools.consumer.ConsoleConsumer")
+            .args(["--bootstrap-server", &self.address(), "--topic", topic])
+            .args(["--from-beginning", "--timeout-ms", "8000"])
+            .args(["--formatter-property", "print.key=true"])
+            .args(["--formatter-property", "null.literal=<null>"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let messages: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .map(|(key, value)| (key.to_owned(), (value != "<null>").then(|| value.to_owned())))
+            .collect();
+        assert!(
+            !messages.is_empty(),
+            "nothing in {topic}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        messages
+    }
+
     fn java(&self, class: &str) -> Command {
         let mut java = Command::new("java");
         java.args(["-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp"])

@@ -4,6 +4,7 @@
 //! (INV-3, INV-4, INV-5) rests on what these traits promise, so each implementation passes the one conformance suite.
 
 mod bus;
+mod changes;
 pub mod conformance;
 mod error;
 #[cfg(feature = "planted-bugs")]
@@ -13,6 +14,7 @@ mod state;
 mod table;
 
 pub use bus::{Appended, Bus, DedupeKey, LogRecord, NewMessage, Offset, ReadLimits, SourcePosition};
+pub use changes::{Announcement, Announcer};
 pub use error::{ConnectorError, ErrorClass, Result};
 #[cfg(feature = "planted-bugs")]
 pub use planted::is_planted;

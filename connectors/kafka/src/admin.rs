@@ -4,7 +4,7 @@ use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
 use crate::positions;
 use futures_executor::block_on;
-use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::{IsError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
@@ -131,6 +131,32 @@ pub(crate) fn make_positions(core: &Core) -> Result<()> {
     make(core, positions::TOPIC, 1, &settings)
 }
 
+/// Makes a compacted topic of changes, or checks the one that is there. Blocking.
+pub(crate) fn ensure_changes(core: &Core, topic: &str, wanted: u32) -> Result<()> {
+    if partitions(core, topic)?.is_none() {
+        let bytes = core.options.message_bytes_max.to_string();
+        let settings = [
+            ("cleanup.policy", "compact"),
+            ("max.message.bytes", bytes.as_str()),
+        ];
+        return make(core, topic, wanted, &settings);
+    }
+    let settings = described(core, topic)?;
+    match settings
+        .get("cleanup.policy")
+        .and_then(|entry| entry.value.clone())
+    {
+        // By time alone, what has not changed lately would be gone.
+        Some(existing) if !existing.contains("compact") => Err(KafkaBusError::TopicSetting {
+            name: "cleanup.policy",
+            existing,
+            harm: "forgets the newest message of a key",
+            wanted: "compact".into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn make(core: &Core, topic: &str, partitions: u32, settings: &[(&str, &str)]) -> Result<()> {
     let name = core.full_name(topic);
     // -1 leaves the count of copies to the brokers.
@@ -162,19 +188,24 @@ fn make(core: &Core, topic: &str, partitions: u32, settings: &[(&str, &str)]) ->
     }
 }
 
-/// The largest message a topic takes; refuses a topic whose settings break a promise. Blocking.
-pub(crate) fn message_bytes_max(core: &Core, topic: &str) -> Result<usize> {
+/// A topic's settings, as the brokers have them. Blocking.
+fn described(core: &Core, topic: &str) -> Result<ConfigResource> {
     let name = core.full_name(topic);
     let described = block_on(
         core.admin
             .describe_configs(&[ResourceSpecifier::Topic(&name)], &options(core)),
     );
     let described = described.map_err(|error| core.clients.error(&error))?;
-    let settings = match described.into_iter().next() {
-        Some(Ok(settings)) => settings,
-        Some(Err(code)) => return Err(KafkaBusError::of(code, &core.clients.brokers, None)),
-        None => return Err(core.unreachable()),
-    };
+    match described.into_iter().next() {
+        Some(Ok(settings)) => Ok(settings),
+        Some(Err(code)) => Err(KafkaBusError::of(code, &core.clients.brokers, None)),
+        None => Err(core.unreachable()),
+    }
+}
+
+/// The largest message a topic takes; refuses a topic whose settings break a promise. Blocking.
+pub(crate) fn message_bytes_max(core: &Core, topic: &str) -> Result<usize> {
+    let settings = described(core, topic)?;
     let value = |name: &str| settings.get(name).and_then(|entry| entry.value.clone());
     if let Some(existing) = value("cleanup.policy").filter(|policy| policy.contains("compact")) {
         return Err(KafkaBusError::TopicSetting {

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 pub(crate) enum Delivery {
     /// A source's message.
     Message(Arc<Partition>, Sent),
-    /// An entry of the compacted topic.
+    /// An entry of a compacted topic.
     Entry(oneshot::Sender<Result<()>>),
 }
 
@@ -153,7 +153,7 @@ fn send(
 }
 
 /// Why the client did not even take a message.
-fn refused(core: &Core, error: &KafkaError) -> KafkaBusError {
+pub(crate) fn refused(core: &Core, error: &KafkaError) -> KafkaBusError {
     match core.fatal() {
         Some(reason) => KafkaBusError::Fenced { reason },
         None => core.clients.error(error),

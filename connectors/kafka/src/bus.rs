@@ -79,7 +79,7 @@ impl KafkaBus {
             .map_err(at)
     }
 
-    fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<Core> {
         &self.0.core
     }
 
@@ -93,7 +93,7 @@ impl KafkaBus {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> KafkaResult<T> + Send + 'static,
 ) -> KafkaResult<T> {
     let done = tokio::task::spawn_blocking(work).await;

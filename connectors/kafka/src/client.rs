@@ -138,6 +138,8 @@ impl Clients {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("compression.type", "lz4")
+            // Messages with a key and no partition lie where Kafka's own clients would put them.
+            .set("partitioner", "murmur2_random")
             .set("linger.ms", options.linger.as_millis().to_string())
             .set(
                 "message.timeout.ms",

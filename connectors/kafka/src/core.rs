@@ -12,7 +12,7 @@ use crate::{admin, recover};
 use panorama_api::ReadLimits;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::producer::{BaseRecord, Producer as _};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -57,6 +57,8 @@ pub(crate) struct Core {
     pub(crate) marks: Mutex<HashMap<Home, Mark>>,
     pub(crate) stopping: AtomicBool,
     topics: RwLock<HashMap<String, Arc<Topic>>>,
+    /// Topics of changes that were made or checked.
+    announced: Mutex<HashSet<String>>,
     /// Held while a topic is looked at for the first time.
     attaching: Mutex<()>,
     permits: Arc<Semaphore>,
@@ -77,6 +79,7 @@ impl Core {
             marks: Mutex::default(),
             stopping: AtomicBool::new(false),
             topics: RwLock::default(),
+            announced: Mutex::default(),
             attaching: Mutex::default(),
             permits: Arc::new(Semaphore::new(
                 options.queue_bytes_max.clamp(1, Semaphore::MAX_PERMITS),
@@ -114,6 +117,10 @@ impl Core {
 
     pub(crate) fn marks(&self) -> std::sync::MutexGuard<'_, HashMap<Home, Mark>> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn announced(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn unreachable(&self) -> KafkaBusError {

@@ -21,7 +21,7 @@ const POSITION: &str = "panorama.position";
 const OURS: &str = "panorama.";
 
 /// Header bytes that Kafka adds to each message, roughly.
-const OVERHEAD_BYTES: usize = 256;
+pub(crate) const OVERHEAD_BYTES: usize = 256;
 
 /// A source's feed (one file of one source), by the keyed hash of its name.
 pub(crate) type Feed = u128;

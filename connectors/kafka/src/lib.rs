@@ -8,6 +8,7 @@
 #![cfg(feature = "client")]
 
 mod admin;
+mod announce;
 mod append;
 mod bus;
 mod client;

@@ -1,6 +1,6 @@
 //! The log that messages go through: embedded beside the state, or Kafka.
 
-use panorama_api::{Bus, Result};
+use panorama_api::{Announcer, Bus, Result};
 use panorama_config::{BusType, Config};
 use panorama_log_local::LocalLog;
 use std::sync::Arc;
@@ -12,10 +12,20 @@ pub(crate) const TYPES: &[&str] = if cfg!(feature = "kafka") {
     &["local"]
 };
 
+/// The open log.
+pub(crate) struct OpenBus {
+    pub bus: Arc<dyn Bus>,
+    /// Tells other systems of changes, where it can and is to.
+    pub announcer: Option<Arc<dyn Announcer>>,
+}
+
 /// Opens the log of a configuration. State is in the embedded one in any case. Blocks.
-pub(crate) fn open(config: &Config, log: &LocalLog) -> Result<Arc<dyn Bus>> {
+pub(crate) fn open(config: &Config, log: &LocalLog) -> Result<OpenBus> {
     match config.bus.r#type {
-        BusType::Local => Ok(Arc::new(log.clone())),
+        BusType::Local => Ok(OpenBus {
+            bus: Arc::new(log.clone()),
+            announcer: None,
+        }),
         BusType::Kafka => kafka::open(config),
     }
 }
@@ -32,7 +42,8 @@ pub(crate) fn check(config: &Config) -> Option<String> {
 
 #[cfg(feature = "kafka")]
 mod kafka {
-    use panorama_api::{Bus, Result};
+    use super::OpenBus;
+    use panorama_api::{Announcer, Result};
     use panorama_config::{Config, Durability};
     use panorama_kafka::{KafkaBus, KafkaOptions};
     use std::sync::Arc;
@@ -54,8 +65,13 @@ mod kafka {
         }
     }
 
-    pub(super) fn open(config: &Config) -> Result<Arc<dyn Bus>> {
-        Ok(Arc::new(KafkaBus::open(options(config))?))
+    pub(super) fn open(config: &Config) -> Result<OpenBus> {
+        let bus = KafkaBus::open(options(config))?;
+        let announcer = Arc::new(bus.clone()) as Arc<dyn Announcer>;
+        Ok(OpenBus {
+            bus: Arc::new(bus),
+            announcer: config.bus.changes.then_some(announcer),
+        })
     }
 
     pub(super) fn check(config: &Config) -> Result<()> {
@@ -69,11 +85,11 @@ mod kafka {
 /// Configurations that ask for Kafka are refused before they come here.
 #[cfg(not(feature = "kafka"))]
 mod kafka {
-    use panorama_api::{Bus, ConnectorError, Result};
+    use super::OpenBus;
+    use panorama_api::{ConnectorError, Result};
     use panorama_config::Config;
-    use std::sync::Arc;
 
-    pub(super) fn open(config: &Config) -> Result<Arc<dyn Bus>> {
+    pub(super) fn open(config: &Config) -> Result<OpenBus> {
         Err(missing(config))
     }
 

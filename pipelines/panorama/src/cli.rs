@@ -453,8 +453,12 @@ pub(crate) struct Synth {
 pub(crate) enum ConfigCommand {
     /// A commented start
     Example,
-    /// The JSON Schema, for editors
-    Schema,
+    /// The JSON Schema, for editors; --changes: of what is told in the topics of changes
+    Schema {
+        /// Of the messages in `<prefix>changes` and `<prefix>records` instead
+        #[arg(long)]
+        changes: bool,
+    },
     /// Every option, documented
     Reference,
 }

@@ -32,7 +32,7 @@ fn call_here(config: &Config, log: LocalLog, request: &Value) -> anyhow::Result<
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let bus = bus::open(config, &log)?;
+    let bus = bus::open(config, &log)?.bus;
     let scorer = service::scorer(config)?;
     let admin = service::admin(config, log, bus, scorer, runtime.handle().clone());
     admin.call(request).map_err(|error| anyhow!("{error}"))

@@ -1,6 +1,6 @@
 //! A configuration made into a running pipeline.
 
-use crate::bus;
+use crate::bus::{self, OpenBus};
 use crate::cli::{ConfigFile, Role};
 use crate::exit::BadConfiguration;
 use crate::match_model;
@@ -8,7 +8,7 @@ use crate::operator::Backend;
 use crate::registry::{self, Wired};
 use crate::render;
 use anyhow::{Context, anyhow};
-use panorama_api::{Bus, ConnectorError, Shutdown, SourceContext, StateStore};
+use panorama_api::{Announcer, Bus, ConnectorError, Shutdown, SourceContext, StateStore};
 use panorama_config::{Config, ConfigProblem, Surroundings};
 use panorama_delta::DeltaTables;
 use panorama_identity::Scorer;
@@ -195,6 +195,7 @@ pub(crate) struct Service {
     /// State; and the log, where it is the embedded one.
     log: LocalLog,
     bus: Arc<dyn Bus>,
+    announcer: Option<Arc<dyn Announcer>>,
     tables: DeltaTables,
     scorer: Arc<Scorer>,
     pub metrics: Arc<Metrics>,
@@ -222,13 +223,14 @@ impl Service {
                 anyhow::Error::new(error)
             }
         })?;
-        let bus = bus::open(&config, &log)?;
+        let OpenBus { bus, announcer } = bus::open(&config, &log)?;
         let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
         Ok(Self {
             config,
             wired,
             log,
             bus,
+            announcer,
             tables,
             scorer,
             metrics,
@@ -301,6 +303,7 @@ impl Service {
             options: self.options(),
             decoders: self.decoders().collect(),
             bus: Arc::clone(&self.bus),
+            announcer: self.announcer,
             store: Arc::new(self.log.clone()) as Arc<dyn StateStore>,
             sink: Arc::new(self.tables),
             scorer: self.scorer,

@@ -386,6 +386,7 @@ impl Apply {
         self.epochs.settle()?;
         let mut batch = StateBatch::default();
         forget_published(&*self.store, &published.partitions, published.epoch, &mut batch)?;
+        batch.append(&published.announced);
         if let Some(raw) = self.publishing.take() {
             for (place, (_, until)) in raw {
                 self.meta.raw_published.insert(place, until);

@@ -187,7 +187,7 @@ pub(crate) fn outbox_key(table: u8, partition: i32) -> Vec<u8> {
     key
 }
 
-fn read_outbox_key(key: &[u8]) -> Option<(u8, i32)> {
+pub(crate) fn read_outbox_key(key: &[u8]) -> Option<(u8, i32)> {
     let (table, partition) = key.split_first()?;
     let bits = u32::from_be_bytes(partition.try_into().ok()?) ^ 0x8000_0000;
     Some((*table, bits.cast_signed()))

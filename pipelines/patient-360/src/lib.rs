@@ -8,9 +8,12 @@
 //! | one atomic commit per epoch (INV-4) | `apply`, `meta`, `spaces` |
 //! | unify: rows of persons from their members | `project` |
 //! | publish: state to tables (INV-5) | `publish`, `render`, `current` |
+//! | tell other systems what changed | `announce` |
 //! | the threads that carry it | `pipeline`, `reader` |
 
 mod admin;
+mod announce;
+mod announce_schema;
 mod apply;
 mod commit;
 mod current;
@@ -44,6 +47,7 @@ mod topic;
 mod unpacked;
 
 pub use admin::{Admin, AdminError};
+pub use announce_schema::changes_schema;
 pub use decode::SourceDecoder;
 pub use formats::{FORMATS, Format, FormatError};
 pub use panorama_crm::PersonMapping;

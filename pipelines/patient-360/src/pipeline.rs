@@ -9,7 +9,7 @@ use crate::publish::{Job, Measure, Published, Publisher};
 use crate::reader::{EpochLimits, Reader, Work};
 use crate::render::RawRange;
 use crate::{table_number, topic_of};
-use panorama_api::{Bus, ConnectorError, Result, Shutdown, StateRead, StateStore, TableSink};
+use panorama_api::{Announcer, Bus, ConnectorError, Result, Shutdown, StateRead, StateStore, TableSink};
 use panorama_identity::Scorer;
 use panorama_runtime::{Health, Metrics};
 use std::sync::Arc;
@@ -58,6 +58,8 @@ pub struct Pipeline {
     pub decoders: Vec<Arc<SourceDecoder>>,
     /// Raw messages.
     pub bus: Arc<dyn Bus>,
+    /// Tells other systems of changes, where they are to be told.
+    pub announcer: Option<Arc<dyn Announcer>>,
     /// State.
     pub store: Arc<dyn StateStore>,
     /// Tables.
@@ -100,7 +102,7 @@ impl Pipeline {
         let mut publisher = runtime.block_on(Publisher::open(
             &self.options.name,
             &*self.sink,
-            Arc::clone(&self.bus),
+            (Arc::clone(&self.bus), self.announcer.clone()),
             Arc::clone(&self.metrics),
             finish.shutdown.clone(),
             (

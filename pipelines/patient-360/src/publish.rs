@@ -3,13 +3,14 @@
 //! One publisher commits to all tables from one snapshot of state: the messages as received beside the others, which go
 //! one after the other. A table that fails stops the pipeline after retries: what is not published stays in the outbox.
 
+use crate::announce::{Changes, tell};
 use crate::current::Change;
 use crate::quality::{Measurement, measure};
 use crate::render::{RawRange, ReceivedTimes, partition_write, raw_writes};
 use crate::table_number;
 use panorama_api::{
-    Bus, Committed, ConnectorError, PartitionMode, PartitionWrite, Result, Shutdown, StateRead, Table,
-    TableDefinition, TableSink,
+    Announcer, Bus, Committed, ConnectorError, PartitionMode, PartitionWrite, Result, Shutdown, StateBatch,
+    StateRead, Table, TableDefinition, TableSink,
 };
 use panorama_model::{Row, Timestamp};
 use panorama_runtime::{Metrics, RetryPolicy, now, seconds_between, with_retries};
@@ -50,6 +51,8 @@ pub(crate) struct Published {
     pub epoch: u64,
     /// The partitions that are in the tables now.
     pub partitions: Vec<(u8, i32)>,
+    /// What to note of what other systems were told.
+    pub announced: StateBatch,
     /// How long it took.
     pub seconds: f64,
 }
@@ -57,6 +60,7 @@ pub(crate) struct Published {
 /// The one committer of all tables.
 pub(crate) struct Publisher {
     bus: Arc<dyn Bus>,
+    announcer: Option<Arc<dyn Announcer>>,
     committer: Committer,
     tables: Tables,
     /// Version and block limit of the model in force.
@@ -80,7 +84,7 @@ impl Publisher {
     pub(crate) async fn open(
         pipeline: &str,
         sink: &dyn TableSink,
-        bus: Arc<dyn Bus>,
+        (bus, announcer): (Arc<dyn Bus>, Option<Arc<dyn Announcer>>),
         metrics: Arc<Metrics>,
         shutdown: Shutdown,
         model: (String, usize),
@@ -93,6 +97,7 @@ impl Publisher {
         }
         Ok(Self {
             bus,
+            announcer,
             committer: Committer {
                 pipeline: pipeline.to_owned(),
                 metrics,
@@ -134,6 +139,8 @@ impl Publisher {
         let mut done: Vec<(&'static str, Committed)> = raw?.into_iter().collect();
         let (committed, partitions) = others?;
         done.extend(committed);
+        // Whoever hears of a change finds it in the tables.
+        let announced = self.announce(&job).await?;
         let is_done = self.measuring.as_ref().is_some_and(JoinHandle::is_finished);
         if is_done || job.measure == Measure::Now {
             self.end_measuring();
@@ -151,8 +158,23 @@ impl Publisher {
         Ok(Published {
             epoch: job.epoch,
             partitions,
+            announced,
             seconds: began.elapsed().as_secs_f64(),
         })
+    }
+
+    /// Tells other systems what changed, where the log can.
+    async fn announce(&self, job: &Job) -> Result<StateBatch> {
+        let Some(announcer) = &self.announcer else {
+            return Ok(StateBatch::default());
+        };
+        let changes = Changes {
+            announcer: &**announcer,
+            pipeline: &self.committer.pipeline,
+            metrics: &self.committer.metrics,
+            shutdown: &self.committer.shutdown,
+        };
+        tell(&changes, &job.snapshot, job.epoch, &job.tables).await
     }
 
     /// A measurement reads much of the state, so it has a thread of its own; one at a time.

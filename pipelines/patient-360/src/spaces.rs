@@ -28,6 +28,8 @@ pub(crate) const EVIDENCE: Space = Space("evidence");
 pub(crate) const ROWS: Space = Space("rows");
 /// (table, partition) -> the last epoch that changed it and is not yet in the table.
 pub(crate) const OUTBOX: Space = Space("outbox");
+/// (table, partition, row) -> hash of what other systems were told of the row, and the key of the message.
+pub(crate) const ANNOUNCED: Space = Space("announced");
 /// Persons whose rows have to be made again.
 pub(crate) const DIRTY_PERSONS: Space = Space("dirty_persons");
 /// Sender's id of a message -> the offset of the first one, where a format's copies are known by it.
@@ -58,6 +60,7 @@ pub const ALL: &[Space] = &[
     EVIDENCE,
     ROWS,
     OUTBOX,
+    ANNOUNCED,
     DIRTY_PERSONS,
     SEEN,
     IDENTITY_RECORDS,

@@ -1,7 +1,7 @@
-//! How fast the engine links a long stream, one record after another, how long one record takes at its end, and how fast it
-//! matches all of them again under another model (blocks and scores on two threads, the rest on one).
+//! How fast the engine links a long stream, how long one record takes at its end, and how fast it matches all of them again
+//! under another model (blocks and scores on two threads, the rest on one).
 //!
-//! `cargo bench -p panorama-identity --bench engine [-- COPIES]`. The stream is the list us_100k so many times over, each
+//! `cargo bench -p panorama-identity --bench engine [-- COPIES [THREADS]]`. The stream is the list us_100k so many times over, each
 //! copy with other names, dates and numbers, so that copies are other people with the same kind of households. Rates are
 //! given per second and per second of processor time: on a busy machine the latter is what the engine costs.
 
@@ -21,15 +21,21 @@ mod lists;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-use panorama_identity::{IdentityEngine, MemoryStore, Model, RecordNumber, Scorer, train};
+use panorama_identity::{IdentityEngine, MemoryStore, Model, RecordNumber, Scorer, evaluate, train};
 use panorama_model::{RecordKind, SourceRecordKey};
 use panorama_standardize::{StandardPerson, standardize};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Records taken in at once, about those of an epoch of the pipeline.
+const AT_ONCE: usize = 4_096;
+/// Records at the end that come one by one, timed.
+const ALONE: usize = 10_000;
+
 fn main() {
-    let copies: usize = std::env::args().find_map(|a| a.parse().ok()).unwrap_or(10);
+    let mut numbers = std::env::args().filter_map(|a| a.parse::<usize>().ok());
+    let (copies, threads) = (numbers.next().unwrap_or(10), numbers.next().unwrap_or(2));
     let Some(list) = lists::load("us_100k") else {
         println!("skipped: no ../shared/data/identity/us_100k.csv.gz");
         return;
@@ -46,46 +52,68 @@ fn main() {
         start.elapsed().as_secs_f64()
     );
     let trained = IdentityEngine::new(Arc::new(Scorer::new(model).unwrap()));
-    let mut store = stream(records, &trained);
+    let mut store = stream(records, &trained, threads);
+    let all = list.truth.len();
+    let members = store.memberships().map(|(number, _, m)| {
+        let at = usize::try_from(number.0).unwrap();
+        (m.person, (at / all, &list.truth[at % all]))
+    });
+    let quality = evaluate(members);
+    println!(
+        "precision {:.4}, recall {:.4}, F1 {:.4}",
+        quality.precision(),
+        quality.recall(),
+        quality.f1()
+    );
     let shipped = IdentityEngine::new(Arc::new(Scorer::shipped()));
     again(&mut store, "all again, shipped", &shipped);
     again(&mut store, "all again, trained", &trained);
 }
 
-/// Takes in records one after another, on one thread.
-fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine) -> MemoryStore {
+/// Takes in records some at a time on `threads` threads, and the last [`ALONE`] of them one by one.
+fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine, threads: usize) -> MemoryStore {
     let (start, busy) = (Instant::now(), processor_seconds());
-    let prepared: Vec<_> = records
-        .into_iter()
-        .map(|person| engine.prepare("bench", person))
+    let mut prepared: Vec<_> = (0..)
+        .zip(records)
+        .map(|(at, person)| {
+            let key = SourceRecordKey::new("bench", RecordKind::Patient, i32::to_string(&at).as_str());
+            (key, engine.prepare("bench", person), lists::VERSION)
+        })
         .collect();
     rate("prepare", prepared.len(), start, busy);
+    let threads = NonZeroUsize::new(threads).unwrap();
+    let last = prepared.split_off(prepared.len().saturating_sub(ALONE));
+    let all = prepared.len();
     let mut store = MemoryStore::new();
     let (mut start, mut busy) = (Instant::now(), processor_seconds());
     let first = (start, busy);
     let (mut pairs, mut latencies) = (0, Vec::new());
-    let all = prepared.len();
-    for (at, prepared) in prepared.into_iter().enumerate() {
-        let key = SourceRecordKey::new("bench", RecordKind::Patient, at.to_string().as_str());
-        let before = Instant::now();
-        pairs += engine
-            .upsert(&mut store, &key, prepared, lists::VERSION)
-            .counters
-            .pairs_scored;
-        if at + 10_000 >= all {
-            latencies.push(before.elapsed().as_secs_f64() * 1e3);
+    let quarter = all.div_ceil(4);
+    let mut coming = prepared.into_iter();
+    for part in 1..=4 {
+        let mut left = quarter.min(coming.len());
+        let some = left;
+        while left > 0 {
+            let batch: Vec<_> = coming.by_ref().take(AT_ONCE.min(left)).collect();
+            left -= batch.len();
+            for changes in engine.upsert_all(&mut store, batch, threads) {
+                pairs += changes.counters.pairs_scored;
+            }
         }
-        if (at + 1) % (all / 4).max(1) == 0 {
-            rate(&format!("upsert up to {}", at + 1), all / 4, start, busy);
-            (start, busy) = (Instant::now(), processor_seconds());
-        }
+        rate(&format!("upsert, quarter {part}"), some, start, busy);
+        (start, busy) = (Instant::now(), processor_seconds());
     }
     rate("upsert, all", all, first.0, first.1);
+    println!("{:.2} pairs scored for each record", pairs as f64 / all as f64);
+    for (key, prepared, version) in last {
+        let before = Instant::now();
+        engine.upsert(&mut store, &key, prepared, version);
+        latencies.push(before.elapsed().as_secs_f64() * 1e3);
+    }
     latencies.sort_unstable_by(f64::total_cmp);
     let at = |share: f64| latencies[(latencies.len() as f64 * share) as usize];
     println!(
-        "{:.2} pairs scored for each record; one more record: p50 {:.3} ms, p99 {:.3} ms, worst {:.3} ms",
-        pairs as f64 / all as f64,
+        "one more record: p50 {:.3} ms, p99 {:.3} ms, worst {:.3} ms",
         at(0.5),
         at(0.99),
         latencies[latencies.len() - 1]
@@ -95,11 +123,10 @@ fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine) -> MemoryStore 
 
 /// Matches all records again under another model, some at a time, on two threads.
 fn again(store: &mut MemoryStore, what: &str, engine: &IdentityEngine) {
-    const AT_ONCE: usize = 8_192;
     let numbers: Vec<RecordNumber> = store.memberships().map(|(number, _, _)| number).collect();
     let (start, busy) = (Instant::now(), processor_seconds());
     let mut moved = 0;
-    for some in numbers.chunks(AT_ONCE) {
+    for some in numbers.chunks(2 * AT_ONCE) {
         moved += engine
             .match_again(store, some, NonZeroUsize::new(2).unwrap())
             .reassigned

@@ -2,6 +2,7 @@
 //! how few cache lines one answer takes.
 
 use crate::blocking::BlockKey;
+use crate::chunked::Chunked;
 use crate::store::RecordNumber;
 use smallvec::SmallVec;
 
@@ -33,7 +34,7 @@ struct Shard {
 #[derive(Clone, Debug)]
 pub(crate) struct BlockTable {
     shards: Vec<Shard>,
-    many: Vec<SmallVec<[RecordNumber; 4]>>,
+    many: Chunked<SmallVec<[RecordNumber; 4]>>,
     /// Places of `many` that blocks left when they shrank.
     free: Vec<usize>,
 }
@@ -42,7 +43,7 @@ impl Default for BlockTable {
     fn default() -> Self {
         Self {
             shards: vec![Shard::new(SLOTS_MIN); SHARDS],
-            many: Vec::new(),
+            many: Chunked::default(),
             free: Vec::new(),
         }
     }

@@ -8,6 +8,7 @@
 mod block_table;
 mod blocking;
 mod bound;
+mod chunked;
 mod cluster;
 pub mod cms;
 pub mod comparison;

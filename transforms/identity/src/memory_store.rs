@@ -2,6 +2,7 @@
 
 use crate::block_table::BlockTable;
 use crate::blocking::BlockKey;
+use crate::chunked::Chunked;
 use crate::decision::PairStatements;
 use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::SourceRecordKey;
@@ -37,6 +38,9 @@ impl Hasher for HashedAlready {
 
 type Hashed<K, V> = HashMap<K, V, BuildHasherDefault<HashedAlready>>;
 
+/// Numbers by key in parts that grow by themselves: one alone would stop its record for longer.
+const NUMBER_PARTS: usize = 64;
+
 /// What is kept of one record.
 #[derive(Clone, Debug, Default)]
 struct Slot {
@@ -57,12 +61,28 @@ fn touch(entry: &RecordEntry) -> usize {
 }
 
 /// All state of an engine, in memory.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct MemoryStore {
-    numbers: Hashed<u128, RecordNumber>,
-    slots: Vec<Slot>,
+    numbers: Vec<Hashed<u128, RecordNumber>>,
+    slots: Chunked<Slot>,
     blocks: BlockTable,
     sequence: u64,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self {
+            numbers: vec![Hashed::default(); NUMBER_PARTS],
+            slots: Chunked::default(),
+            blocks: BlockTable::default(),
+            sequence: 0,
+        }
+    }
+}
+
+/// The part of a key's hash: by bits that its table does not go by.
+const fn part_of(hash: u128) -> usize {
+    (hash >> 64) as usize % NUMBER_PARTS
 }
 
 impl MemoryStore {
@@ -73,7 +93,7 @@ impl MemoryStore {
 
     /// All records that take part, with where they belong, by number.
     pub fn memberships(&self) -> impl Iterator<Item = (RecordNumber, &SourceRecordKey, Membership)> {
-        (0..).zip(&self.slots).filter_map(|(number, slot)| {
+        (0..).zip(self.slots.iter()).filter_map(|(number, slot)| {
             let entry = slot.entry.as_ref().filter(|entry| entry.is_active())?;
             Some((RecordNumber(number), &entry.key, slot.membership?))
         })
@@ -90,15 +110,21 @@ impl MemoryStore {
 
 impl IdentityStore for MemoryStore {
     fn find(&mut self, key: &SourceRecordKey) -> Option<RecordNumber> {
-        self.numbers.get(&key.hash128()).copied()
+        let hash = key.hash128();
+        self.numbers.get(part_of(hash))?.get(&hash).copied()
     }
 
     fn number_of(&mut self, key: &SourceRecordKey) -> RecordNumber {
+        let hash = key.hash128();
         let slots = &mut self.slots;
-        *self.numbers.entry(key.hash128()).or_insert_with(|| {
+        let mut new = || {
             slots.push(Slot::default());
             RecordNumber(slots.len() as u64 - 1)
-        })
+        };
+        match self.numbers.get_mut(part_of(hash)) {
+            Some(part) => *part.entry(hash).or_insert_with(new),
+            None => new(),
+        }
     }
 
     fn next_sequence(&mut self) -> u64 {

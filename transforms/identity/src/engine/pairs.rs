@@ -63,13 +63,22 @@ impl<S: IdentityStore> Session<'_, S> {
     ) {
         let mut edges = Vec::new();
         if let Some(entry) = entry {
-            self.store.expect_records(candidates);
+            let foreseen = self.foreseen;
+            if foreseen.is_empty() {
+                self.store.expect_records(candidates);
+            }
             for other in candidates.iter().filter(|other| **other != number) {
-                if let Some(weight) = self
-                    .store
-                    .record(*other)
-                    .and_then(|o| self.edge_weight(entry, &o))
-                {
+                let weight = match foreseen.binary_search_by_key(other, |(known, _)| *known) {
+                    Ok(at) => {
+                        self.counters.pairs_scored += 1;
+                        foreseen.get(at).and_then(|(_, weight)| *weight)
+                    }
+                    Err(_) => self
+                        .store
+                        .record(*other)
+                        .and_then(|o| self.edge_weight(entry, &o)),
+                };
+                if let Some(weight) = weight {
                     edges.push(Edge {
                         other: *other,
                         weight,

@@ -4,6 +4,7 @@ use super::changes::{
     Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, MatchMethod, Reassignment, Review,
     ReviewStatus,
 };
+use super::foresee::Foreseen;
 use crate::blocking::BlockKey;
 use crate::decision::{Statement, Verdict};
 use crate::score::{MatchWeight, Scorer};
@@ -31,6 +32,8 @@ pub(super) struct Session<'a, S> {
     pub(super) scorer: &'a Scorer,
     pub(super) store: &'a mut S,
     pub(super) counters: Counters,
+    /// Pairs of the record that is taken in, scored before; ascending.
+    pub(super) foreseen: &'a [Foreseen],
     /// Records whose component must be recomputed.
     pub(super) seeds: Vec<RecordNumber>,
     /// Persons before the operation, of each record that moved; `None` where it was new.
@@ -53,6 +56,7 @@ impl<'a, S: IdentityStore> Session<'a, S> {
             scorer,
             store,
             counters: Counters::default(),
+            foreseen: &[],
             seeds: Vec::new(),
             moved: BTreeMap::new(),
             edges_before: BTreeMap::new(),

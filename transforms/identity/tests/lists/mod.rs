@@ -88,30 +88,10 @@ impl List {
         }
     }
 
-    /// Other people of the same kind: names, dates and numbers move to others, alike for records of one person.
+    /// Other people of the same kind, elsewhere: family names, birth dates, places, numbers and contact points move, alike for
+    /// records of one person. What makes those differ - typing errors, nicknames, gaps - stays. Copies must not resemble each
+    /// other in any regular way: training would take that for a kind of error.
     pub fn copy(&self, copy: usize) -> Vec<Person> {
-        let names = |of: fn(&HumanName) -> String| {
-            let all = self.persons.iter().flat_map(|p| p.names.list()).map(of);
-            let mut counts: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
-            all.for_each(|name| *counts.entry(name).or_default() += 1);
-            let mut list: Vec<String> = counts
-                .into_iter()
-                .filter(|(_, n)| *n > 20)
-                .map(|(name, _)| name)
-                .collect();
-            list.sort();
-            let moved =
-                (0..list.len()).map(|at| (list[at].clone(), list[(at + copy * 17) % list.len()].clone()));
-            moved.collect::<HashMap<_, _>>()
-        };
-        let givens = names(|name| name.given.to_lowercase());
-        let families = names(|name| name.family.to_lowercase());
-        let moved = |map: &HashMap<String, String>, name: &str| {
-            map.get(&name.to_lowercase()).map_or_else(
-                || format!("{name}{}", ENDINGS[copy % ENDINGS.len()]),
-                Clone::clone,
-            )
-        };
         let digits = |text: &str| -> String {
             let shift = |c: char| {
                 c.to_digit(10).map_or(c, |d| {
@@ -120,6 +100,18 @@ impl List {
             };
             text.chars().map(shift).collect()
         };
+        let letters = |text: &str| -> String {
+            let moved = |c: char| {
+                let first = if c.is_ascii_lowercase() { b'a' } else { b'A' };
+                match u8::try_from(c) {
+                    Ok(byte) if c.is_ascii_alphabetic() => {
+                        char::from(first + (byte - first + u8::try_from(copy % 26).unwrap()) % 26)
+                    }
+                    _ => c,
+                }
+            };
+            text.chars().map(moved).collect()
+        };
         let one = |person: &Person| {
             let mut person = person.clone();
             if copy == 0 {
@@ -127,14 +119,14 @@ impl List {
             }
             if let Presence::Value(names) = &mut person.names {
                 for name in names {
-                    name.given = moved(&givens, &name.given).into();
-                    name.family = moved(&families, &name.family).into();
+                    name.family = letters(&name.family).into();
                 }
             }
+            // Two digits of the year differ then, as no typing error makes them.
             if let Presence::Value(date) = &mut person.birth_date
                 && (date.month, date.day) != (1, 1)
             {
-                date.year -= i16::try_from(copy % 7).unwrap();
+                date.year = 1928 + (date.year - 1928 + 11 * i16::try_from(copy).unwrap()).rem_euclid(97);
                 date.day = (date.day + u8::try_from(copy * 5 % 27).unwrap()) % 28 + 1;
             }
             // Placeholders stay what they are.
@@ -156,7 +148,11 @@ impl List {
                     .for_each(|e| e.address = mailbox(&e.address, copy).into());
             }
             if let Presence::Value(addresses) = &mut person.addresses {
-                addresses.iter_mut().for_each(|a| a.line = digits(&a.line).into());
+                for address in addresses {
+                    address.line = letters(&digits(&address.line)).into();
+                    address.postal_code = digits(&address.postal_code).into();
+                    address.city = letters(&address.city).into();
+                }
             }
             person
         };
@@ -173,23 +169,19 @@ pub fn half_of(truth: &str) -> bool {
         == 0
 }
 
-/// What the rare names of a copy end in.
-const ENDINGS: [&str; 10] = [
-    "", "an", "ov", "ich", "ero", "sky", "son", "elli", "ard", "ington",
-];
-
 /// Another mailbox, the same for all who shared the first.
 fn mailbox(address: &str, copy: usize) -> String {
     let hash = xxhash_rust::xxh3::xxh3_64_with_seed(address.to_lowercase().as_bytes(), copy as u64);
     format!("{hash:x}@example.org")
 }
 
-/// A digit moved so that 0 and 1, which lead no phone number, stay apart from the others.
+/// A digit moved so that 0 and 1, which lead no phone number, stay apart from the others; another way in each of 32 copies.
 fn shifted(digit: usize, copy: usize) -> usize {
     if digit < 2 {
         digit
     } else {
-        2 + (digit - 2 + copy) % 8
+        let step = [1, 3, 5, 7][copy / 8 % 4];
+        2 + (step * (digit - 2) + copy) % 8
     }
 }
 

@@ -1,0 +1,259 @@
+//! Telling other systems what a publication changed: persons, source records, events of identity, as JSON in topics that keep
+//! the newest message of each key.
+//!
+//! What was told of a row is kept, hashed, beside the state: a row that was only made again is not told again, and one that
+//! is gone is taken back. A crash between telling and noting it tells it twice.
+
+use crate::current::{Change, outbox_key};
+use crate::render::partition_write;
+use crate::{spaces, table_number};
+use arrow::array::RecordBatch;
+use panorama_api::{Announcement, Announcer, ConnectorError, Result, Shutdown, StateBatch, StateRead};
+use panorama_runtime::{Metrics, RetryPolicy, with_retries};
+use panorama_tables::table::patient_360;
+use panorama_tables::{Definition, row_json};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
+
+/// A table whose rows are told.
+pub(crate) struct Told {
+    pub table: u8,
+    pub topic: &'static str,
+    /// What a message is, and the name of its row in it.
+    pub what: &'static str,
+    key: Key,
+    /// Whether a row that is gone is taken back. Events are not: they have happened.
+    taken_back: bool,
+}
+
+/// What a message is about.
+enum Key {
+    /// The person: what is told last of one stays.
+    Person,
+    /// The source record, by a hash whose key is the pipeline's name (INV-8).
+    Record,
+}
+
+/// In this order, so that what a topic keeps of a person is the person, not an event.
+pub(crate) const TOLD: &[Told] = &[
+    Told {
+        table: table_number::IDENTITY_EVENTS,
+        topic: "changes",
+        what: "identity_event",
+        key: Key::Person,
+        taken_back: false,
+    },
+    Told {
+        table: table_number::PATIENT_360,
+        topic: "changes",
+        what: "person",
+        key: Key::Person,
+        taken_back: true,
+    },
+    Told {
+        table: table_number::PATIENT_IDENTITY,
+        topic: "records",
+        what: "record",
+        key: Key::Record,
+        taken_back: true,
+    },
+];
+
+/// Columns that name a source record.
+const RECORD_KEY: [&str; 4] = ["source", "record_kind", "assigning_authority", "source_record_id"];
+
+/// A column's name.
+type Column = &'static str;
+
+/// What is told, and to whom.
+pub(crate) struct Changes<'a> {
+    pub announcer: &'a dyn Announcer,
+    pub pipeline: &'a str,
+    pub metrics: &'a Metrics,
+    pub shutdown: &'a Shutdown,
+}
+
+/// Tells what changed in some partitions as of an epoch; returns what to note of it once it is durable.
+pub(crate) async fn tell(
+    changes: &Changes<'_>,
+    state: &Arc<dyn StateRead>,
+    epoch: u64,
+    changed: &[(u8, Vec<(i32, Change)>)],
+) -> Result<StateBatch> {
+    let mut notes = StateBatch::default();
+    for told in TOLD {
+        let Some(definition) = table_number::definition(told.table) else {
+            continue;
+        };
+        let partitions = if is_first(&**state, told.table)? {
+            all_partitions(&**state, told.table)?
+        } else {
+            let of_table = changed.iter().filter(|(table, _)| *table == told.table);
+            of_table.flat_map(|(_, partitions)| partitions.clone()).collect()
+        };
+        for (partition, change) in partitions {
+            let batches = partition_write(state, told.table, definition, partition, &change).batches;
+            let mut stretch = Stretch {
+                told,
+                definition,
+                pipeline: changes.pipeline,
+                epoch,
+                prefix: outbox_key(told.table, partition),
+                before: BTreeMap::new(),
+            };
+            if change == Change::Changed {
+                stretch.before = told_before(&**state, &stretch.prefix)?;
+            }
+            for batch in batches {
+                changes
+                    .send(told.topic, stretch.messages(&batch?, &mut notes)?)
+                    .await?;
+            }
+            changes.send(told.topic, stretch.gone(&mut notes)).await?;
+        }
+    }
+    Ok(notes)
+}
+
+impl Changes<'_> {
+    async fn send(&self, topic: &'static str, messages: Vec<Announcement>) -> Result<()> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        with_retries(RetryPolicy::default(), self.shutdown, topic, || {
+            self.announcer.announce(topic, messages.clone())
+        })
+        .await?;
+        self.metrics
+            .announced
+            .get_or_create(&Metrics::label("topic", topic))
+            .inc_by(messages.len() as u64);
+        Ok(())
+    }
+}
+
+/// One partition on its way.
+struct Stretch<'a> {
+    told: &'static Told,
+    definition: &'static Definition,
+    pipeline: &'a str,
+    epoch: u64,
+    prefix: Vec<u8>,
+    /// What was told of rows that were not met yet: by row, the hash and the message's key.
+    before: BTreeMap<u128, (u64, String)>,
+}
+
+impl Stretch<'_> {
+    /// The messages of rows that are not as they were told.
+    fn messages(&mut self, batch: &RecordBatch, notes: &mut StateBatch) -> Result<Vec<Announcement>> {
+        let mut out = Vec::new();
+        for at in 0..batch.num_rows() {
+            let mut row = row_json(batch, at);
+            if let Some(partition) = self.definition.partition {
+                row.remove(partition.column);
+            }
+            let key = self.key(&row);
+            let name = match row.get("event_id").and_then(Value::as_str) {
+                Some(event) => xxh3_128(event.as_bytes()),
+                None => xxh3_128(key.as_bytes()),
+            };
+            let hash = hash_of(&row)?;
+            if self.before.remove(&name).is_some_and(|(known, _)| known == hash) {
+                continue;
+            }
+            notes.put(
+                spaces::ANNOUNCED,
+                [self.prefix.as_slice(), &name.to_be_bytes()].concat(),
+                [&hash.to_be_bytes(), key.as_bytes()].concat(),
+            );
+            let message: Map<String, Value> = [
+                ("type".to_owned(), Value::from(self.told.what)),
+                ("epoch".to_owned(), Value::from(self.epoch)),
+                (self.told.what.to_owned(), Value::Object(row)),
+            ]
+            .into_iter()
+            .collect();
+            let value = serde_json::to_vec(&message).map_err(broken)?.into();
+            out.push(Announcement {
+                key,
+                value: Some(value),
+            });
+        }
+        Ok(out)
+    }
+
+    /// Takes back what was told of rows that are no more.
+    fn gone(self, notes: &mut StateBatch) -> Vec<Announcement> {
+        let mut out = Vec::new();
+        for (name, (_, key)) in self.before.into_iter().filter(|_| self.told.taken_back) {
+            notes.delete(
+                spaces::ANNOUNCED,
+                [self.prefix.as_slice(), &name.to_be_bytes()].concat(),
+            );
+            out.push(Announcement { key, value: None });
+        }
+        out
+    }
+
+    fn key(&self, row: &Map<String, Value>) -> String {
+        let text = |column: Column| row.get(column).and_then(Value::as_str).unwrap_or_default();
+        match self.told.key {
+            Key::Person => text(patient_360::PERSON_ID.name).to_owned(),
+            Key::Record => {
+                let name = RECORD_KEY.map(text).join("\u{0}");
+                format!(
+                    "{:032x}",
+                    xxh3_128_with_seed(name.as_bytes(), xxh3_64(self.pipeline.as_bytes()))
+                )
+            }
+        }
+    }
+}
+
+/// A hash of what a row says, but when it was made.
+fn hash_of(row: &Map<String, Value>) -> Result<u64> {
+    let said: Vec<_> = row.iter().filter(|(column, _)| *column != "updated_at").collect();
+    Ok(xxh3_64(&serde_json::to_vec(&said).map_err(broken)?))
+}
+
+fn broken(error: serde_json::Error) -> ConnectorError {
+    ConnectorError::fatal("encode", "changes", error)
+}
+
+/// True where nothing of a table was ever told: it is new, or telling is.
+fn is_first(state: &dyn StateRead, table: u8) -> Result<bool> {
+    let mut first = true;
+    state.scan_prefix(spaces::ANNOUNCED, &[table], &mut |_, _| {
+        first = false;
+        ControlFlow::Break(())
+    })?;
+    Ok(first)
+}
+
+/// Every partition that a table has rows in.
+fn all_partitions(state: &dyn StateRead, table: u8) -> Result<Vec<(i32, Change)>> {
+    let mut partitions = BTreeSet::new();
+    state.scan_prefix(spaces::ROWS, &[table], &mut |key, _| {
+        partitions.extend(crate::current::read_outbox_key(key.get(..5).unwrap_or_default()));
+        ControlFlow::Continue(())
+    })?;
+    let whole = |(_, partition)| (partition, Change::Changed);
+    Ok(partitions.into_iter().map(whole).collect())
+}
+
+fn told_before(state: &dyn StateRead, prefix: &[u8]) -> Result<BTreeMap<u128, (u64, String)>> {
+    let mut before = BTreeMap::new();
+    state.scan_prefix(spaces::ANNOUNCED, prefix, &mut |key, value| {
+        let name = key.get(prefix.len()..).and_then(|rest| rest.try_into().ok());
+        let parts = value.split_first_chunk::<8>();
+        if let (Some(name), Some((hash, key))) = (name, parts) {
+            let key = String::from_utf8_lossy(key).into_owned();
+            before.insert(u128::from_be_bytes(name), (u64::from_be_bytes(*hash), key));
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(before)
+}
