@@ -141,16 +141,16 @@ fn what_others_were_told_is_in_the_tables(broker: &Broker, prefix: &str, locatio
     };
     let mut expect = |table: &str| -> BTreeSet<String> {
         let all = rows.remove(table).expect("a table").into_iter();
-        all.map(said).collect()
+        // Through text, as the messages were: reading a number may cost its last digit.
+        let again = |row| serde_json::from_str(&Value::Object(row).to_string()).expect("JSON");
+        all.map(again).map(said).collect()
     };
-    assert_eq!(
-        persons.into_values().map(said).collect::<BTreeSet<_>>(),
-        expect("patient_360")
-    );
-    assert_eq!(
-        records.into_values().map(said).collect::<BTreeSet<_>>(),
-        expect("patient_identity")
-    );
+    for (told, table) in [(persons, "patient_360"), (records, "patient_identity")] {
+        let told: BTreeSet<String> = told.into_values().map(said).collect();
+        let expected = expect(table);
+        let differ: Vec<&String> = told.symmetric_difference(&expected).take(2).collect();
+        assert!(differ.is_empty(), "{table}, told and there: {differ:#?}");
+    }
     let all = rows.remove("identity_events").expect("a table");
     let expected: BTreeSet<String> = all.iter().map(|row| text(row, "event_id").to_owned()).collect();
     assert_eq!(events, expected);

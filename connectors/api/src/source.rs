@@ -52,8 +52,8 @@ impl Shutdown {
 pub trait Observer: Send + Sync {
     /// Messages were received (before they are durable).
     fn received(&self, source: &str, count: u64);
-    /// A message was answered.
-    fn acknowledged(&self, source: &str, code: &str);
+    /// A message was answered, so long after it was received.
+    fn acknowledged(&self, source: &str, code: &str, after: Duration);
     /// A message was a copy of one that is stored already.
     fn duplicate(&self, source: &str);
     /// Something failed.

@@ -92,7 +92,7 @@ struct Failures(Mutex<u64>);
 
 impl Observer for Failures {
     fn received(&self, _: &str, _: u64) {}
-    fn acknowledged(&self, _: &str, _: &str) {}
+    fn acknowledged(&self, _: &str, _: &str, _: std::time::Duration) {}
     fn duplicate(&self, _: &str) {}
     fn failed(&self, _: &str, _: ErrorClass) {
         *self.0.lock().unwrap() += 1;

@@ -1,21 +1,26 @@
 //! Opening the log, and the [`Bus`] it is.
 
+use crate::client::patiently;
 use crate::core::{Core, Topic};
 use crate::cursor::{self, Until};
 use crate::error::{KafkaBusError, Result as KafkaResult};
 use crate::{KafkaOptions, admin, append, envelope, flush, positions};
 use async_trait::async_trait;
-use panorama_api::{Appended, Bus, LogRecord, NewMessage, Offset, ReadLimits, Result, SourcePosition};
+use panorama_api::{
+    Appended, Bus, ErrorClass, LogRecord, NewMessage, Offset, ReadLimits, Result, SourcePosition,
+};
 use panorama_model::Text;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a broker may take to say that it is there.
 const REACH_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an append that failed says something of the brokers, where none came after it.
+const REFUSAL_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// The log on Kafka. Clones are handles to the same; the last one closes it.
 #[derive(Clone)]
@@ -37,7 +42,12 @@ impl KafkaBus {
     /// [`KafkaBusError`] as the cause, which says what to do about it.
     pub fn open(options: KafkaOptions) -> Result<Self> {
         let object = options.brokers.join(",");
-        Self::try_open(options).map_err(|error| error.at("open the log on", object))
+        // A broker that was lost a moment ago still leads some partitions.
+        let changing = |error: &KafkaBusError| matches!(error, KafkaBusError::Client { may_pass: true, .. });
+        let opened = patiently(options.request_timeout, changing, || {
+            Self::try_open(options.clone())
+        });
+        opened.map_err(|error| error.at("open the log on", object))
     }
 
     fn try_open(options: KafkaOptions) -> KafkaResult<Self> {
@@ -132,7 +142,14 @@ impl Bus for KafkaBus {
         let (core, name) = (Arc::clone(self.core()), topic.to_owned());
         let made = blocking(move || {
             admin::ensure(&core, &name, partitions)?;
-            core.get(&name).map(|_| ())
+            // Brokers hear of a topic one after the other.
+            let unheard = |error: &KafkaBusError| {
+                matches!(
+                    error,
+                    KafkaBusError::TopicUnknown | KafkaBusError::Client { may_pass: true, .. }
+                )
+            };
+            patiently(core.options.request_timeout, unheard, || core.get(&name)).map(|_| ())
         });
         made.await.map_err(at)
     }
@@ -146,8 +163,12 @@ impl Bus for KafkaBus {
     ) -> Result<Vec<Appended>> {
         let at = |error: KafkaBusError| error.at("append to", self.core().full_name(topic));
         let found = self.topic(topic).await.map_err(at)?;
-        let appended = append::append(self.core(), &found, partition, &messages, position);
-        appended.await.map_err(at)
+        let appended = append::append(self.core(), &found, partition, &messages, position).await;
+        *self.core().refusal() = match &appended {
+            Err(error) if error.class() == ErrorClass::Retry => Some((Instant::now(), error.clone())),
+            _ => None,
+        };
+        appended.map_err(at)
     }
 
     fn read(&self, topic: &str, partition: u32, from: Offset, limits: ReadLimits) -> Result<Vec<LogRecord>> {
@@ -208,9 +229,14 @@ impl Bus for KafkaBus {
         let core = self.core();
         let topic = core.full_name(positions::TOPIC);
         let found = core.clients.metadata(&core.consumer, Some(&topic), REACH_TIMEOUT);
-        found
-            .map(|_| ())
-            .map_err(|error| error.at("reach", core.clients.brokers.clone()))
+        found.map_err(|error| error.at("reach", core.clients.brokers.clone()))?;
+        // Brokers may answer and take nothing: too few of them are left to make the copies asked for.
+        match core.refusal().as_ref() {
+            Some((at, error)) if at.elapsed() < REFUSAL_AGE_MAX => {
+                Err(error.clone().at("append to", core.clients.brokers.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn trim(&self, topic: &str, partition: u32, offset: Offset) -> Result<()> {

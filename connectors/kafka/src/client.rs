@@ -93,6 +93,24 @@ pub(crate) type Producer = BaseProducer<Context>;
 pub(crate) type Consumer = BaseConsumer<Context>;
 pub(crate) type Admin = AdminClient<Context>;
 
+/// How often what passes by itself is tried again.
+const PASSES_POLL: Duration = Duration::from_millis(100);
+
+/// Does something again while it fails for a reason that passes by itself, and not longer than `patience`. Blocking.
+pub(crate) fn patiently<T>(
+    patience: Duration,
+    passes: impl Fn(&KafkaBusError) -> bool,
+    mut work: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match work() {
+            Err(error) if passes(&error) && Instant::now() < deadline => std::thread::sleep(PASSES_POLL),
+            done => return done,
+        }
+    }
+}
+
 /// Makes clients of one set of brokers.
 pub(crate) struct Clients {
     base: ClientConfig,

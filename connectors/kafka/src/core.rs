@@ -57,6 +57,8 @@ pub(crate) struct Core {
     pub(crate) marks: Mutex<HashMap<Home, Mark>>,
     pub(crate) stopping: AtomicBool,
     topics: RwLock<HashMap<String, Arc<Topic>>>,
+    /// When the last append failed, and why, if it did.
+    refusal: Mutex<Option<(Instant, KafkaBusError)>>,
     /// Topics of changes that were made or checked.
     announced: Mutex<HashSet<String>>,
     /// Held while a topic is looked at for the first time.
@@ -79,6 +81,7 @@ impl Core {
             marks: Mutex::default(),
             stopping: AtomicBool::new(false),
             topics: RwLock::default(),
+            refusal: Mutex::default(),
             announced: Mutex::default(),
             attaching: Mutex::default(),
             permits: Arc::new(Semaphore::new(
@@ -117,6 +120,10 @@ impl Core {
 
     pub(crate) fn marks(&self) -> std::sync::MutexGuard<'_, HashMap<Home, Mark>> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn refusal(&self) -> std::sync::MutexGuard<'_, Option<(Instant, KafkaBusError)>> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn announced(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {

@@ -38,7 +38,7 @@ impl Observer for Counts {
     fn received(&self, _: &str, count: u64) {
         self.received.fetch_add(count, Ordering::Relaxed);
     }
-    fn acknowledged(&self, _: &str, _: &str) {}
+    fn acknowledged(&self, _: &str, _: &str, _: std::time::Duration) {}
     fn duplicate(&self, _: &str) {}
     fn failed(&self, _: &str, _: ErrorClass) {}
     fn buffered(&self, _: &str, _: u64) {}

@@ -54,7 +54,7 @@ struct Quiet;
 
 impl Observer for Quiet {
     fn received(&self, _: &str, _: u64) {}
-    fn acknowledged(&self, _: &str, _: &str) {}
+    fn acknowledged(&self, _: &str, _: &str, _: std::time::Duration) {}
     fn duplicate(&self, _: &str) {}
     fn failed(&self, _: &str, _: ErrorClass) {}
     fn buffered(&self, _: &str, _: u64) {}

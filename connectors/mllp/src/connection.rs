@@ -196,7 +196,7 @@ impl Connection<'_> {
     /// Appends the frames in one call, and makes the answers, in order.
     async fn store(&self, units: Vec<Unit>) -> Answers {
         let context = &self.shared.context;
-        let received_at = (context.now)();
+        let (received_at, since) = ((context.now)(), Instant::now());
         let mut admissions = Vec::with_capacity(units.len());
         let mut messages = Vec::with_capacity(units.len());
         for unit in &units {
@@ -214,7 +214,11 @@ impl Connection<'_> {
         context.observer.received(&context.source, units.len() as u64);
         let appended = self.append(messages).await;
         let mut fates = admissions.iter().zip(appended);
-        let mut answers = Answers::default();
+        let mut answers = Answers {
+            bytes: Vec::new(),
+            codes: Vec::new(),
+            since,
+        };
         for unit in &units {
             let (head, outcome): (&Bytes, _) = match unit {
                 Unit::TooLarge { head, bytes } => {
@@ -262,17 +266,20 @@ impl Connection<'_> {
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         let context = &self.shared.context;
         for code in answers.codes {
-            context.observer.acknowledged(&context.source, code);
+            context
+                .observer
+                .acknowledged(&context.source, code, answers.since.elapsed());
         }
         Ok(())
     }
 }
 
 /// Answers to a batch of frames.
-#[derive(Default)]
 struct Answers {
     bytes: Vec<u8>,
     codes: Vec<&'static str>,
+    /// When the frames were received.
+    since: Instant,
 }
 
 const NOT_STORED: Outcome = Outcome::NotStored("storage_unavailable");

@@ -104,7 +104,7 @@ impl Observer for Counts {
     fn received(&self, source: &str, count: u64) {
         self.add(format!("received {source}"), count);
     }
-    fn acknowledged(&self, _: &str, code: &str) {
+    fn acknowledged(&self, _: &str, code: &str, _: std::time::Duration) {
         self.add(format!("acknowledged {code}"), 1);
     }
     fn duplicate(&self, _: &str) {

@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 type Label1 = [(&'static str, String); 1];
 type Label2 = [(&'static str, String); 2];
@@ -151,7 +151,10 @@ impl Observer for Metrics {
             .inc_by(count);
     }
 
-    fn acknowledged(&self, source: &str, code: &str) {
+    fn acknowledged(&self, source: &str, code: &str, after: Duration) {
+        self.acknowledgement
+            .get_or_create(&Self::label("source", source))
+            .observe(after.as_secs_f64());
         self.acknowledged
             .get_or_create(&Self::labels("source", source, "code", code))
             .inc();
