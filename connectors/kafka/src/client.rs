@@ -184,6 +184,8 @@ impl Clients {
             .set("isolation.level", "read_committed")
             .set("fetch.wait.max.ms", "100")
             .set("fetch.error.backoff.ms", "50")
+            // How long nothing is fetched once enough is read ahead. The client's second would be the time of each few MiB.
+            .set("fetch.queue.backoff.ms", "10")
             .set("queued.max.messages.kbytes", (ahead / 1024).max(1).to_string())
             .set("max.partition.fetch.bytes", ahead.max(1).to_string())
             .set(

@@ -18,6 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
+/// Places of one partition that are read in turns.
+pub(crate) const READERS: usize = 2;
 /// How long bounds may be old. Our own appends are always in them; these are retention's.
 const BOUNDS_AGE_MAX: Duration = Duration::from_secs(5);
 /// How old they may be of a partition that another process may append to.
@@ -51,7 +53,10 @@ pub(crate) struct Core {
     pub(crate) options: KafkaOptions,
     pub(crate) clients: Clients,
     pub(crate) producer: Producer,
+    /// Asks the brokers, and is the first reader.
     pub(crate) consumer: Arc<Consumer>,
+    /// As many places of a partition can be read in turns: what is new is processed, and what was is published.
+    pub(crate) readers: [Arc<Consumer>; READERS],
     pub(crate) admin: Admin,
     pub(crate) shared: Arc<Shared>,
     pub(crate) marks: Mutex<HashMap<Home, Mark>>,
@@ -70,9 +75,11 @@ impl Core {
     /// Connects, and finds again how far sources have read. Blocking.
     pub(crate) fn connect(options: KafkaOptions) -> Result<Self> {
         let clients = Clients::new(&options)?;
+        let consumer = Arc::new(clients.consumer(&options)?);
         let core = Self {
             producer: clients.producer(&options)?,
-            consumer: Arc::new(clients.consumer(&options)?),
+            readers: [Arc::clone(&consumer), Arc::new(clients.consumer(&options)?)],
+            consumer,
             admin: clients.admin()?,
             shared: Arc::new(Shared {
                 positions: Mutex::new(Positions::default()),

@@ -1,5 +1,6 @@
 //! Reading a partition from an offset on, without a group: each partition has a queue of its own, filled ahead.
 
+use crate::client::Consumer;
 use crate::core::Core;
 use crate::envelope::{self, Stored};
 use crate::error::{KafkaBusError, Result};
@@ -11,7 +12,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// How long one look at the queue waits.
@@ -27,6 +28,7 @@ pub(crate) struct Cursor {
     /// A record that did not fit in the read before.
     pending: Option<Stored>,
     headers: Option<Arc<Headers>>,
+    used_at: Instant,
 }
 
 /// What a look at the queue found.
@@ -56,11 +58,11 @@ pub(crate) fn read(
     until: Until,
     limits: ReadLimits,
 ) -> Result<Vec<Stored>> {
-    let mut slot = partition.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+    let (reader, mut slot) = slot_for(core, partition, from);
     let outcome = match slot.take() {
         Some(cursor) if cursor.next == from => Ok(cursor),
-        Some(cursor) => cursor.moved(core, partition, from),
-        None => Cursor::new(core, partition, from),
+        Some(cursor) => cursor.moved(reader, core, partition, from),
+        None => Cursor::new(reader, core, partition, from),
     }
     .and_then(|mut cursor| {
         let records = cursor.read(core, until, limits)?;
@@ -73,46 +75,88 @@ pub(crate) fn read(
         }
         Err(error) => {
             // The next read begins anew.
-            release(core, partition);
+            give_up(reader, partition);
             Err(error)
+        }
+    }
+}
+
+type Slot<'a> = MutexGuard<'a, Option<Cursor>>;
+
+/// The reader that stands at an offset; else one that stands nowhere; else the one that was used longest ago.
+fn slot_for<'a>(core: &'a Core, partition: &'a Partition, from: Offset) -> (&'a Arc<Consumer>, Slot<'a>) {
+    let mut best: Option<(u8, Option<Instant>, &Arc<Consumer>, Slot<'_>)> = None;
+    for (reader, slot) in core.readers.iter().zip(&partition.cursors) {
+        let slot = match slot.try_lock() {
+            Ok(slot) => slot,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => continue,
+        };
+        let (rank, used_at) = match &*slot {
+            Some(cursor) if cursor.next == from => (0, None),
+            None => (1, None),
+            Some(cursor) => (2, Some(cursor.used_at)),
+        };
+        if best
+            .as_ref()
+            .is_none_or(|(r, u, _, _)| (rank, used_at) < (*r, *u))
+        {
+            best = Some((rank, used_at, reader, slot));
+        }
+    }
+    match best {
+        Some((_, _, reader, slot)) => (reader, slot),
+        // All are reading: wait for the first.
+        None => {
+            let [slot, ..] = &partition.cursors;
+            (
+                &core.consumer,
+                slot.lock().unwrap_or_else(PoisonError::into_inner),
+            )
         }
     }
 }
 
 /// Gives up reading ahead of a partition.
 pub(crate) fn release(core: &Core, partition: &Partition) {
+    for reader in &core.readers {
+        give_up(reader, partition);
+    }
+}
+
+fn give_up(reader: &Consumer, partition: &Partition) {
     let mut list = TopicPartitionList::new();
     list.add_partition(&partition.topic, partition.number());
-    if let Err(error) = core.consumer.incremental_unassign(&list) {
+    if let Err(error) = reader.incremental_unassign(&list) {
         tracing::debug!(topic = %partition.topic, %error, "was not being read");
     }
 }
 
 impl Cursor {
-    fn new(core: &Core, partition: &Partition, from: Offset) -> Result<Self> {
+    fn new(reader: &Arc<Consumer>, core: &Core, partition: &Partition, from: Offset) -> Result<Self> {
         let closed = KafkaBusError::Closed;
         // Before it is assigned, so that nothing goes to the common queue.
-        let queue = core
-            .consumer
+        let queue = reader
             .split_partition_queue(&partition.topic, partition.number())
             .ok_or(closed)?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&partition.topic, partition.number(), kafka_offset(from))
-            .and_then(|()| core.consumer.incremental_assign(&list))
+            .and_then(|()| reader.incremental_assign(&list))
             .map_err(|error| core.clients.error(&error))?;
         Ok(Self {
             queue,
             next: from,
             pending: None,
             headers: None,
+            used_at: Instant::now(),
         })
     }
 
     /// Goes to another offset.
-    fn moved(mut self, core: &Core, partition: &Partition, to: Offset) -> Result<Self> {
+    fn moved(mut self, reader: &Consumer, core: &Core, partition: &Partition, to: Offset) -> Result<Self> {
         let deadline = Instant::now() + core.options.request_timeout;
         loop {
-            let sought = core.consumer.seek(
+            let sought = reader.seek(
                 &partition.topic,
                 partition.number(),
                 kafka_offset(to),
@@ -131,6 +175,7 @@ impl Cursor {
     }
 
     fn read(&mut self, core: &Core, until: Until, limits: ReadLimits) -> Result<Vec<Stored>> {
+        self.used_at = Instant::now();
         let end = match until {
             Until::Offset(end) => end,
             Until::End => Offset::MAX,

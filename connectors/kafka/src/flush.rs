@@ -27,11 +27,13 @@ pub(crate) fn serve(core: &Core) {
     flush(core);
 }
 
-/// Serves the reader's own events; messages never come this way.
+/// Serves the readers' own events; messages never come this way.
 pub(crate) fn serve_reader(core: &Core) {
     while !core.is_stopping() {
-        if let Some(Err(error)) = core.consumer.poll(POLL) {
-            tracing::debug!(%error, "the reader reports");
+        for reader in &core.readers {
+            if let Some(Err(error)) = reader.poll(POLL) {
+                tracing::debug!(%error, "the reader reports");
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::KafkaBusError;
 use crate::copies::Copies;
+use crate::core::READERS;
 use crate::cursor::Cursor;
 use crate::envelope::{Feed, content_hash};
 use crate::error::Result;
@@ -40,7 +41,8 @@ pub(crate) struct Partition {
     log: Mutex<Log>,
     /// Held while what is stored is looked up after a failure.
     pub(crate) settling: Mutex<()>,
-    pub(crate) cursor: Mutex<Option<Cursor>>,
+    /// One of each reader.
+    pub(crate) cursors: [Mutex<Option<Cursor>>; READERS],
 }
 
 /// Someone who waits for all offsets below one to be durable.
@@ -222,7 +224,7 @@ impl Partition {
             shared,
             log: Mutex::new(log),
             settling: Mutex::new(()),
-            cursor: Mutex::new(None),
+            cursors: std::array::from_fn(|_| Mutex::new(None)),
         }
     }
 
