@@ -1,4 +1,4 @@
-//! A real Apache Kafka broker for tests: one node, KRaft, on loopback, in a directory of its own, gone when dropped.
+//! Real Apache Kafka brokers for tests: KRaft, on loopback, each in a directory of its own, gone when dropped.
 //!
 //! Its jars are where PANORAMA_KAFKA says; `./test` fetches them where there is Java and Maven.
 #![allow(
@@ -24,6 +24,7 @@ const START_MAX: Duration = Duration::from_secs(120);
 pub(crate) struct Broker {
     dir: PathBuf,
     port: u16,
+    controller: u16,
     other: u16,
     jars: PathBuf,
     process: Option<Child>,
@@ -46,55 +47,141 @@ pub(crate) fn jars() -> Option<PathBuf> {
 
 impl Broker {
     /// Starts a broker with an empty log; none where there are no jars. `settings` are lines of server.properties, in
-    /// which BROKER_PORT, CONTROLLER_PORT and OTHER_PORT stand for ports.
+    /// which BROKER_PORT, CONTROLLER_PORT and OTHER_PORT stand for ports, and KEYSTORE for a file with a key and a
+    /// certificate for loopback ([`Broker::certificate`]).
     pub(crate) fn start(settings: &str) -> Option<Self> {
+        Self::start_many(1, settings)?.pop()
+    }
+
+    /// Starts brokers of one cluster, as many copies of everything as there are, and all but one of them in sync.
+    pub(crate) fn start_many(count: usize, settings: &str) -> Option<Vec<Self>> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let jars = jars()?;
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("panorama-kafka-{}-{number}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        let (port, controller, other) = (free_port(), free_port(), free_port());
-        let log = dir.join("log").display().to_string();
+        let mut brokers: Vec<Self> = (0..count)
+            .map(|_| {
+                let number = NEXT.fetch_add(1, Ordering::Relaxed);
+                let name = format!("panorama-kafka-{}-{number}", std::process::id());
+                let dir = std::env::temp_dir().join(name);
+                fs::create_dir_all(&dir).unwrap();
+                Self {
+                    dir,
+                    port: free_port(),
+                    controller: free_port(),
+                    other: free_port(),
+                    jars: jars.clone(),
+                    process: None,
+                }
+            })
+            .collect();
+        let voters: Vec<String> = (1..)
+            .zip(&brokers)
+            .map(|(id, broker)| format!("{id}@127.0.0.1:{}", broker.controller))
+            .collect();
+        let in_sync = count.saturating_sub(1).max(1);
+        for (id, broker) in (1..).zip(&brokers) {
+            broker.format(&format!(
+                "node.id={id}\ncontroller.quorum.voters={}\ndefault.replication.factor={count}\n\
+                 min.insync.replicas={in_sync}\noffsets.topic.replication.factor={count}\n\
+                 transaction.state.log.replication.factor={count}\ntransaction.state.log.min.isr={in_sync}\n{settings}\n",
+                voters.join(",")
+            ));
+        }
+        // All of them, before one is waited for: alone none of them answers.
+        brokers.iter_mut().for_each(Self::spawn);
+        brokers.iter_mut().for_each(Self::wait);
+        Some(brokers)
+    }
+
+    /// Writes its settings and makes its log.
+    fn format(&self, settings: &str) {
+        let log = self.dir.join("log").display().to_string();
         let properties = format!(
-            "process.roles=broker,controller\nnode.id=1\n\
-             controller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\ncontroller.listener.names=CONTROLLER\n\
+            "process.roles=broker,controller\n\
+             listeners=PLAINTEXT://127.0.0.1:BROKER_PORT,CONTROLLER://127.0.0.1:CONTROLLER_PORT\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:BROKER_PORT\ncontroller.listener.names=CONTROLLER\n\
              listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\nlog.dirs={log}\n\
-             default.replication.factor=1\noffsets.topic.num.partitions=1\noffsets.topic.replication.factor=1\n\
-             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
-             auto.create.topics.enable=false\n{settings}\n"
+             offsets.topic.num.partitions=1\nauto.create.topics.enable=false\n{settings}\n"
         );
-        let ports = [
-            ("OTHER_PORT", other),
-            ("CONTROLLER_PORT", controller),
-            ("BROKER_PORT", port),
+        let words = [
+            ("OTHER_PORT", self.other.to_string()),
+            ("CONTROLLER_PORT", self.controller.to_string()),
+            ("BROKER_PORT", self.port.to_string()),
+            ("KEYSTORE", self.dir.join("keystore.p12").display().to_string()),
         ];
-        let properties = ports.iter().fold(properties, |text, (name, port)| {
-            text.replace(name, &port.to_string())
-        });
-        fs::write(dir.join("server.properties"), properties).unwrap();
-        let mut broker = Self {
-            dir,
-            port,
-            other,
-            jars,
-            process: None,
-        };
-        let cluster = "cGFub3JhbWEtdGVzdHMtMQ";
-        let formatted = broker
-            .java("kafka.tools.StorageTool")
-            .args(["format", "--ignore-formatted", "-t", cluster, "-c"])
-            .arg(broker.dir.join("server.properties"))
-            .output()
-            .unwrap();
+        if properties.contains("KEYSTORE") {
+            self.make_certificate();
+        }
+        let properties = words
+            .iter()
+            .fold(properties, |text, (word, value)| text.replace(word, value));
+        fs::write(self.dir.join("server.properties"), &properties).unwrap();
+        let mut format = self.java("kafka.tools.StorageTool");
+        format
+            .args([
+                "format",
+                "--ignore-formatted",
+                "-t",
+                "cGFub3JhbWEtdGVzdHMtMQ",
+                "-c",
+            ])
+            .arg(self.dir.join("server.properties"));
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            if properties.contains(mechanism) {
+                format.args([
+                    "--add-scram",
+                    &format!("{mechanism}=[name=alice,password=secret]"),
+                ]);
+            }
+        }
+        let formatted = format.output().unwrap();
         let said = String::from_utf8_lossy(&formatted.stderr).into_owned();
         assert!(
             formatted.status.success(),
             "the broker's storage cannot be formatted: {said}"
         );
-        broker.resume();
-        Some(broker)
+    }
+
+    /// Its certificate, which it has signed itself: the authority that its clients are to trust.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) fn certificate(&self) -> String {
+        self.dir.join("certificate.pem").display().to_string()
+    }
+
+    fn make_certificate(&self) {
+        let keytool = |args: &[&str]| {
+            let output = Command::new("keytool")
+                .args(args)
+                .args([
+                    "-keystore",
+                    "keystore.p12",
+                    "-storepass",
+                    "changeit",
+                    "-alias",
+                    "broker",
+                ])
+                .current_dir(&self.dir)
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stdout)
+            );
+        };
+        keytool(&[
+            "-genkeypair",
+            "-storetype",
+            "PKCS12",
+            "-keyalg",
+            "RSA",
+            "-dname",
+            "CN=localhost",
+            "-ext",
+            "san=ip:127.0.0.1",
+            "-ext",
+            "bc:c",
+        ]);
+        keytool(&["-exportcert", "-rfc", "-file", "certificate.pem"]);
     }
 
     /// Where it listens.
@@ -118,6 +205,11 @@ impl Broker {
 
     /// Starts it again on the log it has.
     pub(crate) fn resume(&mut self) {
+        self.spawn();
+        self.wait();
+    }
+
+    fn spawn(&mut self) {
         let output = File::options()
             .create(true)
             .append(true)
@@ -131,6 +223,9 @@ impl Broker {
             .spawn()
             .unwrap();
         self.process = Some(process);
+    }
+
+    fn wait(&mut self) {
         let deadline = Instant::now() + START_MAX;
         while TcpStream::connect(self.address()).is_err() {
             let running = self

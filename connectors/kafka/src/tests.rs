@@ -414,6 +414,127 @@ async fn who_may_and_who_may_not() {
     assert_eq!(texts(&bus, "users"), ["a"]);
 }
 
+/// A broker that is spoken to in TLS, and asks who we are without hearing the password.
+const ENCRYPTED: &str = "\
+listeners=PLAINTEXT://127.0.0.1:BROKER_PORT,CONTROLLER://127.0.0.1:CONTROLLER_PORT,SECURE://127.0.0.1:OTHER_PORT
+advertised.listeners=PLAINTEXT://127.0.0.1:BROKER_PORT,SECURE://127.0.0.1:OTHER_PORT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL
+inter.broker.listener.name=PLAINTEXT
+sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.secure.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PKCS12
+ssl.keystore.location=KEYSTORE
+ssl.keystore.password=changeit";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn encrypted_and_known_by_a_secret() {
+    let Some(broker) = Broker::start(ENCRYPTED) else {
+        return;
+    };
+    let as_alice = |mechanism: &str, password: &str, authority: Option<String>| {
+        let mut settings = vec![
+            ("security.protocol", "sasl_ssl".to_owned()),
+            ("sasl.mechanism", mechanism.to_owned()),
+            ("sasl.username", "alice".to_owned()),
+            ("sasl.password", password.to_owned()),
+        ];
+        settings.extend(authority.map(|file| ("ssl.ca.location", file)));
+        KafkaOptions {
+            brokers: vec![broker.other_address()],
+            security: settings.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            request_timeout: Duration::from_secs(10),
+            ..options(&broker)
+        }
+    };
+    let trusted = || Some(broker.certificate());
+    let mut expected = Vec::new();
+    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        let bus = KafkaBus::open(as_alice(mechanism, "secret", trusted())).unwrap();
+        bus.ensure_topic("secure", 1).await.unwrap();
+        bus.append("secure", 0, messages(&[mechanism]), position("1"))
+            .await
+            .unwrap();
+        expected.push(mechanism);
+        assert_eq!(texts(&bus, "secure"), expected);
+    }
+    let error = KafkaBus::open(as_alice("SCRAM-SHA-512", "guessed", trusted()))
+        .err()
+        .unwrap();
+    assert!(
+        matches!(cause(&error), KafkaBusError::Credentials { .. }),
+        "{:?}",
+        error.cause
+    );
+    assert!(!cause(&error).to_string().contains("guessed"));
+    let error = KafkaBus::open(as_alice("SCRAM-SHA-512", "secret", None))
+        .err()
+        .unwrap();
+    assert!(
+        matches!(cause(&error), KafkaBusError::Tls { .. })
+            && cause(&error).to_string().contains("ssl.ca.location"),
+        "{:?}",
+        error.cause
+    );
+}
+
+/// Three brokers, three copies, two of them before an answer. Each broker is killed in turn while messages come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_three_brokers_any_one_may_be_lost() {
+    const MESSAGES_AT_LEAST: usize = 600;
+    let Some(mut brokers) = Broker::start_many(3, "") else {
+        return;
+    };
+    let options = KafkaOptions {
+        brokers: brokers.iter().map(Broker::address).collect(),
+        strict: true,
+        delivery_timeout: Duration::from_secs(30),
+        ..options(&brokers[0])
+    };
+    let open = || Ok(Arc::new(KafkaBus::open(options.clone())?) as Arc<dyn Bus>);
+    report(conformance::bus(&open).await);
+    let bus = KafkaBus::open(options.clone()).unwrap();
+    bus.ensure_topic("three", 1).await.unwrap();
+    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    let writer = tokio::spawn({
+        let bus = bus.clone();
+        async move {
+            let mut sent: Vec<String> = Vec::new();
+            while !*stopped.borrow_and_update() {
+                let text = sent.len().to_string();
+                // What fails is sent again, as a sender would: with its id, so that it is known if it is there already.
+                let mut again = message(&text);
+                again.dedupe = keyed(sent.len() as u128 + 1).dedupe;
+                while let Err(error) = bus.append("three", 0, vec![again.clone()], None).await {
+                    assert_eq!(error.class(), ErrorClass::Retry, "{error:?}");
+                }
+                sent.push(text);
+            }
+            sent
+        }
+    });
+    let appended = |bus: &KafkaBus| bus.bounds("three", 0).unwrap().1;
+    for at in 0..brokers.len() {
+        let before = appended(&bus);
+        brokers[at].kill();
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while appended(&bus) < before + (MESSAGES_AT_LEAST / 3) as u64 {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "nothing is taken without broker {at}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        brokers[at].resume();
+        // Two of three must know it again before the next may go.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    stop.send(true).unwrap();
+    let sent = writer.await.unwrap();
+    assert!(sent.len() >= MESSAGES_AT_LEAST);
+    assert_eq!(texts(&bus, "three"), sent);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_killed_loses_and_doubles_nothing() {
     let Some(mut broker) = Broker::start("") else {
@@ -466,4 +587,109 @@ async fn a_broker_that_is_killed_loses_and_doubles_nothing() {
     acknowledged.sort();
     stored.sort();
     assert_eq!(stored, acknowledged);
+}
+
+/// What appending and reading cost against the plain client with the same settings, on the same bytes. A measurement, not a
+/// test: `PANORAMA_KAFKA_MESSAGES=500000 ./test -p panorama-kafka --features client -- plain_client --nocapture`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn against_the_plain_client() {
+    let asked = std::env::var("PANORAMA_KAFKA_MESSAGES").ok();
+    let Some(count) = asked.map(|count| count.parse::<usize>().unwrap()) else {
+        println!("skipped: PANORAMA_KAFKA_MESSAGES says no number to measure with");
+        return;
+    };
+    let Some(broker) = Broker::start("") else { return };
+    let bus = KafkaBus::open(options(&broker)).unwrap();
+    for topic in ["ours", "plain"] {
+        bus.ensure_topic(topic, 1).await.unwrap();
+    }
+    // As an ADT message: half a kilobyte of text that is seldom the same twice.
+    let text = |n: usize| {
+        format!(
+            "MSH|^~\\&|{:0>8}|{}",
+            n,
+            format!("{:x}|", n * 2_654_435_761).repeat(40)
+        )
+    };
+    let rate = |what: &str, began: std::time::Instant| {
+        let per_second = count as f64 / began.elapsed().as_secs_f64();
+        println!("{what:<14} {per_second:>9.0} messages/s");
+        per_second
+    };
+    let began = std::time::Instant::now();
+    let mut last = None;
+    for from in (0..count).step_by(1_024) {
+        let some = (from..count.min(from + 1_024))
+            .map(|n| message(&text(n)))
+            .collect();
+        let (sent, bus) = (from.to_string(), bus.clone());
+        let append = tokio::spawn(async move { bus.append("ours", 0, some, position(&sent)).await.unwrap() });
+        // One ahead, as a source has.
+        if let Some(before) = last.replace(append) {
+            before.await.unwrap();
+        }
+    }
+    last.unwrap().await.unwrap();
+    let ours_in = rate("ours, in", began);
+    let began = std::time::Instant::now();
+    let mut next = 0;
+    while next < count as u64 {
+        let limits = ReadLimits {
+            records_max: 4_096,
+            bytes_max: 8 << 20,
+        };
+        next += bus.read("ours", 0, next, limits).unwrap().len() as u64;
+    }
+    let ours_out = rate("ours, out", began);
+    let plain_in = {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", broker.address())
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "1")
+            .create()
+            .unwrap();
+        let began = std::time::Instant::now();
+        for n in 0..count {
+            let text = text(n);
+            let mut record: BaseRecord<'_, [u8], str> =
+                BaseRecord::to("test.plain").partition(0).payload(&text);
+            while let Err((_, refused)) = producer.send(record) {
+                producer.poll(Duration::from_millis(1));
+                record = refused;
+            }
+        }
+        producer.flush(Duration::from_secs(60)).unwrap();
+        rate("plain, in", began)
+    };
+    let plain_out = {
+        use rdkafka::consumer::{BaseConsumer, Consumer as _};
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", broker.address())
+            .set("group.id", "plain")
+            .set("enable.auto.commit", "false")
+            .create()
+            .unwrap();
+        let mut list = rdkafka::TopicPartitionList::new();
+        list.add_partition_offset("test.plain", 0, rdkafka::Offset::Beginning)
+            .unwrap();
+        consumer.assign(&list).unwrap();
+        let began = std::time::Instant::now();
+        let mut seen = 0;
+        while seen < count {
+            if let Some(message) = consumer.poll(Duration::from_secs(30)) {
+                message.unwrap();
+                seen += 1;
+            }
+        }
+        rate("plain, out", began)
+    };
+    let both = |a: f64, b: f64| 1.0 / (1.0 / a + 1.0 / b);
+    println!(
+        "in {:.2}x, out {:.2}x, both {:.2}x of the plain client",
+        ours_in / plain_in,
+        ours_out / plain_out,
+        both(ours_in, ours_out) / both(plain_in, plain_out)
+    );
 }
