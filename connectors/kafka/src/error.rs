@@ -180,6 +180,45 @@ pub enum KafkaBusError {
     },
 }
 
+/// Errors that pass by themselves: leaders move, brokers come and go, and clients hear of it one after the other. Those the
+/// protocol calls retriable, and the client's own.
+const fn passes(code: Code) -> bool {
+    matches!(
+        code,
+        Code::BrokerNotAvailable
+            | Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::EligibleLeadersNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::InvalidMessage
+            | Code::KafkaStorageError
+            | Code::LeaderNotAvailable
+            | Code::NetworkException
+            | Code::NotController
+            | Code::NotCoordinator
+            | Code::NotLeaderForPartition
+            | Code::OffsetNotAvailable
+            | Code::PreferredLeaderNotAvailable
+            | Code::ReplicaNotAvailable
+            | Code::StaleControllerEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::BrokerDestroy
+            | Code::DestroyBroker
+            | Code::InProgress
+            | Code::NodeUpdate
+            | Code::Outdated
+            | Code::Partial
+            | Code::QueueFull
+            | Code::Retry
+            | Code::State
+            | Code::TimedOutQueue
+            | Code::UnknownBroker
+            | Code::UnknownPartition
+            | Code::WaitCache
+            | Code::WaitingForCoordinator
+    )
+}
+
 impl KafkaBusError {
     /// What to do about it.
     pub fn class(&self) -> ErrorClass {
@@ -222,7 +261,9 @@ impl KafkaBusError {
             },
             Code::UnknownTopic | Code::UnknownTopicOrPartition => Self::TopicUnknown,
             Code::InvalidTopic => Self::TopicName,
-            Code::NotEnoughReplicas | Code::NotEnoughReplicasAfterAppend => Self::Replicas { reason },
+            Code::NotEnoughReplicas | Code::NotEnoughReplicasAfterAppend | Code::ISRInsufficient => {
+                Self::Replicas { reason }
+            }
             Code::MessageTimedOut | Code::RequestTimedOut | Code::PurgeQueue | Code::PurgeInflight => {
                 Self::Undelivered { reason }
             }
@@ -233,18 +274,13 @@ impl KafkaBusError {
             | Code::OutOfOrderSequenceNumber
             | Code::UnknownProducerId => Self::Fenced { reason },
             _ => Self::Client {
-                may_pass: matches!(
-                    code,
-                    Code::LeaderNotAvailable
-                        | Code::NotLeaderForPartition
-                        | Code::NetworkException
-                        | Code::CoordinatorLoadInProgress
-                        | Code::KafkaStorageError
-                        | Code::NotController
-                        | Code::State
-                        | Code::InProgress
-                ),
-                reason,
+                may_pass: passes(code),
+                // What a broker said last may have nothing to do with it: both are told.
+                reason: if reason == code.to_string() {
+                    reason
+                } else {
+                    format!("{code} ({reason})")
+                },
             },
         }
     }
