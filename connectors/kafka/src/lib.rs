@@ -30,6 +30,8 @@ mod topic_reader;
 #[path = "../../../tests/kafka/broker.rs"]
 mod broker;
 #[cfg(test)]
+mod plain_client;
+#[cfg(test)]
 mod source_tests;
 #[cfg(test)]
 mod tests;

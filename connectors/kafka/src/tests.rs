@@ -28,7 +28,7 @@ const ALL: ReadLimits = ReadLimits {
     bytes_max: usize::MAX,
 };
 
-fn options(broker: &Broker) -> KafkaOptions {
+pub(crate) fn options(broker: &Broker) -> KafkaOptions {
     KafkaOptions {
         brokers: vec![broker.address()],
         topic_prefix: "test.".into(),
@@ -58,7 +58,7 @@ async fn bus_conformance() {
     report(conformance::bus(&open).await);
 }
 
-fn message(text: &str) -> NewMessage {
+pub(crate) fn message(text: &str) -> NewMessage {
     NewMessage {
         received_at: Timestamp(1),
         payload: Bytes::copy_from_slice(text.as_bytes()),
@@ -78,7 +78,7 @@ fn messages(texts: &[&str]) -> Vec<NewMessage> {
     texts.iter().map(|text| message(text)).collect()
 }
 
-fn position(value: &str) -> Option<SourcePosition> {
+pub(crate) fn position(value: &str) -> Option<SourcePosition> {
     Some(SourcePosition {
         name: b"file".to_vec(),
         value: value.into(),
@@ -514,9 +514,9 @@ async fn of_three_brokers_any_one_may_be_lost() {
         }
     });
     let appended = |bus: &KafkaBus| bus.bounds("three", 0).unwrap().1;
-    for at in 0..brokers.len() {
+    for (at, broker) in brokers.iter_mut().enumerate() {
         let before = appended(&bus);
-        brokers[at].kill();
+        broker.kill();
         let deadline = std::time::Instant::now() + Duration::from_secs(60);
         while appended(&bus) < before + (MESSAGES_AT_LEAST / 3) as u64 {
             assert!(
@@ -525,7 +525,7 @@ async fn of_three_brokers_any_one_may_be_lost() {
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        brokers[at].resume();
+        broker.resume();
         // Two of three must know it again before the next may go.
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
@@ -587,109 +587,4 @@ async fn a_broker_that_is_killed_loses_and_doubles_nothing() {
     acknowledged.sort();
     stored.sort();
     assert_eq!(stored, acknowledged);
-}
-
-/// What appending and reading cost against the plain client with the same settings, on the same bytes. A measurement, not a
-/// test: `PANORAMA_KAFKA_MESSAGES=500000 ./test -p panorama-kafka --features client -- plain_client --nocapture`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn against_the_plain_client() {
-    let asked = std::env::var("PANORAMA_KAFKA_MESSAGES").ok();
-    let Some(count) = asked.map(|count| count.parse::<usize>().unwrap()) else {
-        println!("skipped: PANORAMA_KAFKA_MESSAGES says no number to measure with");
-        return;
-    };
-    let Some(broker) = Broker::start("") else { return };
-    let bus = KafkaBus::open(options(&broker)).unwrap();
-    for topic in ["ours", "plain"] {
-        bus.ensure_topic(topic, 1).await.unwrap();
-    }
-    // As an ADT message: half a kilobyte of text that is seldom the same twice.
-    let text = |n: usize| {
-        format!(
-            "MSH|^~\\&|{:0>8}|{}",
-            n,
-            format!("{:x}|", n * 2_654_435_761).repeat(40)
-        )
-    };
-    let rate = |what: &str, began: std::time::Instant| {
-        let per_second = count as f64 / began.elapsed().as_secs_f64();
-        println!("{what:<14} {per_second:>9.0} messages/s");
-        per_second
-    };
-    let began = std::time::Instant::now();
-    let mut last = None;
-    for from in (0..count).step_by(1_024) {
-        let some = (from..count.min(from + 1_024))
-            .map(|n| message(&text(n)))
-            .collect();
-        let (sent, bus) = (from.to_string(), bus.clone());
-        let append = tokio::spawn(async move { bus.append("ours", 0, some, position(&sent)).await.unwrap() });
-        // One ahead, as a source has.
-        if let Some(before) = last.replace(append) {
-            before.await.unwrap();
-        }
-    }
-    last.unwrap().await.unwrap();
-    let ours_in = rate("ours, in", began);
-    let began = std::time::Instant::now();
-    let mut next = 0;
-    while next < count as u64 {
-        let limits = ReadLimits {
-            records_max: 4_096,
-            bytes_max: 8 << 20,
-        };
-        next += bus.read("ours", 0, next, limits).unwrap().len() as u64;
-    }
-    let ours_out = rate("ours, out", began);
-    let plain_in = {
-        let producer: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", broker.address())
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .set("compression.type", "lz4")
-            .set("linger.ms", "1")
-            .create()
-            .unwrap();
-        let began = std::time::Instant::now();
-        for n in 0..count {
-            let text = text(n);
-            let mut record: BaseRecord<'_, [u8], str> =
-                BaseRecord::to("test.plain").partition(0).payload(&text);
-            while let Err((_, refused)) = producer.send(record) {
-                producer.poll(Duration::from_millis(1));
-                record = refused;
-            }
-        }
-        producer.flush(Duration::from_secs(60)).unwrap();
-        rate("plain, in", began)
-    };
-    let plain_out = {
-        use rdkafka::consumer::{BaseConsumer, Consumer as _};
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", broker.address())
-            .set("group.id", "plain")
-            .set("enable.auto.commit", "false")
-            .create()
-            .unwrap();
-        let mut list = rdkafka::TopicPartitionList::new();
-        list.add_partition_offset("test.plain", 0, rdkafka::Offset::Beginning)
-            .unwrap();
-        consumer.assign(&list).unwrap();
-        let began = std::time::Instant::now();
-        let mut seen = 0;
-        while seen < count {
-            if let Some(message) = consumer.poll(Duration::from_secs(30)) {
-                message.unwrap();
-                seen += 1;
-            }
-        }
-        rate("plain, out", began)
-    };
-    let both = |a: f64, b: f64| 1.0 / (1.0 / a + 1.0 / b);
-    println!(
-        "in {:.2}x, out {:.2}x, both {:.2}x of the plain client",
-        ours_in / plain_in,
-        ours_out / plain_out,
-        both(ours_in, ours_out) / both(plain_in, plain_out)
-    );
 }
