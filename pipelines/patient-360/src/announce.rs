@@ -10,7 +10,7 @@ use crate::{spaces, table_number};
 use arrow::array::RecordBatch;
 use panorama_api::{Announcement, Announcer, ConnectorError, Result, Shutdown, StateBatch, StateRead};
 use panorama_runtime::{Metrics, RetryPolicy, with_retries};
-use panorama_tables::table::patient_360;
+use panorama_tables::table::{identity_events, patient_360};
 use panorama_tables::{Definition, row_json};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,19 +31,21 @@ pub(crate) struct Told {
 
 /// What a message is about.
 enum Key {
+    /// The event itself: under its person's key it would take the person's place when the topic is compacted.
+    Event,
     /// The person: what is told last of one stays.
     Person,
     /// The source record, by a hash whose key is the pipeline's name (INV-8).
     Record,
 }
 
-/// In this order, so that what a topic keeps of a person is the person, not an event.
+/// In this order: what happened, then what is so.
 pub(crate) const TOLD: &[Told] = &[
     Told {
         table: table_number::IDENTITY_EVENTS,
         topic: "changes",
         what: "identity_event",
-        key: Key::Person,
+        key: Key::Event,
         taken_back: false,
     },
     Told {
@@ -64,9 +66,6 @@ pub(crate) const TOLD: &[Told] = &[
 
 /// Columns that name a source record.
 const RECORD_KEY: [&str; 4] = ["source", "record_kind", "assigning_authority", "source_record_id"];
-
-/// A column's name.
-type Column = &'static str;
 
 /// What is told, and to whom.
 pub(crate) struct Changes<'a> {
@@ -156,10 +155,7 @@ impl Stretch<'_> {
                 row.remove(partition.column);
             }
             let key = self.key(&row);
-            let name = match row.get("event_id").and_then(Value::as_str) {
-                Some(event) => xxh3_128(event.as_bytes()),
-                None => xxh3_128(key.as_bytes()),
-            };
+            let name = xxh3_128(key.as_bytes());
             let hash = hash_of(&row)?;
             if self.before.remove(&name).is_some_and(|(known, _)| known == hash) {
                 continue;
@@ -199,8 +195,9 @@ impl Stretch<'_> {
     }
 
     fn key(&self, row: &Map<String, Value>) -> String {
-        let text = |column: Column| row.get(column).and_then(Value::as_str).unwrap_or_default();
+        let text = |column: &str| row.get(column).and_then(Value::as_str).unwrap_or_default();
         match self.told.key {
+            Key::Event => text(identity_events::EVENT_ID.name).to_owned(),
             Key::Person => text(patient_360::PERSON_ID.name).to_owned(),
             Key::Record => {
                 let name = RECORD_KEY.map(text).join("\u{0}");
