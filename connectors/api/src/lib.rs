@@ -7,6 +7,7 @@ mod bus;
 mod changes;
 pub mod conformance;
 mod error;
+mod objects;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod source;
@@ -16,8 +17,9 @@ mod table;
 pub use bus::{Appended, Bus, DedupeKey, LogRecord, NewMessage, Offset, ReadLimits, SourcePosition};
 pub use changes::{Announcement, Announcer};
 pub use error::{ConnectorError, ErrorClass, Result};
+pub use objects::{Created, Objects};
 #[cfg(feature = "planted-bugs")]
 pub use planted::is_planted;
 pub use source::{Observer, Problem, Shutdown, Source, SourceContext};
-pub use state::{Space, StateBatch, StateRead, StateStore, Visit};
+pub use state::{Fill, Space, StateBatch, StateRead, StateStore, Visit};
 pub use table::{Committed, PartitionMode, PartitionWrite, Table, TableDefinition, TableSink, TableStatus};

@@ -93,6 +93,12 @@ pub trait Table: Send {
         writes: Vec<PartitionWrite>,
     ) -> Result<Committed>;
 
+    /// Keeps everyone out who opened the table before: from now on it changes only while `owner` has this generation in it.
+    ///
+    /// # Errors
+    /// Fatal where the owner has a higher one: another process took over.
+    async fn fence(&mut self, owner: &str, generation: u64) -> Result<()>;
+
     /// Compacts small files, writes checkpoints, cleans up, where due. Called between commits by the same committer.
     async fn maintain(&mut self, now: Timestamp) -> Result<()>;
 

@@ -119,6 +119,7 @@ impl OpenTable {
         at: Timestamp,
         application: Option<(&str, u64)>,
     ) -> Result<(u64, Bytes)> {
+        self.check_owner().await?;
         let partition = self.writer.partition.clone();
         let version = self.state().await?.version + 1;
         let now = wall_clock_ms();

@@ -10,9 +10,11 @@ mod compaction;
 mod data_file;
 mod durable;
 mod export;
+mod fence;
 mod location;
 mod log;
 mod maintain;
+mod objects;
 mod operate;
 mod partition;
 mod probe;
@@ -28,6 +30,7 @@ mod vacuum;
 mod writer;
 
 pub use export::{ExportFormat, export};
+pub use objects::TableObjects;
 pub use operate::{
     ColumnDescription, Description, HistoryEntry, Optimized, describe, history, list, optimize, vacuum,
 };

@@ -99,6 +99,7 @@ impl DeltaTables {
             log,
             writer,
             committed_at,
+            owner: None,
         };
         table.evolve(&wanted).await?;
         Ok(table)

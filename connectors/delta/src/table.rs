@@ -1,6 +1,7 @@
 //! One open table: what the runtime's committer holds.
 
 use crate::data_file;
+use crate::fence::Owner;
 use crate::location::TableLocation;
 use crate::log::CommitLog;
 use crate::maintain::Maintenance;
@@ -43,6 +44,8 @@ pub(crate) struct OpenTable {
     pub(crate) in_doubt: Vec<Bytes>,
     pub(crate) committed_at: Option<Timestamp>,
     pub(crate) maintenance: Maintenance,
+    /// Who may commit; none where there is only one who ever could.
+    pub(crate) owner: Option<Owner>,
 }
 
 impl FileWriter {
@@ -105,6 +108,10 @@ impl Table for OpenTable {
         writes: Vec<PartitionWrite>,
     ) -> Result<Committed> {
         self.commit_epoch(application, epoch, committed_at, writes).await
+    }
+
+    async fn fence(&mut self, owner: &str, generation: u64) -> Result<()> {
+        self.fence_off(owner, generation).await
     }
 
     async fn maintain(&mut self, now: Timestamp) -> Result<()> {

@@ -4,7 +4,7 @@ use crate::log::{Core, LocalLog};
 use crate::queue::{Commit, Request};
 use crate::{LogError, keys};
 use fjall::{Iter, Keyspace, Readable, Snapshot};
-use panorama_api::{Result, Space, StateBatch, StateRead, StateStore, Visit};
+use panorama_api::{Fill, Result, Space, StateBatch, StateRead, StateStore, Visit};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, PoisonError};
 
@@ -58,6 +58,13 @@ impl StateStore for LocalLog {
 
     fn bytes(&self) -> u64 {
         self.core().database.disk_space().unwrap_or(0)
+    }
+
+    fn load(&self, space: Space, fill: Fill<'_>) -> Result<()> {
+        let at = |error: fjall::Error| LogError::from(error).at("load", space.0);
+        let mut ingestion = self.core().space(space)?.start_ingestion().map_err(at)?;
+        fill(&mut |key, value| ingestion.write(key, value).map_err(at))?;
+        ingestion.finish().map_err(at)
     }
 }
 
