@@ -62,6 +62,12 @@ pub struct BusConfig {
     pub durability: Durability,
     /// Kafka only: tell other systems of changes, in the compacted topics `<prefix>changes` and `<prefix>records`.
     pub changes: bool,
+    /// Kafka only: several processes of this pipeline may run, of which one works and the others stand by with its state,
+    /// kept beside the tables.
+    pub failover: bool,
+    /// Kafka only: how long the working process may be silent before another one goes on.
+    #[schemars(with = "String", extend("format" = "period"))]
+    pub take_over_after: Period,
     /// Kafka only: client settings for authentication and encryption, by librdkafka's names. Secrets by `${ENV_VAR}` or
     /// `file:`.
     pub security: Secrets,
@@ -173,6 +179,8 @@ impl Default for BusConfig {
             replication: 0,
             durability: Durability::Standard,
             changes: true,
+            failover: true,
+            take_over_after: Period::from_seconds(15),
             security: Secrets::default(),
         }
     }

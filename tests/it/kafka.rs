@@ -14,14 +14,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-fn from_environment(name: &str, otherwise: u64) -> u64 {
+pub(crate) fn from_environment(name: &str, otherwise: u64) -> u64 {
     std::env::var(name)
         .ok()
         .map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
 /// The configuration of a directory, with Kafka for its log.
-fn on_kafka(dir: &Path, brokers: &str, prefix: &str) -> PathBuf {
+pub(crate) fn on_kafka(dir: &Path, brokers: &str, prefix: &str) -> PathBuf {
     let file = config(dir);
     let before = fs::read_to_string(&file).expect("a configuration");
     let local = "bus:\n  type: local\n";
@@ -48,7 +48,7 @@ fn from_topics(dir: &Path, brokers: &str, prefix: &str) -> PathBuf {
 }
 
 /// No message stands in `raw_messages` twice, by its place.
-fn places_are_unique(location: &Path) -> usize {
+pub(crate) fn places_are_unique(location: &Path) -> usize {
     let rows = &tables(location, &["raw_messages"])["raw_messages"];
     let places: BTreeSet<String> = rows
         .iter()
@@ -113,7 +113,7 @@ fn the_tables_are_those_of_the_embedded_log_killed_or_not() {
 }
 
 /// The newest message of each key says what the tables say; events may be told twice, none is left out.
-fn what_others_were_told_is_in_the_tables(broker: &Broker, prefix: &str, location: &Path) {
+pub(crate) fn what_others_were_told_is_in_the_tables(broker: &Broker, prefix: &str, location: &Path) {
     let (mut persons, mut records, mut events) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
     for topic in ["changes", "records"] {
         for (key, value) in broker.consume(&format!("{prefix}{topic}")) {

@@ -15,6 +15,8 @@ mod bad_input;
 mod broker;
 mod declare;
 mod essence;
+#[cfg(feature = "kafka")]
+mod failover;
 mod house;
 #[cfg(feature = "kafka")]
 mod kafka;

@@ -90,7 +90,8 @@ impl Objects for TableObjects {
                 sync_parent(&path)
             }),
             Self::Store { store, runtime } => {
-                let put = store.put(&Path::from(name), PutPayload::from_bytes(bytes));
+                let path = Path::from(name);
+                let put = store.put(&path, PutPayload::from_bytes(bytes));
                 asked(runtime, "put object", name, put).map(drop)
             }
         }

@@ -35,7 +35,9 @@ pub(crate) fn newest(objects: &dyn Objects) -> Result<Option<Manifest>> {
         return Err(FailoverError::Vanished.at("read", name.clone()));
     };
     let manifest = postcard::from_bytes(&bytes);
-    manifest.map_err(|_| FailoverError::Damaged.at("read", name.clone())).map(Some)
+    manifest
+        .map_err(|_| FailoverError::Damaged.at("read", name.clone()))
+        .map(Some)
 }
 
 /// Writes the parts of a base. It counts only once its manifest is put.
@@ -111,7 +113,10 @@ impl PartWriter<'_> {
 /// Makes a base count, and deletes what nobody needs with it: older bases but one, and entries before that.
 pub(crate) fn put(objects: &dyn Objects, mut manifest: Manifest, state: &dyn StateRead) -> Result<u64> {
     let before = newest(objects)?;
-    if before.as_ref().is_some_and(|before| before.entry >= manifest.entry) {
+    if before
+        .as_ref()
+        .is_some_and(|before| before.entry >= manifest.entry)
+    {
         return Ok(manifest.bytes);
     }
     manifest.kept_from = before.as_ref().map_or(1, |before| before.entry);
@@ -168,7 +173,9 @@ pub(crate) fn restore(
         let started: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
         let mut result = Ok(());
         for thread in started {
-            let done = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let done = thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             result = result.and(done);
         }
         result

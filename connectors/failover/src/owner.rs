@@ -6,7 +6,8 @@ use crate::segment::{self, Segment};
 use crate::standby::FailoverOptions;
 use crate::{FailoverError, base, frame};
 use panorama_api::{
-    ConnectorError, ErrorClass, Fill, Objects, Result, Shutdown, Space, StateBatch, StateRead, StateStore, Visit,
+    ConnectorError, ErrorClass, Fill, Objects, Result, Shutdown, Space, StateBatch, StateRead, StateStore,
+    Visit,
 };
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -189,8 +190,9 @@ impl StateStore for Owned {
         let committed = self.core.commit(&mut writing, batch);
         // Whether the frame is there whole, and the state with it, is known after a restart: nothing may follow it.
         committed.inspect_err(|error| {
-            self.core
-                .fail(FailoverError::File(Arc::new(std::io::Error::other(error.to_string()))));
+            self.core.fail(FailoverError::File(Arc::new(std::io::Error::other(
+                error.to_string(),
+            ))));
         })
     }
 
@@ -209,7 +211,10 @@ impl StateStore for Owned {
 
 impl Core {
     fn failed(&self, failure: FailoverError) -> ConnectorError {
-        failure.at("own", format!("the pipeline in {}", self.options.directory.display()))
+        failure.at(
+            "own",
+            format!("the pipeline in {}", self.options.directory.display()),
+        )
     }
 
     fn check(&self) -> Result<()> {
@@ -346,7 +351,12 @@ impl Core {
         // What the base holds must be in the journal before it counts: it would be another's history otherwise.
         self.share_until(manifest.entry)?;
         let (entry, bytes) = (manifest.entry, base::put(&*self.objects, manifest, &*state)?);
-        tracing::info!(entry, bytes, seconds = began.elapsed().as_secs_f64(), "base written");
+        tracing::info!(
+            entry,
+            bytes,
+            seconds = began.elapsed().as_secs_f64(),
+            "base written"
+        );
         Ok(bytes)
     }
 
@@ -354,7 +364,11 @@ impl Core {
     fn share_until(&self, entry: u64) -> Result<()> {
         {
             let mut writing = locked(&self.writing);
-            if writing.segment.as_ref().is_some_and(|segment| segment.number <= entry) {
+            if writing
+                .segment
+                .as_ref()
+                .is_some_and(|segment| segment.number <= entry)
+            {
                 self.close(&mut writing);
             }
         }

@@ -193,7 +193,9 @@ impl<'a> Follower<'a> {
             }
         }
         // Last: a file that is there is looked at again, should this process die on the way.
-        left.iter().try_for_each(|file| segment::delete(&file.path)).map_err(at)
+        left.iter()
+            .try_for_each(|file| segment::delete(&file.path))
+            .map_err(at)
     }
 
     /// Applies all entries there are.
@@ -227,7 +229,9 @@ impl<'a> Follower<'a> {
         let numbers = self.journal().numbers()?;
         let last = numbers.last().copied().unwrap_or(0);
         let kept_from = manifest.as_ref().map_or(1, |manifest| manifest.kept_from);
-        let known_until = manifest.as_ref().map_or(last, |manifest| last.max(manifest.entry));
+        let known_until = manifest
+            .as_ref()
+            .map_or(last, |manifest| last.max(manifest.entry));
         let goes_on = match self.position {
             // A new journal begins with whatever state there is.
             _ if known_until == 0 => true,

@@ -109,7 +109,9 @@ impl StateRead for State {
 
 impl StateStore for State {
     fn snapshot(&self) -> Result<Box<dyn StateRead>> {
-        Ok(Box::new(Self(Arc::new(Mutex::new(self.0.lock().unwrap().clone())))))
+        Ok(Box::new(Self(Arc::new(Mutex::new(
+            self.0.lock().unwrap().clone(),
+        )))))
     }
 
     fn commit(&self, batch: StateBatch) -> Result<()> {
@@ -249,7 +251,13 @@ fn another_goes_on_from_what_was_shared_and_the_former_owner_is_kept_out() {
     second.share().unwrap();
     // The first one wakes up.
     let late = sleeping.share().unwrap_err();
-    assert!(late.cause.to_string().contains("took this pipeline over (generation 2)"), "{}", late.cause);
+    assert!(
+        late.cause
+            .to_string()
+            .contains("took this pipeline over (generation 2)"),
+        "{}",
+        late.cause
+    );
     assert!(sleeping.commit(change(1_002)).is_err());
     assert!(sleeping.lost().is_some());
     drop(std::mem::ManuallyDrop::into_inner(sleeping));
@@ -269,8 +277,14 @@ fn who_is_not_to_wait_says_that_another_is_at_work() {
     let _first = own(&one, &place);
     let (_stop, shutdown) = Shutdown::new();
     let objects = Arc::clone(&place) as Arc<dyn Objects>;
-    let refused = stand_by(options(&two, false), objects, &two, shutdown).err().unwrap();
-    assert!(refused.cause.to_string().contains("generation 1"), "{}", refused.cause);
+    let refused = stand_by(options(&two, false), objects, &two, shutdown)
+        .err()
+        .unwrap();
+    assert!(
+        refused.cause.to_string().contains("generation 1"),
+        "{}",
+        refused.cause
+    );
 }
 
 #[test]
@@ -302,7 +316,9 @@ fn what_was_shared_is_there_whoever_goes_on() {
         let mut next = 0;
         let mut random = seed;
         let mut draw = move |below: u64| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (random >> 33) % below
         };
         for _ in 0..6 {
@@ -313,9 +329,15 @@ fn what_was_shared_is_there_whoever_goes_on() {
                 .find(|kept| found == expected(shared.iter().chain(&maybe[..*kept]).copied()));
             let kept = kept.unwrap_or_else(|| {
                 let wanted = expected(shared.iter().copied());
-                let lost = wanted.iter().filter(|(key, value)| found.get(*key) != Some(*value)).count();
+                let lost = wanted
+                    .iter()
+                    .filter(|(key, value)| found.get(*key) != Some(*value))
+                    .count();
                 let more = found.keys().filter(|key| !wanted.contains_key(*key)).count();
-                panic!("seed {seed}: of {} shared entries {lost} are lost, and {more} are more", wanted.len())
+                panic!(
+                    "seed {seed}: of {} shared entries {lost} are lost, and {more} are more",
+                    wanted.len()
+                )
             });
             shared.extend(maybe.drain(..).take(kept));
             for _ in 0..draw(60) {

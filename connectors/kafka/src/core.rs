@@ -10,7 +10,7 @@ use crate::partition::{Log, Partition, Shared};
 use crate::positions::{self, Entry, Home, Mark, Positions};
 use crate::{admin, recover};
 use panorama_api::ReadLimits;
-use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaResult;
 use rdkafka::producer::{BaseRecord, Producer as _};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -194,11 +194,14 @@ impl Core {
 
     /// The first offset that is kept, and the one behind the last, as the brokers say. Blocking.
     pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(u64, u64)> {
-        let found = self
-            .consumer
-            .fetch_watermarks(topic, partition, self.options.request_timeout);
+        let found = self.ask(topic, partition, self.options.request_timeout);
         let (low, high) = found.map_err(|error| self.clients.error(&error))?;
         Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
+    }
+
+    /// Asked over the producer's connections: on a reader's, the broker answers only after the fetch that waits for news there.
+    fn ask(&self, topic: &str, partition: i32, wait: Duration) -> KafkaResult<(i64, i64)> {
+        self.producer.client().fetch_watermarks(topic, partition, wait)
     }
 
     /// Bounds of a partition: what is durable by our own knowledge, what is kept by the brokers'.
@@ -215,9 +218,7 @@ impl Core {
         if !old {
             return (start, end);
         }
-        let found = self
-            .consumer
-            .fetch_watermarks(&partition.topic, partition.number(), BOUNDS_WAIT_MAX);
+        let found = self.ask(&partition.topic, partition.number(), BOUNDS_WAIT_MAX);
         let mut log = partition.log();
         log.looked_at = Instant::now();
         match found {

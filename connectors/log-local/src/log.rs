@@ -101,6 +101,26 @@ impl LocalLog {
         })))
     }
 
+    /// Deletes the log and the state in a directory, and nothing else there. Nobody may have it open.
+    ///
+    /// # Errors
+    /// Where a file cannot be deleted.
+    pub fn erase(dir: &Path) -> Result<()> {
+        let erase = || {
+            for entry in std::fs::read_dir(dir)? {
+                let entry = entry?;
+                let (path, name) = (entry.path(), entry.file_name());
+                if name == "keyspaces" {
+                    std::fs::remove_dir_all(path)?;
+                } else if name == "version" || path.extension().is_some_and(|end| end == "jnl") {
+                    std::fs::remove_file(path)?;
+                }
+            }
+            Ok::<_, std::io::Error>(())
+        };
+        erase().map_err(|error| LogError::from(error).at("erase", dir.display().to_string()))
+    }
+
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.0.core
     }

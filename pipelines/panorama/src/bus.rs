@@ -1,6 +1,6 @@
 //! The log that messages go through: embedded beside the state, or Kafka.
 
-use panorama_api::{Announcer, Bus, Result};
+use panorama_api::{Announcer, Bus, ConnectorError, Result};
 use panorama_config::{BusType, Config};
 use panorama_log_local::LocalLog;
 use std::sync::Arc;
@@ -19,14 +19,15 @@ pub(crate) struct OpenBus {
     pub announcer: Option<Arc<dyn Announcer>>,
 }
 
-/// Opens the log of a configuration. State is in the embedded one in any case. Blocks.
-pub(crate) fn open(config: &Config, log: &LocalLog) -> Result<OpenBus> {
-    match config.bus.r#type {
-        BusType::Local => Ok(OpenBus {
+/// Opens the log of a configuration: the embedded one where it is given, and is to be. Blocks.
+pub(crate) fn open(config: &Config, log: Option<&LocalLog>) -> Result<OpenBus> {
+    match (config.bus.r#type, log) {
+        (BusType::Local, Some(log)) => Ok(OpenBus {
             bus: Arc::new(log.clone()),
             announcer: None,
         }),
-        BusType::Kafka => kafka::open(config),
+        (BusType::Local, None) => Err(ConnectorError::fatal("open", "the log", "data_dir is not open")),
+        (BusType::Kafka, _) => kafka::open(config),
     }
 }
 

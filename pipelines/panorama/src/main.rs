@@ -5,6 +5,7 @@ mod bus;
 mod cli;
 mod command;
 mod exit;
+mod home;
 mod logging;
 mod match_model;
 mod operator;

@@ -6,6 +6,7 @@ use panorama_config::Config;
 use panorama_log_local::LocalLog;
 use panorama_patient_360::Admin;
 use serde_json::Value;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Longest wait for a running service's answer.
@@ -32,9 +33,9 @@ fn call_here(config: &Config, log: LocalLog, request: &Value) -> anyhow::Result<
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let bus = bus::open(config, &log)?.bus;
+    let bus = bus::open(config, Some(&log))?.bus;
     let scorer = service::scorer(config)?;
-    let admin = service::admin(config, log, bus, scorer, runtime.handle().clone());
+    let admin = service::admin(config, Arc::new(log), bus, scorer, runtime.handle().clone());
     admin.call(request).map_err(|error| anyhow!("{error}"))
 }
 
@@ -55,11 +56,23 @@ fn call_service(config: &Config, request: &Value) -> anyhow::Result<Value> {
     bail!("{}", response.body_mut().read_to_string()?.trim());
 }
 
-/// Admin calls for the HTTP side.
-pub(crate) struct Backend(pub(crate) Admin);
+/// Admin calls for the HTTP side, once state is open.
+#[derive(Default)]
+pub(crate) struct Backend(OnceLock<Admin>);
+
+impl Backend {
+    /// Answers from now on.
+    pub(crate) fn open(&self, admin: Admin) {
+        // There is one opening of state in a process.
+        drop(self.0.set(admin));
+    }
+}
 
 impl panorama_console::Backend for Backend {
     fn call(&self, request: &Value) -> Result<Value, String> {
-        self.0.call(request).map_err(|error| error.to_string())
+        match self.0.get() {
+            Some(admin) => admin.call(request).map_err(|error| error.to_string()),
+            None => Err("this process stands by: ask the one that works on the pipeline".into()),
+        }
     }
 }

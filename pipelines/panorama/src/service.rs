@@ -1,16 +1,17 @@
 //! A configuration made into a running pipeline.
 
-use crate::bus::{self, OpenBus};
 use crate::cli::{ConfigFile, Role};
 use crate::exit::BadConfiguration;
+use crate::home::{self, Home};
 use crate::match_model;
 use crate::operator::Backend;
 use crate::registry::{self, Wired};
 use crate::render;
 use anyhow::{Context, anyhow};
-use panorama_api::{Announcer, Bus, ConnectorError, Shutdown, SourceContext, StateStore};
+use panorama_api::{Bus, ConnectorError, Shutdown, SourceContext, StateStore};
 use panorama_config::{Config, ConfigProblem, Surroundings};
 use panorama_delta::DeltaTables;
+use panorama_failover::JOURNAL;
 use panorama_identity::Scorer;
 use panorama_log_local::{LocalLog, LocalLogOptions};
 use panorama_patient_360::{
@@ -128,7 +129,8 @@ pub(crate) fn open_log(config: &Config) -> panorama_api::Result<LocalLog> {
         cache_bytes: config.bus.cache.0,
         ..LocalLogOptions::default()
     };
-    LocalLog::open(&data_dir(config), options, STATE_SPACES)
+    let spaces: Vec<_> = STATE_SPACES.iter().copied().chain([JOURNAL]).collect();
+    LocalLog::open(&data_dir(config), options, &spaces)
 }
 
 /// True where a log could not be opened because another process has it.
@@ -148,7 +150,7 @@ pub(crate) fn scorer(config: &Config) -> anyhow::Result<Arc<Scorer>> {
 /// Operator calls over a log.
 pub(crate) fn admin(
     config: &Config,
-    log: LocalLog,
+    store: Arc<dyn StateStore>,
     bus: Arc<dyn Bus>,
     scorer: Arc<Scorer>,
     runtime: tokio::runtime::Handle,
@@ -161,7 +163,7 @@ pub(crate) fn admin(
             .map(|s| (s.id.as_str().into(), s.format.as_str().into()))
             .collect(),
         bus,
-        store: Arc::new(log),
+        store,
         scorer,
         runtime,
         now,
@@ -192,10 +194,6 @@ pub(crate) fn print_tables(config: &Config) -> anyhow::Result<()> {
 pub(crate) struct Service {
     config: Config,
     wired: Vec<Wired>,
-    /// State; and the log, where it is the embedded one.
-    log: LocalLog,
-    bus: Arc<dyn Bus>,
-    announcer: Option<Arc<dyn Announcer>>,
     tables: DeltaTables,
     scorer: Arc<Scorer>,
     pub metrics: Arc<Metrics>,
@@ -213,24 +211,10 @@ impl Service {
         let wired = wired.map_err(|problems| tell(Path::new("configuration"), &problems))?;
         let scorer = scorer(&config)?;
         let tables = open_tables(&config)?;
-        let log = open_log(&config).map_err(|error| {
-            if is_in_use(&error) {
-                anyhow!(
-                    "{} is in use: another panorama runs with this data_dir",
-                    config.data_dir
-                )
-            } else {
-                anyhow::Error::new(error)
-            }
-        })?;
-        let OpenBus { bus, announcer } = bus::open(&config, &log)?;
         let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
         Ok(Self {
             config,
             wired,
-            log,
-            bus,
-            announcer,
             tables,
             scorer,
             metrics,
@@ -243,32 +227,50 @@ impl Service {
         let runtime = Runtime::new()?;
         let (stop, shutdown) = Shutdown::new();
         let stop = Arc::new(stop);
-        runtime.block_on(async {
-            for decoder in self.decoders() {
-                self.bus
-                    .ensure_topic(&topic_of(&decoder.source), PARTITIONS)
-                    .await?;
-            }
-            anyhow::Ok(())
-        })?;
+        let backend = Arc::new(Backend::default());
         if http {
-            self.serve_http(&runtime, &shutdown, until_caught_up)?;
+            self.serve_http(&runtime, &shutdown, until_caught_up, &backend)?;
         }
-        runtime.spawn(watch_log(Arc::clone(&self.bus), Arc::clone(&self.health)));
         let signals = Arc::clone(&stop);
         runtime.spawn(async move {
             wait_for_signal().await;
             tracing::info!("stopping");
             signals.send_replace(true);
         });
+        let watchers = (&*self.health, &*self.metrics);
+        let home = Home::enter(
+            &self.config,
+            role,
+            until_caught_up,
+            watchers,
+            &shutdown,
+            runtime.handle(),
+        )?;
+        let Some(home) = home else {
+            return Ok(Outcome::default());
+        };
+        runtime.block_on(async {
+            for decoder in self.decoders() {
+                home.bus
+                    .ensure_topic(&topic_of(&decoder.source), PARTITIONS)
+                    .await?;
+            }
+            anyhow::Ok(())
+        })?;
+        let (store, bus) = (Arc::clone(&home.store), Arc::clone(&home.bus));
+        let scorer = Arc::clone(&self.scorer);
+        backend.open(admin(&self.config, store, bus, scorer, runtime.handle().clone()));
+        home.watch_owner(&stop, runtime.handle());
+        runtime.spawn(watch_log(Arc::clone(&home.bus), Arc::clone(&self.health)));
         let (ended, sources_ended) = watch::channel(false);
         let sources = match role {
-            Role::All | Role::Ingest => self.spawn_sources(&runtime, &shutdown, until_caught_up),
+            Role::All | Role::Ingest => self.spawn_sources(&home.bus, &runtime, &shutdown, until_caught_up),
             Role::Process => JoinSet::new(),
         };
         let sources = runtime.spawn(supervise(sources, Arc::clone(&stop), ended, until_caught_up));
+        let owned = home.owned.clone();
         let outcome = match role {
-            Role::All | Role::Process => self.process(shutdown, sources_ended, &runtime),
+            Role::All | Role::Process => self.process(home, shutdown, sources_ended, &runtime),
             Role::Ingest => {
                 self.health.ready("process");
                 wait_for_end(shutdown, sources_ended, &runtime);
@@ -281,8 +283,12 @@ impl Service {
         };
         stop.send_replace(true);
         let sources = runtime.block_on(sources).context("sources")?;
-        let outcome = outcome?;
+        let outcome = match owned.as_ref().and_then(|owned| owned.lost()) {
+            Some(error) => return Err(error.into()),
+            None => outcome?,
+        };
         sources?;
+        home::leave(owned)?;
         Ok(outcome)
     }
 
@@ -295,6 +301,7 @@ impl Service {
 
     fn process(
         self,
+        home: Home,
         shutdown: Shutdown,
         sources_ended: watch::Receiver<bool>,
         runtime: &Runtime,
@@ -302,9 +309,10 @@ impl Service {
         let pipeline = Pipeline {
             options: self.options(),
             decoders: self.decoders().collect(),
-            bus: Arc::clone(&self.bus),
-            announcer: self.announcer,
-            store: Arc::new(self.log.clone()) as Arc<dyn StateStore>,
+            bus: home.bus,
+            announcer: home.announcer,
+            store: home.store,
+            generation: home.owned.map(|owned| owned.generation()),
             sink: Arc::new(self.tables),
             scorer: self.scorer,
             metrics: self.metrics,
@@ -350,6 +358,7 @@ impl Service {
         runtime: &Runtime,
         shutdown: &Shutdown,
         until_caught_up: bool,
+        backend: &Arc<Backend>,
     ) -> anyhow::Result<()> {
         let listen = &self.config.http.listen;
         let listener = match runtime.block_on(tokio::net::TcpListener::bind(listen)) {
@@ -362,14 +371,11 @@ impl Service {
                 return Err(error).with_context(|| format!("cannot listen on http.listen {listen}"));
             }
         };
-        let bus = Arc::clone(&self.bus);
-        let (log, scorer) = (self.log.clone(), Arc::clone(&self.scorer));
-        let admin = admin(&self.config, log, bus, scorer, runtime.handle().clone());
         let served = panorama_console::serve(
             listener,
             Arc::clone(&self.health),
             Arc::clone(&self.metrics),
-            Arc::new(Backend(admin)),
+            Arc::clone(backend) as _,
             shutdown.clone(),
         );
         runtime.spawn(async move {
@@ -382,6 +388,7 @@ impl Service {
 
     fn spawn_sources(
         &self,
+        bus: &Arc<dyn Bus>,
         runtime: &Runtime,
         shutdown: &Shutdown,
         until_caught_up: bool,
@@ -396,7 +403,7 @@ impl Service {
             let context = SourceContext {
                 source: wired.decoder.source.clone(),
                 topic: topic_of(&wired.decoder.source),
-                bus: Arc::clone(&self.bus),
+                bus: Arc::clone(bus),
                 finite: until_caught_up,
                 shutdown: shutdown.clone(),
                 observer: Arc::clone(&self.metrics) as _,

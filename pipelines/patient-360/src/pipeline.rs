@@ -62,6 +62,9 @@ pub struct Pipeline {
     pub announcer: Option<Arc<dyn Announcer>>,
     /// State.
     pub store: Arc<dyn StateStore>,
+    /// How many times the pipeline was taken over, where there are processes that could: kept in the tables, it keeps former
+    /// owners out of them.
+    pub generation: Option<u64>,
     /// Tables.
     pub sink: Arc<dyn TableSink>,
     /// How identities are matched.
@@ -100,7 +103,7 @@ impl Pipeline {
     /// The first error that retries do not cure. What was acknowledged stays durable; a new run goes on from there.
     pub fn run(self, finish: Finish, runtime: &Handle) -> Result<Outcome> {
         let mut publisher = runtime.block_on(Publisher::open(
-            &self.options.name,
+            (&self.options.name, self.generation),
             &*self.sink,
             (Arc::clone(&self.bus), self.announcer.clone()),
             Arc::clone(&self.metrics),
@@ -142,7 +145,9 @@ impl Pipeline {
         let (published, publications) = sync_channel(1);
         std::thread::scope(|scope| {
             let reading = scope.spawn(move || reader.run(&work));
-            let publishing = scope.spawn(move || publish_all(publisher, runtime, &jobs_taken, &published));
+            let store = &*self.store;
+            let publishing =
+                scope.spawn(move || publish_all(publisher, store, runtime, &jobs_taken, &published));
             let conductor = Conductor {
                 pipeline: &self,
                 apply,
@@ -208,6 +213,7 @@ fn recover(state: &dyn StateRead, tables: &std::collections::BTreeMap<&'static s
 
 fn publish_all(
     mut publisher: Publisher,
+    store: &dyn StateStore,
     runtime: &Handle,
     jobs: &Receiver<Job>,
     published: &SyncSender<Result<Published>>,
@@ -215,7 +221,9 @@ fn publish_all(
     let mut last = None;
     while let Ok(job) = jobs.recv() {
         last = Some(job.epoch);
-        let result = runtime.block_on(publisher.publish(job));
+        // Whoever goes on after this process must know all that the tables know.
+        let shared = store.share();
+        let result = shared.and_then(|()| runtime.block_on(publisher.publish(job)));
         let failed = result.is_err();
         if published.send(result).is_err() || failed {
             return Ok(());

@@ -82,7 +82,7 @@ const RAW_MESSAGES: &str = "raw_messages";
 impl Publisher {
     /// Opens every table, making those that are missing.
     pub(crate) async fn open(
-        pipeline: &str,
+        (pipeline, generation): (&str, Option<u64>),
         sink: &dyn TableSink,
         (bus, announcer): (Arc<dyn Bus>, Option<Arc<dyn Announcer>>),
         metrics: Arc<Metrics>,
@@ -92,7 +92,12 @@ impl Publisher {
         let mut tables = BTreeMap::new();
         for name in table_number::table_names() {
             if let Some(definition) = panorama_tables::find(name) {
-                tables.insert(definition.name, sink.open(described(definition)).await?);
+                let mut table = sink.open(described(definition)).await?;
+                if let Some(generation) = generation {
+                    let owner = format!("panorama/{pipeline}/{name}/owner");
+                    table.fence(&owner, generation).await?;
+                }
+                tables.insert(definition.name, table);
             }
         }
         Ok(Self {

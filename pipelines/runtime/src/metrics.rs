@@ -99,6 +99,7 @@ metrics! {
     table_files: Family<Label1, Gauge> = Family::default(), "table_files", "Live data files of a table";
     table_rows: Family<Label1, Counter> = Family::default(), "table_rows_written", "Rows written, by table";
     announced: Family<Label1, Counter> = Family::default(), "changes_announced", "Changes told to other systems, by topic";
+    owner_generation: Gauge = Gauge::default(), "owner_generation", "How many times the pipeline was taken over, with this process; 0 where it stands by, or no other could";
     buffer_bytes: Family<Label1, Gauge> = Family::default(), "buffer_bytes", "Bytes held in a buffer";
     state_bytes: Gauge = Gauge::default(), "state_bytes", "Bytes of log and state on disk";
     step_seconds: Family<Label1, Counter<f64, AtomicU64>> = Family::default(), "step_seconds", "Time spent in a step of the pipeline";
