@@ -5,6 +5,7 @@ use crate::commit::{Change, Put};
 use crate::table::OpenTable;
 use panorama_api::{Result, Table};
 use panorama_model::Timestamp;
+use serde_json::Value;
 
 /// Under whose name a table was opened.
 #[derive(Clone, Debug)]
@@ -17,28 +18,25 @@ impl OpenTable {
     /// Puts the generation into the table, unless it is there.
     pub(crate) async fn fence_off(&mut self, name: &str, generation: u64) -> Result<()> {
         self.owner = None;
-        loop {
-            self.state = None;
-            let found = self.epoch(name).await?.unwrap_or(0);
-            if found > generation {
-                return Err(self.taken_over(found));
-            }
-            let landed = if found < generation {
-                self.put_generation(name, generation).await?
-            } else {
-                true
-            };
-            if landed {
-                self.owner = Some(Owner {
-                    name: name.to_owned(),
-                    generation,
-                });
-                return Ok(());
-            }
+        self.state = None;
+        let found = self.epoch(name).await?.unwrap_or(0);
+        if found > generation {
+            return Err(self.taken_over(found));
         }
+        if found < generation {
+            self.put_generation(name, generation).await?;
+        }
+        self.state = None;
+        self.owner = Some(Owner {
+            name: name.to_owned(),
+            generation,
+        });
+        self.check_owner().await
     }
 
-    async fn put_generation(&mut self, name: &str, generation: u64) -> Result<bool> {
+    /// Puts the generation at the next version that is free. A former owner may commit faster than the table can be read
+    /// anew, so of the entries that come between only the owner is looked at.
+    async fn put_generation(&mut self, name: &str, generation: u64) -> Result<()> {
         let nothing = Change {
             added: Vec::new(),
             removed: Vec::new(),
@@ -46,11 +44,17 @@ impl OpenTable {
         };
         let at = Timestamp::from_milliseconds(crate::commit::wall_clock_ms());
         let application = Some((name, generation));
-        let (version, entry) = self.entry(&nothing, "CLAIM", "Append", at, application).await?;
-        match self.put(version, entry).await? {
-            Put::Landed => self.landed(version, &nothing, at, application).map(|_| true),
-            Put::Taken { .. } => Ok(false),
+        let (mut version, entry) = self.entry(&nothing, "CLAIM", "Append", at, application).await?;
+        while let Put::Taken { .. } = self.put(version, entry.clone()).await? {
+            let found = self.log.get(version).await;
+            let found = found.map_err(|cause| self.location.retry("read the log of", cause))?;
+            let found = found.and_then(|entry| generation_in(&entry, name)).unwrap_or(0);
+            if found > generation {
+                return Err(self.taken_over(found));
+            }
+            version += 1;
         }
+        Ok(())
     }
 
     /// Refuses where the state to commit from has another owner.
@@ -72,4 +76,15 @@ impl OpenTable {
         let cause = format!("another process took this pipeline over (generation {generation})");
         self.location.fatal("commit to", cause)
     }
+}
+
+/// The generation of an owner that an entry of the log sets, if it does.
+fn generation_in(entry: &[u8], owner: &str) -> Option<u64> {
+    let lines = entry.split(|byte| *byte == b'\n');
+    let actions = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let owners = actions.filter_map(|action| {
+        let transaction = action.get("txn")?;
+        (transaction.get("appId")? == owner).then(|| transaction.get("version")?.as_u64())?
+    });
+    owners.last()
 }

@@ -1,5 +1,6 @@
 //! What the committer promises, each promise once; then what happens when the log fails.
 
+mod contend;
 mod faults;
 mod object_store;
 mod promises;
