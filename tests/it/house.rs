@@ -109,6 +109,7 @@ fn only_the_binary_names_every_connector() {
         "panorama-kafka",
         "panorama-log-local",
         "panorama-delta",
+        "panorama-failover",
     ];
     for (name, (_, needs)) in packages() {
         assert!(
