@@ -21,7 +21,9 @@ mod lists;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-use panorama_identity::{IdentityEngine, MemoryStore, Model, RecordNumber, Scorer, evaluate, train};
+use panorama_identity::{
+    IdentityEngine, IdentityStore, MemoryStore, Model, RecordNumber, Scorer, evaluate, train,
+};
 use panorama_model::{RecordKind, SourceRecordKey};
 use panorama_standardize::{StandardPerson, standardize};
 use std::num::NonZeroUsize;
@@ -65,6 +67,7 @@ fn main() {
         quality.recall(),
         quality.f1()
     );
+    outcome(&mut store);
     let shipped = IdentityEngine::new(Arc::new(Scorer::shipped()));
     again(&mut store, "all again, shipped", &shipped);
     again(&mut store, "all again, trained", &trained);
@@ -134,6 +137,20 @@ fn again(store: &mut MemoryStore, what: &str, engine: &IdentityEngine) {
     }
     rate(what, numbers.len(), start, busy);
     println!("{moved} of them moved to another person");
+    outcome(store);
+}
+
+/// One number for the persons and edges of all records: where it is as before, so are they.
+fn outcome(store: &mut MemoryStore) {
+    let members: Vec<_> = store.memberships().map(|(number, _, m)| (number, m)).collect();
+    let (mut hash, mut edges) = (0, Vec::new());
+    for (number, membership) in members {
+        edges.clear();
+        store.edges(number, &mut edges);
+        let all = postcard::to_stdvec(&(hash, membership, &edges)).unwrap();
+        hash = xxhash_rust::xxh3::xxh3_64(&all);
+    }
+    println!("outcome {hash:016x}");
 }
 
 fn rate(what: &str, records: usize, start: Instant, busy: f64) {
