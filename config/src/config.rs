@@ -65,7 +65,7 @@ pub struct BusConfig {
     /// Kafka only: several processes of this pipeline may run, of which one works and the others stand by with its state,
     /// kept beside the tables.
     pub failover: bool,
-    /// Kafka only: how long the working process may be silent before another one goes on.
+    /// Kafka only: how long the working process may be silent before another one goes on. A second at least.
     #[schemars(with = "String", extend("format" = "period"))]
     pub take_over_after: Period,
     /// Kafka only: client settings for authentication and encryption, by librdkafka's names. Secrets by `${ENV_VAR}` or

@@ -9,6 +9,7 @@ use panorama_api::{
     ConnectorError, ErrorClass, Fill, Objects, Result, Shutdown, Space, StateBatch, StateRead, StateStore,
     Visit,
 };
+use std::cell::OnceCell;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -58,6 +59,8 @@ struct Progress {
     /// The last entry that is in the journal.
     shared: u64,
     failure: Option<FailoverError>,
+    /// Nothing more is shared.
+    has_ended: bool,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -91,6 +94,7 @@ impl Owned {
             progress: Mutex::new(Progress {
                 shared: claim,
                 failure: None,
+                has_ended: false,
             }),
             progressed: Condvar::new(),
         });
@@ -151,6 +155,8 @@ impl Owned {
             return;
         };
         locked(&self.core.writing).closed = None;
+        locked(&self.core.progress).has_ended = true;
+        self.core.progressed.notify_all();
         drop(threads.closing);
         for thread in [threads.shipping, threads.beating] {
             if thread.join().is_err() {
@@ -255,7 +261,9 @@ impl Core {
 
     /// Hands the file on to become an entry. Waits where too many do.
     fn close(&self, writing: &mut Writing) {
-        if let (Some(segment), Some(closed)) = (writing.segment.take(), &writing.closed) {
+        if let Some(closed) = &writing.closed
+            && let Some(segment) = writing.segment.take()
+        {
             // A thread that is gone has said why.
             closed.send(segment).unwrap_or_default();
         }
@@ -267,24 +275,36 @@ impl Core {
             self.close(&mut writing);
             writing.next - 1
         };
+        self.wait_for(target)
+    }
+
+    /// Waits until an entry is in the journal.
+    fn wait_for(&self, entry: u64) -> Result<()> {
         let mut progress = locked(&self.progress);
-        while progress.shared < target && progress.failure.is_none() {
+        while progress.shared < entry && progress.failure.is_none() && !progress.has_ended {
             progress = self
                 .progressed
                 .wait(progress)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        let is_shared = progress.shared >= entry;
         drop(progress);
-        self.check()
+        self.check()?;
+        if is_shared {
+            Ok(())
+        } else {
+            Err(self.failed(FailoverError::Stopped))
+        }
     }
 
     fn ship_all(self: &Arc<Self>, files: &Receiver<Segment>) {
         let last = base::newest(&*self.objects).ok().flatten();
-        let (mut since, mut base_bytes) = (0, last.map_or(0, |last| last.bytes));
+        let mut since = self.weight_since(last.as_ref());
+        let mut base_bytes = last.map_or(0, |last| last.bytes);
         let mut basing: Option<JoinHandle<Result<u64>>> = None;
         while let Ok(segment) = files.recv() {
             match self.ship(&segment) {
-                Ok(bytes) => since += bytes as u64,
+                Ok(bytes) => since += self.weight(bytes),
                 Err(failure) => return self.fail(failure),
             }
             if let Some(done) = basing.take_if(|basing| basing.is_finished()) {
@@ -307,6 +327,19 @@ impl Core {
         {
             tracing::error!("writing a base ended in a panic");
         }
+    }
+
+    /// What an entry counts towards the next base: small ones take their time too, when they are applied.
+    fn weight(&self, bytes: usize) -> u64 {
+        bytes.max(self.options.entry_bytes / 16) as u64
+    }
+
+    /// What the entries since the last base count, as far as it can be told without reading them.
+    fn weight_since(&self, last: Option<&base::Manifest>) -> u64 {
+        let numbers = Journal(&*self.objects).numbers().unwrap_or_default();
+        let base = last.map_or(0, |last| last.entry);
+        let entries = numbers.iter().filter(|number| **number > base).count();
+        entries as u64 * self.weight(0)
     }
 
     /// Makes a file an entry, and deletes it.
@@ -340,7 +373,13 @@ impl Core {
     fn write_base(&self) -> Result<u64> {
         let state = self.store.snapshot()?;
         let began = Instant::now();
-        let go_on = || !self.shutdown.is_requested() && self.check().is_ok();
+        let stopping = OnceCell::new();
+        // Runs may be short and many: a stop lets it come to its end, within reason.
+        let go_on = || {
+            let has_time =
+                !self.shutdown.is_requested() || stopping.get_or_init(Instant::now).elapsed() < STOP_PATIENCE;
+            has_time && self.check().is_ok()
+        };
         if let (Some(last), Some(position)) = (base::newest(&*self.objects)?, Position::read(&*state)?)
             && last.entry >= position.entry
         {
@@ -349,7 +388,7 @@ impl Core {
         let manifest = base::write(&*self.objects, &*state, &self.options.spaces, &go_on)?;
         let Some(manifest) = manifest else { return Ok(0) };
         // What the base holds must be in the journal before it counts: it would be another's history otherwise.
-        self.share_until(manifest.entry)?;
+        self.share()?;
         let (entry, bytes) = (manifest.entry, base::put(&*self.objects, manifest, &*state)?);
         tracing::info!(
             entry,
@@ -358,29 +397,6 @@ impl Core {
             "base written"
         );
         Ok(bytes)
-    }
-
-    /// Waits until an entry is in the journal: it is closed in the ordinary way, soon.
-    fn share_until(&self, entry: u64) -> Result<()> {
-        {
-            let mut writing = locked(&self.writing);
-            if writing
-                .segment
-                .as_ref()
-                .is_some_and(|segment| segment.number <= entry)
-            {
-                self.close(&mut writing);
-            }
-        }
-        let mut progress = locked(&self.progress);
-        while progress.shared < entry && progress.failure.is_none() {
-            progress = self
-                .progressed
-                .wait(progress)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        drop(progress);
-        self.check()
     }
 
     /// Says that this owner is alive, and looks whether it is still the owner.
@@ -407,7 +423,10 @@ impl Core {
     }
 }
 
+/// Where owners show that they live.
+pub(crate) const ALIVE: &str = "alive/";
+
 /// What an owner touches to be known as alive.
 pub(crate) fn alive(generation: u64) -> String {
-    format!("alive/{generation:020}")
+    format!("{ALIVE}{generation:020}")
 }

@@ -1,7 +1,7 @@
 //! Standing by: state follows the journal until the pipeline is nobody's, and then it is ours.
 
 use crate::entry::{Entry, Head, Journal, Word};
-use crate::owner::{Owned, alive};
+use crate::owner::{ALIVE, Owned, alive};
 use crate::position::{Position, note_claim};
 use crate::{FailoverError, base, segment};
 use bytes::Bytes;
@@ -324,8 +324,10 @@ impl<'a> Follower<'a> {
             return Ok(None);
         }
         self.apply(number, &entry)?;
-        if let Some(last) = head.generation.checked_sub(1) {
-            self.objects.delete(&alive(last))?;
+        for name in self.objects.list(ALIVE)? {
+            if name < alive(head.generation) {
+                self.objects.delete(&name)?;
+            }
         }
         Ok(Some((number, head)))
     }

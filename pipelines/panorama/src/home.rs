@@ -20,6 +20,9 @@ use tokio::sync::watch;
 /// How often it is looked whether the pipeline is still this process's.
 const OWNER_WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Less would take an owner that waits for its disk for dead.
+const SILENCE_MIN: Duration = Duration::from_secs(1);
+
 /// State and log, open.
 pub(crate) struct Home {
     pub store: Arc<dyn StateStore>,
@@ -56,7 +59,7 @@ impl Home {
         let options = FailoverOptions::new(
             service::data_dir(config).join("failover"),
             STATE_SPACES.iter().copied().chain([JOURNAL]).collect(),
-            config.bus.take_over_after.0,
+            config.bus.take_over_after.0.max(SILENCE_MIN),
             !until_caught_up,
         );
         health.not_ready("process", "standing by: another process works on this pipeline");

@@ -271,7 +271,9 @@ impl<'a, S: IdentityStore> Session<'a, S> {
             && was_b.is_some()
             && was_a != was_b
             && stated_before.is_none();
-        let changed = open != was_open || open && weight != before;
+        // A pair that stays doubtful is told again where it is another person's by now.
+        let is_another = weight != before || (now_a, now_b) != (was_a, was_b);
+        let changed = open != was_open || open && is_another;
         changed.then_some(Review {
             a,
             b,

@@ -252,12 +252,18 @@ fn contact_points_attach_to_the_one_holder_and_join_nobody() {
 #[test]
 fn doubtful_pairs_open_and_close() {
     let mut bench = Bench::new();
+    bench.put("first", &person("peter", "quill", 3));
     let mut twin = with_phone(person("rosalind", "keller", 29), "+14145550123");
     bench.put("a", &twin);
     (twin.given, twin.given_canonical) = ("gwen".into(), "gwen".into());
     let opened = bench.put("b", &twin);
     assert_eq!(opened.reviews.len(), 1, "{opened:?}");
     assert_eq!(opened.reviews[0].status, ReviewStatus::Open);
+    // One of them becomes another person's: the pair is still doubtful, and told again with the person it is now.
+    let moved = bench.decide("first", "b", Verdict::Match, 1);
+    assert!(bench.together("first", "b"));
+    assert_eq!(moved.reviews.len(), 1, "{moved:?}");
+    assert_eq!(moved.reviews[0].status, ReviewStatus::Open);
     let closed = bench.decide("a", "b", Verdict::NoMatch, 2);
     assert_eq!(closed.reviews[0].status, ReviewStatus::Closed);
 }
