@@ -5,7 +5,7 @@ use crate::owner::{ALIVE, Owned, alive};
 use crate::position::{Position, note_claim};
 use crate::{FailoverError, base, segment};
 use bytes::Bytes;
-use panorama_api::{Objects, Result, Shutdown, Space, StateBatch, StateStore};
+use panorama_api::{ErrorClass, Objects, Result, Shutdown, Space, StateBatch, StateStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,28 +67,41 @@ pub fn stand_by(
     let poll = (options.take_over_after / 15).clamp(Duration::from_millis(50), Duration::from_secs(2));
     let mut watch = Watch::new();
     loop {
-        follower.catch_up()?;
-        let heard = watch.heard(&*objects, follower.last.as_ref(), follower.next)?;
-        let free = match &follower.last {
-            None => true,
-            Some(last) => last.word == Word::Released || last.instance == follower.instance,
-        };
-        if free || watch.silent_for() >= options.take_over_after {
-            if let Some(claim) = follower.claim()? {
+        match follower.step(&mut watch) {
+            Ok(Step::Claimed(claim)) => {
                 let store = follower.store;
                 return Ok(Some(Owned::begin(store, objects, options, claim, shutdown)));
             }
-            continue;
-        }
-        if heard && !options.wait {
-            let generation = follower.last.map_or(0, |last| last.generation);
-            return Err(FailoverError::Owned(generation).at("own", "the pipeline"));
+            Ok(Step::Beaten) => continue,
+            Ok(Step::OwnerHeard) if !options.wait => {
+                let generation = follower.last.map_or(0, |last| last.generation);
+                return Err(FailoverError::Owned(generation).at("own", "the pipeline"));
+            }
+            Ok(Step::OwnerHeard | Step::Nothing) => {}
+            Err(error) if error.class() == ErrorClass::Retry => {
+                tracing::warn!(%error, cause = %error.cause, "the journal cannot be followed; trying again");
+                follower.is_placed = false;
+                // Who sees nothing cannot say that the owner is silent.
+                watch = Watch::new();
+            }
+            Err(error) => return Err(error),
         }
         if shutdown.is_requested() {
             return Ok(None);
         }
         std::thread::sleep(poll);
     }
+}
+
+/// What a look at the journal came to.
+enum Step {
+    /// The pipeline is ours, by this entry.
+    Claimed((u64, Head)),
+    /// Another process claimed it a moment before.
+    Beaten,
+    /// The owner gave a sign of life.
+    OwnerHeard,
+    Nothing,
 }
 
 /// When the owner was last heard of.
@@ -160,6 +173,20 @@ impl<'a> Follower<'a> {
             misses: 0,
             is_placed: false,
         })
+    }
+
+    /// Follows the journal, and claims the pipeline where nobody works on it.
+    fn step(&mut self, watch: &mut Watch) -> Result<Step> {
+        self.catch_up()?;
+        let heard = watch.heard(&**self.objects, self.last.as_ref(), self.next)?;
+        let is_free = match &self.last {
+            None => true,
+            Some(last) => last.word == Word::Released || last.instance == self.instance,
+        };
+        if is_free || watch.silent_for() >= self.options.take_over_after {
+            return Ok(self.claim()?.map_or(Step::Beaten, Step::Claimed));
+        }
+        Ok(if heard { Step::OwnerHeard } else { Step::Nothing })
     }
 
     fn journal(&self) -> Journal<'_> {
