@@ -82,9 +82,9 @@ impl OpenTable {
 fn generation_in(entry: &[u8], owner: &str) -> Option<u64> {
     let lines = entry.split(|byte| *byte == b'\n');
     let actions = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let owners = actions.filter_map(|action| {
+    let mut owners = actions.filter_map(|action| {
         let transaction = action.get("txn")?;
         (transaction.get("appId")? == owner).then(|| transaction.get("version")?.as_u64())?
     });
-    owners.last()
+    owners.next()
 }

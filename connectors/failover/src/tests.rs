@@ -31,8 +31,8 @@ impl Memory {
         let count = self.calls.fetch_add(1, Ordering::Relaxed);
         let dice = count.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
         let one_of = self.one_of.load(Ordering::Relaxed);
-        let fails = one_of > 0 && dice % one_of == 0;
-        if fails && dice / one_of % 2 == 0 {
+        let fails = one_of > 0 && dice.is_multiple_of(one_of);
+        if fails && (dice / one_of).is_multiple_of(2) {
             return failed();
         }
         let done = act(&mut self.objects.lock().unwrap());
@@ -90,7 +90,9 @@ impl Disk {
 
 /// State in memory, kept by its disk.
 #[derive(Clone, Default)]
-struct State(Arc<Mutex<BTreeMap<(Space, Vec<u8>), Vec<u8>>>>);
+struct State(Arc<Mutex<Kept>>);
+
+type Kept = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
 
 impl StateRead for State {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
