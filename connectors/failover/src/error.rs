@@ -27,6 +27,9 @@ pub enum FailoverError {
     /// State cannot be put together.
     #[error("the journal has no beginning: entry {0} is its first, and there is no base before it")]
     NoBeginning(u64),
+    /// State that nobody would hear of.
+    #[error("an owner's state changes by commits only: what is loaded is not in the journal")]
+    NotShared,
     /// A stop was asked for before all was shared.
     #[error("stopped before it could be shared")]
     Stopped,

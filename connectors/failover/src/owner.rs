@@ -206,8 +206,8 @@ impl StateStore for Owned {
         self.core.store.bytes()
     }
 
-    fn load(&self, space: Space, fill: Fill<'_>) -> Result<()> {
-        self.core.store.load(space, fill)
+    fn load(&self, _: Space, _: Fill<'_>) -> Result<()> {
+        Err(self.core.failed(FailoverError::NotShared))
     }
 
     fn share(&self) -> Result<()> {
