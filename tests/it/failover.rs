@@ -5,7 +5,9 @@
 
 use crate::broker::Broker;
 use crate::essence::{config, differences, essence, run, run_role, with_feeds};
-use crate::kafka::{from_environment, on_kafka, places_are_unique, what_others_were_told_is_in_the_tables};
+use crate::kafka::{
+    follow, from_environment, on_kafka, places_are_unique, service, what_others_were_told_is_in_the_tables,
+};
 use crate::phi::get;
 use crate::rows::Chance;
 use crate::support::{Scratch, free_port, panorama, program, said};
@@ -64,14 +66,26 @@ impl Machine {
         assert!(sent.expect("kill runs").success());
     }
 
-    /// How many times the pipeline was taken over, where this process works on it.
+    /// How many times the pipeline was taken over, where this process is at work on it: not only its owner, but past all that
+    /// it looks at first.
     fn generation(&self) -> Option<u64> {
+        let generation = self.metric("panorama_owner_generation")?;
+        let is_ready = get(self.port, "/readyz")?.contains("200 OK");
+        (generation > 0 && is_ready).then_some(generation)
+    }
+
+    fn metric(&self, name: &str) -> Option<u64> {
         let text = get(self.port, "/metrics")?;
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("panorama_owner_generation "))?;
-        let generation = line.split(' ').nth(1)?.parse().ok()?;
-        (generation > 0).then_some(generation)
+        let line = text.lines().find(|line| line.starts_with(&format!("{name} ")))?;
+        line.split(' ').nth(1)?.parse().ok()
+    }
+
+    /// What watches over processes starts one again that has ended.
+    fn keep(&mut self, file: &Path) {
+        let ended = |process: &mut Child| process.try_wait().expect("a process").is_some();
+        if self.process.as_mut().is_none_or(ended) {
+            self.start(file);
+        }
     }
 
     fn end(&mut self) -> bool {
@@ -103,6 +117,80 @@ fn owner(machines: &[Machine], newer_than: u64, asleep: Option<usize>) -> (usize
     }
 }
 
+/// Feeds, of which the hospital's come by and by.
+struct Trickle {
+    into: PathBuf,
+    files: Vec<Vec<u8>>,
+    per_window: usize,
+    poured: usize,
+}
+
+/// Messages in one file.
+const AT_ONCE: usize = 5;
+
+impl Trickle {
+    fn begin(from: &Path, into: &Path, windows: u64) -> Self {
+        std::fs::create_dir_all(into.join("hl7")).expect("feeds");
+        let mut messages = Vec::new();
+        for entry in std::fs::read_dir(from).expect("feeds") {
+            let path = entry.expect("a feed").path();
+            let name = path.file_name().expect("a name").to_owned();
+            if name != "hl7" {
+                std::os::unix::fs::symlink(&path, into.join(name)).expect("a feed");
+            }
+        }
+        let mut files: Vec<_> = std::fs::read_dir(from.join("hl7")).expect("a feed").collect();
+        files.sort_by_key(|file| file.as_ref().expect("a file").path());
+        for file in files {
+            let text = std::fs::read_to_string(file.expect("a file").path()).expect("a feed");
+            let starts: Vec<usize> = text.match_indices("MSH|^~").map(|(at, _)| at).collect();
+            let ends = starts.iter().skip(1).copied().chain([text.len()]);
+            messages.extend(
+                starts
+                    .iter()
+                    .zip(ends)
+                    .map(|(from, to)| text[*from..to].to_owned()),
+            );
+        }
+        let files: Vec<Vec<u8>> = messages
+            .chunks(AT_ONCE)
+            .map(|few| few.concat().into_bytes())
+            .collect();
+        Self {
+            into: into.join("hl7"),
+            per_window: files.len().div_ceil(usize::try_from(windows).expect("a number")),
+            files,
+            poured: 0,
+        }
+    }
+
+    /// Pours a window's part, so that it takes so long.
+    fn pour(&mut self, time: Duration) {
+        let pause = time / u32::try_from(self.per_window).expect("a number");
+        for _ in 0..self.per_window {
+            self.pour_one();
+            std::thread::sleep(pause);
+        }
+    }
+
+    fn pour_all(&mut self) {
+        while self.poured < self.files.len() {
+            self.pour_one();
+        }
+    }
+
+    fn pour_one(&mut self) {
+        let Some(bytes) = self.files.get(self.poured) else {
+            return;
+        };
+        let name = format!("{:06}", self.poured);
+        // Whole at once, as a careful sender does it.
+        std::fs::write(self.into.join(&name), bytes).expect("written");
+        std::fs::rename(self.into.join(&name), self.into.join(format!("{name}.hl7"))).expect("renamed");
+        self.poured += 1;
+    }
+}
+
 #[test]
 fn whoever_is_lost_another_goes_on() {
     let Some(broker) = Broker::start("") else { return };
@@ -116,9 +204,11 @@ fn whoever_is_lost_another_goes_on() {
     run(&config(embedded.path()), &[]);
     let expected = essence(&embedded.path().join("tables"));
 
-    let shared = with_feeds(&made, "failover-shared");
+    let shared = Scratch::new("failover-shared");
+    let mut trickle = Trickle::begin(&made.path().join("feeds"), &shared.path().join("feeds"), windows);
     let file = on_kafka(shared.path(), &broker.address(), "failover.");
-    run_role("ingest", &file, &[]);
+    follow(&file);
+    let mut ingest = service("ingest", &file);
     let mut machines: Vec<Machine> = ["one", "two", "three"]
         .map(|name| Machine::new(shared.path(), name))
         .into();
@@ -128,10 +218,14 @@ fn whoever_is_lost_another_goes_on() {
     let mut chance = Chance::new(from_environment("PANORAMA_FAILOVER_SEED", 5));
     let mut generation = 0;
     let (mut longest, mut longest_after) = (Duration::ZERO, "");
+    let mut in_the_middle = 0;
     for window in 0..windows {
         let (at, found) = owner(&machines, generation, None);
         generation = found;
-        std::thread::sleep(Duration::from_millis(chance.below(1_200) as u64));
+        // Messages come while it works, and it is lost at any moment of that.
+        trickle.pour(Duration::from_millis(1_500 + chance.below(2_000) as u64));
+        let read = machines[at].metric("panorama_messages_read_total");
+        in_the_middle += u64::from(read.is_some_and(|read| read > 0));
         let began = Instant::now();
         let what = match window % 4 {
             0 => {
@@ -164,29 +258,34 @@ fn whoever_is_lost_another_goes_on() {
                 "kill of all"
             }
         };
-        let (_, next) = owner(&machines, generation, None);
-        assert!(next > generation);
+        owner(&machines, generation, None);
         if began.elapsed() > longest {
             (longest, longest_after) = (began.elapsed(), what);
         }
         for machine in &mut machines {
-            if machine.process.is_none() {
-                machine.start(&file);
-            }
+            machine.keep(&file);
         }
     }
+    assert!(
+        in_the_middle * 2 >= windows,
+        "few were lost in the middle of work: {in_the_middle}"
+    );
     for machine in &mut machines {
         machine.signal("-TERM");
         machine.end();
     }
+    ingest.kill().expect("killed");
+    ingest.wait().expect("ended");
+    trickle.pour_all();
+    run_role("ingest", &file, &[]);
     // The last one has what all the others left behind.
-    run_role("process", &file, &machines[0].settings());
+    run_role("process", &file, &machines[0].settings()[..1]);
     let location = shared.path().join("tables");
     assert_eq!(differences(&expected, &essence(&location)), None);
     assert_eq!(places_are_unique(&location), expected["raw_messages"].len());
     what_others_were_told_is_in_the_tables(&broker, "failover.", &location);
     println!(
-        "failover: {windows} windows, {} messages, somebody worked again after {:.1} s at most ({longest_after})",
+        "failover: {windows} windows, {in_the_middle} of them in the middle of work, {} messages, somebody worked again after {:.1} s at most ({longest_after})",
         expected["raw_messages"].len(),
         longest.as_secs_f64()
     );

@@ -161,7 +161,7 @@ pub(crate) fn what_others_were_told_is_in_the_tables(broker: &Broker, prefix: &s
 }
 
 /// A process that runs until it is told to stop.
-fn service(role: &str, file: &Path) -> Child {
+pub(crate) fn service(role: &str, file: &Path) -> Child {
     let mut command = program();
     command
         .args(["run", "--role", role, "--quiet", "--config"])
@@ -224,6 +224,13 @@ fn one_process_brings_in_and_another_makes_the_tables() {
     assert_eq!(places_are_unique(&location), expected["raw_messages"].len());
 }
 
+/// Lets all sources of a configuration wait for more.
+pub(crate) fn follow(file: &Path) {
+    let text = fs::read_to_string(file).expect("a configuration");
+    let text = text.replace("    format:", "    follow: true\n    format:");
+    fs::write(file, text).expect("a configuration");
+}
+
 #[test]
 fn a_lost_broker_shows_in_readiness_and_passes() {
     let Some(mut broker) = Broker::start("") else {
@@ -235,11 +242,8 @@ fn a_lost_broker_shows_in_readiness_and_passes() {
     let port = free_port();
     let text = fs::read_to_string(&file).expect("a configuration");
     let text = text.replace("listen: 127.0.0.1:0", &format!("listen: 127.0.0.1:{port}"));
-    fs::write(
-        &file,
-        text.replace("    format:", "    follow: true\n    format:"),
-    )
-    .expect("a configuration");
+    fs::write(&file, text).expect("a configuration");
+    follow(&file);
     let mut running = service("all", &file);
     let wait_for = |words: &str| {
         let began = Instant::now();
