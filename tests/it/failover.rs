@@ -51,13 +51,26 @@ impl Machine {
     fn start(&mut self, file: &Path) {
         let mut command = program();
         command
-            .args(["run", "--role", "process", "--quiet", "--config"])
+            .args(["run", "--role", "process", "--verbose", "--config"])
             .arg(file);
         for set in self.settings() {
             command.args(["--set", &set]);
         }
-        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let process = command.stdout(Stdio::null()).stderr(self.log()).spawn();
         self.process = Some(process.expect("starts"));
+    }
+
+    /// What its processes say, one after the other.
+    fn log(&self) -> std::fs::File {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_path());
+        log.expect("a log")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.with_extension("log")
     }
 
     fn signal(&self, name: &str) {
@@ -94,6 +107,18 @@ impl Machine {
     }
 }
 
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            // One that has ended is gone all the same.
+            process
+                .kill()
+                .and_then(|()| process.wait().map(drop))
+                .unwrap_or_default();
+        }
+    }
+}
+
 /// Waits until one of the machines works on the pipeline, newer than before. One that sleeps is not asked.
 fn owner(machines: &[Machine], newer_than: u64, asleep: Option<usize>) -> (usize, u64) {
     let began = Instant::now();
@@ -109,10 +134,14 @@ fn owner(machines: &[Machine], newer_than: u64, asleep: Option<usize>) -> (usize
         {
             return owner;
         }
-        assert!(
-            began.elapsed() < RECOVERY_MAX,
-            "nobody goes on after {newer_than}"
-        );
+        if began.elapsed() > RECOVERY_MAX {
+            for machine in machines {
+                let said = std::fs::read_to_string(machine.log_path()).unwrap_or_default();
+                let last: Vec<&str> = said.lines().rev().take(12).collect();
+                println!("{}: {last:#?}", machine.directory.display());
+            }
+            panic!("nobody goes on after {newer_than}");
+        }
         std::thread::sleep(Duration::from_millis(50));
     }
 }

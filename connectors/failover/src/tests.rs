@@ -154,8 +154,7 @@ impl Stores for Disk {
             *memory.lock().unwrap() = Arc::default();
             return Ok(());
         }
-        std::fs::remove_dir_all(self.state()).unwrap();
-        Ok(())
+        LocalLog::erase(&self.state())
     }
 }
 
