@@ -18,7 +18,6 @@ impl OpenTable {
     /// Puts the generation into the table, unless it is there.
     pub(crate) async fn fence_off(&mut self, name: &str, generation: u64) -> Result<()> {
         self.owner = None;
-        self.state = None;
         let found = self.epoch(name).await?.unwrap_or(0);
         if found > generation {
             return Err(self.taken_over(found));
@@ -26,7 +25,6 @@ impl OpenTable {
         if found < generation {
             self.put_generation(name, generation).await?;
         }
-        self.state = None;
         self.owner = Some(Owner {
             name: name.to_owned(),
             generation,
@@ -44,7 +42,8 @@ impl OpenTable {
         };
         let at = Timestamp::from_milliseconds(crate::commit::wall_clock_ms());
         let application = Some((name, generation));
-        let (mut version, entry) = self.entry(&nothing, "CLAIM", "Append", at, application).await?;
+        let (first, entry) = self.entry(&nothing, "CLAIM", "Append", at, application).await?;
+        let mut version = first;
         while let Put::Taken { .. } = self.put(version, entry.clone()).await? {
             let found = self.log.get(version).await;
             let found = found.map_err(|cause| self.location.retry("read the log of", cause))?;
@@ -53,6 +52,12 @@ impl OpenTable {
                 return Err(self.taken_over(found));
             }
             version += 1;
+        }
+        if version == first {
+            self.landed(version, &nothing, at, application)?;
+        } else {
+            // Others' entries came between: the log is read again.
+            self.state = None;
         }
         Ok(())
     }

@@ -2,9 +2,11 @@
 
 use crate::durable;
 use crate::table::OpenTable;
-use deltalake::checkpoints;
+use deltalake::{ObjectStore, checkpoints};
+use object_store::{ObjectStoreExt, path::Path as ObjectPath};
 use panorama_api::Result;
 use panorama_model::Timestamp;
+use serde_json::Value;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -13,38 +15,43 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Maintenance {
     checkpoint_version: u64,
-    cleanup_version: u64,
     swept_at: Option<Timestamp>,
 }
 
 const DAY_S: i64 = 86_400;
 
 impl Maintenance {
-    /// Upkeep of a table that was just opened.
-    pub(crate) const fn at(version: u64) -> Self {
+    /// Upkeep of a table that was just opened, as its log says. Runs may be short and many, so nothing is counted from a run's
+    /// beginning.
+    pub(crate) async fn of(store: &dyn ObjectStore) -> Self {
         Self {
-            checkpoint_version: version,
-            cleanup_version: version,
+            checkpoint_version: last_checkpoint(store).await.unwrap_or(0),
             swept_at: None,
         }
     }
+}
+
+/// The version of the newest checkpoint. None where there is none, or it cannot be told: then a new one does no harm.
+async fn last_checkpoint(store: &dyn ObjectStore) -> Option<u64> {
+    let found = store
+        .get(&ObjectPath::from("_delta_log/_last_checkpoint"))
+        .await
+        .ok()?;
+    let checkpoint: Value = serde_json::from_slice(&found.bytes().await.ok()?).ok()?;
+    checkpoint.get("version")?.as_u64()
 }
 
 impl OpenTable {
     pub(crate) async fn maintain_all(&mut self, now: Timestamp) -> Result<()> {
         self.compact_due(now).await?;
         let version = self.state().await?.version;
-        let (checkpointed, cleaned) = (
-            self.maintenance.checkpoint_version,
-            self.maintenance.cleanup_version,
-        );
+        let checkpointed = self.maintenance.checkpoint_version;
         if version.saturating_sub(checkpointed) >= self.settings.checkpoint_commits {
-            let cleanup = version.saturating_sub(cleaned) >= self.settings.cleanup_commits;
-            self.checkpoint(cleanup).await?;
+            // Each so many versions: the checkpoint that passes one cleans up.
+            let cleanups = |version: u64| version / self.settings.cleanup_commits.max(1);
+            self.checkpoint(cleanups(version) > cleanups(checkpointed))
+                .await?;
             self.maintenance.checkpoint_version = version;
-            if cleanup {
-                self.maintenance.cleanup_version = version;
-            }
         }
         self.delete_removed(now).await?;
         let due = self

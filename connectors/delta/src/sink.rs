@@ -88,7 +88,7 @@ impl DeltaTables {
         let writer = FileWriter::new(&location, &store, &definition.schema, partition, self.settings);
         let committed_at = last_commit(log.as_ref(), state.version).await;
         let mut table = OpenTable {
-            maintenance: Maintenance::at(state.version),
+            maintenance: Maintenance::of(store.as_ref()).await,
             settings: self.settings,
             has_epoch: self.has_epoch,
             state: Some(state),

@@ -316,6 +316,30 @@ async fn one_person_a_limit_and_exports() {
 }
 
 #[tokio::test]
+async fn runs_of_one_commit_each_have_checkpoints_too() {
+    let root = Scratch::new();
+    let settings = Settings {
+        checkpoint_commits: 3,
+        ..Settings::default()
+    };
+    let checkpoint = root.path().join("people/_delta_log/_last_checkpoint");
+    for epoch in 1..=5 {
+        let mut table = tables(root.path())
+            .with_settings(settings)
+            .open(definition())
+            .await
+            .unwrap();
+        table
+            .commit("app", epoch, AT, append(1, &[i64::try_from(epoch).unwrap()]))
+            .await
+            .unwrap();
+        table.maintain(AT).await.unwrap();
+        assert_eq!(checkpoint.exists(), epoch >= 3, "after epoch {epoch}");
+    }
+    assert_eq!(ids(root.path()).await, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
 async fn a_torn_checkpoint_is_dropped() {
     let root = Scratch::new();
     let settings = Settings {
