@@ -21,6 +21,9 @@ mod house;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod kill;
+#[cfg(feature = "kafka")]
+#[path = "../kafka/network.rs"]
+mod network;
 mod object_store;
 mod order;
 mod phi;

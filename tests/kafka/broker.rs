@@ -189,10 +189,24 @@ impl Broker {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The port on which it listens besides, if `settings` say so.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) const fn other_port(&self) -> u16 {
+        self.other
+    }
+
     /// Where it listens besides, if `settings` say so.
     #[allow(dead_code, reason = "not every test that shares this file needs it")]
     pub(crate) fn other_address(&self) -> String {
         format!("127.0.0.1:{}", self.other)
+    }
+
+    /// Sends its process a signal.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.process.as_ref().unwrap().id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Ends the broker as a power cut would.

@@ -26,6 +26,8 @@ const BOUNDS_AGE_MAX: Duration = Duration::from_secs(5);
 const FOLLOWED_AGE_MAX: Duration = Duration::from_millis(100);
 /// How long news of the bounds are waited for: while brokers are away, the old ones do.
 const BOUNDS_WAIT_MAX: Duration = Duration::from_millis(500);
+/// Topics looked at for the first time at once.
+const LOOKED_AT_ONCE: usize = 16;
 /// Entries of the compacted topic read at a time.
 const ENTRIES: ReadLimits = ReadLimits {
     records_max: 10_000,
@@ -66,8 +68,8 @@ pub(crate) struct Core {
     refusal: Mutex<Option<(Instant, KafkaBusError)>>,
     /// Topics of changes that were made or checked.
     announced: Mutex<HashSet<String>>,
-    /// Held while a topic is looked at for the first time.
-    attaching: Mutex<()>,
+    /// One for each topic: held while it is looked at for the first time.
+    attaching: Mutex<HashMap<String, Arc<Mutex<()>>>>,
     permits: Arc<Semaphore>,
 }
 
@@ -106,15 +108,32 @@ impl Core {
         let mut homes: Vec<String> = core.marks().keys().map(|home| home.topic.clone()).collect();
         homes.sort();
         homes.dedup();
-        for topic in homes {
-            if core.find(&topic)?.is_none() {
+        core.look_at(&homes)?;
+        Ok(core)
+    }
+
+    /// Looks at topics, at all of them at once: each is a few questions, and answers take their time.
+    fn look_at(&self, topics: &[String]) -> Result<()> {
+        let looks = |topic: &String| {
+            if self.find(topic)?.is_none() {
                 tracing::warn!(
-                    topic = core.full_name(&topic),
+                    topic = self.full_name(topic),
                     "the topic is gone, and its messages with it"
                 );
             }
+            Ok(())
+        };
+        for few in topics.chunks(LOOKED_AT_ONCE) {
+            std::thread::scope(|scope| {
+                let looking: Vec<_> = few.iter().map(|topic| scope.spawn(move || looks(topic))).collect();
+                let found = looking.into_iter().map(|look| match look.join() {
+                    Ok(found) => found,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                });
+                found.collect::<Result<()>>()
+            })?;
         }
-        Ok(core)
+        Ok(())
     }
 
     pub(crate) fn full_name(&self, topic: &str) -> String {
@@ -175,7 +194,11 @@ impl Core {
         if let Some(known) = self.known(topic) {
             return Ok(Some(known));
         }
-        let _attaching = self.attaching.lock().unwrap_or_else(PoisonError::into_inner);
+        let attaching = {
+            let mut all = self.attaching.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(topic.to_owned()).or_default())
+        };
+        let _attaching = attaching.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.known(topic) {
             return Ok(Some(known));
         }

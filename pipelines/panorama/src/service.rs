@@ -8,6 +8,7 @@ use crate::operator::Backend;
 use crate::registry::{self, Wired};
 use crate::render;
 use anyhow::{Context, anyhow};
+use futures_util::future::try_join_all;
 use panorama_api::{Bus, ConnectorError, Shutdown, SourceContext, StateStore};
 use panorama_config::{Config, ConfigProblem, Surroundings};
 use panorama_delta::DeltaTables;
@@ -249,14 +250,13 @@ impl Service {
         let Some(home) = home else {
             return Ok(Outcome::default());
         };
-        runtime.block_on(async {
-            for decoder in self.decoders() {
-                home.bus
-                    .ensure_topic(&topic_of(&decoder.source), PARTITIONS)
-                    .await?;
-            }
-            anyhow::Ok(())
-        })?;
+        // All at once: brokers take their time for each.
+        let topics = self.decoders().map(|decoder| topic_of(&decoder.source));
+        let ensured = topics.map(|topic| {
+            let bus = Arc::clone(&home.bus);
+            async move { bus.ensure_topic(&topic, PARTITIONS).await }
+        });
+        runtime.block_on(try_join_all(ensured))?;
         let (store, bus) = (Arc::clone(&home.store), Arc::clone(&home.bus));
         let scorer = Arc::clone(&self.scorer);
         backend.open(admin(&self.config, store, bus, scorer, runtime.handle().clone()));

@@ -8,6 +8,7 @@ use crate::current::Change;
 use crate::quality::{Measurement, measure};
 use crate::render::{RawRange, ReceivedTimes, partition_write, raw_writes};
 use crate::table_number;
+use futures_util::future::try_join_all;
 use panorama_api::{
     Announcer, Bus, Committed, ConnectorError, PartitionMode, PartitionWrite, Result, Shutdown, StateBatch,
     StateRead, Table, TableDefinition, TableSink,
@@ -89,17 +90,19 @@ impl Publisher {
         shutdown: Shutdown,
         model: (String, usize),
     ) -> Result<Self> {
-        let mut tables = BTreeMap::new();
-        for name in table_number::table_names() {
-            if let Some(definition) = panorama_tables::find(name) {
-                let mut table = sink.open(described(definition)).await?;
-                if let Some(generation) = generation {
-                    let owner = format!("panorama/{pipeline}/{name}/owner");
-                    table.fence(&owner, generation).await?;
-                }
-                tables.insert(definition.name, table);
+        // All at once: one after the other, a table's few round trips to an object store would be minutes of a take-over.
+        let definitions = table_number::table_names()
+            .into_iter()
+            .filter_map(panorama_tables::find);
+        let opening = definitions.map(|definition| async move {
+            let mut table = sink.open(described(definition)).await?;
+            if let Some(generation) = generation {
+                let owner = format!("panorama/{pipeline}/{}/owner", definition.name);
+                table.fence(&owner, generation).await?;
             }
-        }
+            Ok((definition.name, table))
+        });
+        let tables = try_join_all(opening).await?.into_iter().collect();
         Ok(Self {
             bus,
             announcer,

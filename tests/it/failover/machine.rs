@@ -1,0 +1,134 @@
+//! One process of a pipeline, as on a machine of its own.
+
+use crate::phi::get;
+use crate::support::{free_port, program};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// How long the working process may be silent.
+const SILENCE: Duration = Duration::from_millis(1_500);
+
+/// One process of the pipeline, with a directory of its own.
+pub(super) struct Machine {
+    directory: PathBuf,
+    port: u16,
+    process: Option<Child>,
+    /// How often its process ended by itself.
+    pub(super) ended: u64,
+}
+
+impl Machine {
+    pub(super) fn new(directory: &Path, name: &str) -> Self {
+        Self {
+            directory: directory.join(name),
+            port: free_port(),
+            process: None,
+            ended: 0,
+        }
+    }
+
+    pub(super) fn settings(&self) -> Vec<String> {
+        [
+            format!("data_dir={}", self.directory.display()),
+            format!("http.listen=127.0.0.1:{}", self.port),
+            format!("bus.take_over_after={}ms", SILENCE.as_millis()),
+            "limits.epoch_messages_max=24".to_owned(),
+            "limits.epoch_interval=20ms".to_owned(),
+            "tables.commit_interval=100ms".to_owned(),
+        ]
+        .to_vec()
+    }
+
+    pub(super) fn start(&mut self, file: &Path) {
+        let mut command = program();
+        command
+            .args(["run", "--role", "process", "--verbose", "--config"])
+            .arg(file);
+        for set in self.settings() {
+            command.args(["--set", &set]);
+        }
+        let process = command.stdout(Stdio::null()).stderr(self.log()).spawn();
+        self.process = Some(process.expect("starts"));
+    }
+
+    /// What its processes say, one after the other.
+    fn log(&self) -> std::fs::File {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_path());
+        log.expect("a log")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.with_extension("log")
+    }
+
+    pub(super) fn signal(&self, name: &str) {
+        let id = self.process.as_ref().expect("a process").id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// How many times the pipeline was taken over, where this process is at work on it: not only its owner, but past all that
+    /// it looks at first.
+    pub(super) fn generation(&self) -> Option<u64> {
+        let generation = self.metric("panorama_owner_generation")?;
+        let is_ready = get(self.port, "/readyz")?.contains("200 OK");
+        (generation > 0 && is_ready).then_some(generation)
+    }
+
+    pub(super) fn metric(&self, name: &str) -> Option<u64> {
+        let text = get(self.port, "/metrics")?;
+        let line = text.lines().find(|line| line.starts_with(&format!("{name} ")))?;
+        line.split(' ').nth(1)?.parse().ok()
+    }
+
+    /// What watches over processes starts one again that has ended.
+    pub(super) fn keep(&mut self, file: &Path) {
+        let ended = |process: &mut Child| process.try_wait().expect("a process").is_some();
+        if self.process.as_mut().is_some_and(ended) {
+            self.ended += 1;
+            self.process = None;
+        }
+        if self.process.is_none() {
+            self.start(file);
+        }
+    }
+
+    /// Messages that its process has read for the tables.
+    pub(super) fn read(&self) -> u64 {
+        self.metric("panorama_messages_read_total").unwrap_or(0)
+    }
+
+    /// What its processes said last.
+    pub(super) fn last_words(&self) -> String {
+        let said = std::fs::read_to_string(self.log_path()).unwrap_or_default();
+        let last: Vec<&str> = said.lines().rev().take(12).collect();
+        format!("{}: {last:#?}", self.directory.display())
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.signal("-KILL");
+        self.end();
+    }
+
+    /// Waits for its end; whether that was a good one.
+    pub(super) fn end(&mut self) -> bool {
+        let mut process = self.process.take().expect("a process");
+        process.wait().expect("ended").success()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            // One that has ended is gone all the same.
+            process
+                .kill()
+                .and_then(|()| process.wait().map(drop))
+                .unwrap_or_default();
+        }
+    }
+}
