@@ -45,7 +45,7 @@ pub struct Config {
 pub struct BusConfig {
     /// Which log.
     pub r#type: BusType,
-    /// How long messages stay in the log, to be replayed. On Kafka it is given to topics when they are made.
+    /// How long messages stay in the log once the tables have them. On Kafka it is given to topics when they are made.
     #[schemars(with = "String", extend("format" = "period"))]
     pub retention: Period,
     /// Memory for log and state that is read often. Embedded log only.

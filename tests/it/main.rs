@@ -21,6 +21,7 @@ mod house;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod kill;
+mod migrate;
 #[cfg(feature = "kafka")]
 #[path = "../kafka/network.rs"]
 mod network;

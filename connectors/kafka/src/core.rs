@@ -125,7 +125,10 @@ impl Core {
         };
         for few in topics.chunks(LOOKED_AT_ONCE) {
             std::thread::scope(|scope| {
-                let looking: Vec<_> = few.iter().map(|topic| scope.spawn(move || looks(topic))).collect();
+                let looking: Vec<_> = few
+                    .iter()
+                    .map(|topic| scope.spawn(move || looks(topic)))
+                    .collect();
                 let found = looking.into_iter().map(|look| match look.join() {
                     Ok(found) => found,
                     Err(panic) => std::panic::resume_unwind(panic),

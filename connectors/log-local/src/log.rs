@@ -121,6 +121,19 @@ impl LocalLog {
         erase().map_err(|error| LogError::from(error).at("erase", dir.display().to_string()))
     }
 
+    /// All positions of sources, as of now.
+    pub fn positions(&self) -> impl Iterator<Item = Result<SourcePosition>> + use<> {
+        self.core().positions.iter().map(|entry| {
+            let (name, value) = entry
+                .into_inner()
+                .map_err(|error| LogError::from(error).at("read", "source positions"))?;
+            Ok(SourcePosition {
+                name: name.to_vec(),
+                value: value.to_vec(),
+            })
+        })
+    }
+
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.0.core
     }

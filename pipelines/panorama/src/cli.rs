@@ -68,6 +68,11 @@ pub(crate) enum Command {
     /// The tables
     #[command(subcommand)]
     Tables(Tables),
+    /// Move a pipeline from the embedded log to another log, with every message it ever received
+    #[command(
+        after_help = "Example:\n  panorama migrate --from panorama.yaml --config on-kafka.yaml\n\nThe old pipeline must have stopped. Run again, a move that was cut short goes on."
+    )]
+    Migrate(Migrate),
     /// Make only the synthetic feeds and their truth
     #[command(after_help = "Example:\n  panorama synth --persons 5000 --seed 1 --out feeds")]
     Synth(Synth),
@@ -87,6 +92,15 @@ pub(crate) struct Demo {
     /// Seed: the same seed makes the same feeds
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// Configuration of the pipeline as it was
+    #[arg(long)]
+    pub from: PathBuf,
+    #[command(flatten)]
+    pub file: ConfigFile,
 }
 
 #[derive(Clone, Debug, Args)]

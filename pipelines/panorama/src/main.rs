@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Quarantine(what) => command::quarantine::run(what, &cli.output),
         Command::Identity(what) => command::identity::run(what, &cli.output),
         Command::Tables(what) => command::tables::run(what, &cli.output),
+        Command::Migrate(migrate) => command::migrate::run(&migrate, &cli.output),
         Command::Synth(synth) => command::synth::run(&synth, &cli.output),
         Command::Config(what) => command::config::run(&what),
     };

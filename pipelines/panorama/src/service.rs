@@ -10,7 +10,7 @@ use crate::render;
 use anyhow::{Context, anyhow};
 use futures_util::future::try_join_all;
 use panorama_api::{Bus, ConnectorError, Shutdown, SourceContext, StateStore};
-use panorama_config::{Config, ConfigProblem, Surroundings};
+use panorama_config::{BusType, Config, ConfigProblem, Surroundings};
 use panorama_delta::DeltaTables;
 use panorama_failover::JOURNAL;
 use panorama_identity::Scorer;
@@ -344,6 +344,7 @@ impl Service {
             epoch_bytes_max: usize::try_from(limits.epoch_bytes_max.0).unwrap_or(usize::MAX),
             epoch_interval: limits.epoch_interval.0,
             commit_interval: self.config.tables.commit_interval.0,
+            retention: (self.config.bus.r#type == BusType::Local).then_some(self.config.bus.retention.0),
             threads: if limits.decode_threads == 0 {
                 cores
             } else {

@@ -342,6 +342,11 @@ impl Apply {
             || self.positions != self.meta.raw_published)
     }
 
+    /// Up to where `raw_messages` has the messages.
+    pub(crate) const fn raw_published(&self) -> &Positions {
+        &self.meta.raw_published
+    }
+
     /// Rows waiting in memory to be appended.
     pub(crate) fn unpublished_rows(&self) -> usize {
         self.dirty.rows()

@@ -9,6 +9,7 @@
 //! | unify: rows of persons from their members | `project` |
 //! | publish: state to tables (INV-5) | `publish`, `render`, `current` |
 //! | tell other systems what changed | `announce` |
+//! | what the log lets go of, and how it comes back | `retention`, `kept` |
 //! | the threads that carry it | `pipeline`, `reader` |
 
 mod admin;
@@ -27,6 +28,7 @@ mod filing;
 mod formats;
 mod identity_rows;
 mod identity_store;
+mod kept;
 mod matching;
 mod meta;
 mod people;
@@ -39,6 +41,7 @@ mod reader;
 mod records;
 mod render;
 mod repetition;
+mod retention;
 mod rows;
 mod spaces;
 mod steward;
@@ -50,6 +53,7 @@ pub use admin::{Admin, AdminError};
 pub use announce_schema::changes_schema;
 pub use decode::SourceDecoder;
 pub use formats::{FORMATS, Format, FormatError};
+pub use kept::KeptMessages;
 pub use panorama_crm::PersonMapping;
 pub use pipeline::{Finish, Options, Outcome, Pipeline};
 pub use spaces::ALL as STATE_SPACES;

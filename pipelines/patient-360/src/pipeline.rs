@@ -8,10 +8,11 @@ use crate::meta::{Meta, read_positions};
 use crate::publish::{Job, Measure, Published, Publisher};
 use crate::reader::{EpochLimits, Reader, Work};
 use crate::render::RawRange;
+use crate::retention::let_go;
 use crate::{table_number, topic_of};
 use panorama_api::{Announcer, Bus, ConnectorError, Result, Shutdown, StateRead, StateStore, TableSink};
 use panorama_identity::Scorer;
-use panorama_runtime::{Health, Metrics};
+use panorama_runtime::{Health, Metrics, now};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ const CATCH_UP_INTERVALS: u32 = 12;
 /// A stop waits for a last publication only where the one before was shorter than this.
 const LAST_PUBLICATION_MAX: Duration = Duration::from_secs(3);
 
+/// How often it is looked for messages that the log is to let go of.
+const LET_GO_INTERVAL: Duration = Duration::from_secs(60);
 /// How often a running service measures the quality of what it keeps.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(900);
 
@@ -44,6 +47,8 @@ pub struct Options {
     pub epoch_interval: Duration,
     /// How long rows may wait before the tables are brought up to date.
     pub commit_interval: Duration,
+    /// How long messages stay in the log once the tables have them; none where it sees to that itself.
+    pub retention: Option<Duration>,
     /// Threads for decoding and unifying.
     pub threads: usize,
     /// Values held in memory per space of state.
@@ -159,6 +164,7 @@ impl Pipeline {
                 last_publication: Duration::ZERO,
                 published_at: Instant::now(),
                 measured_at: None,
+                let_go_at: None,
                 outcome: Outcome::default(),
             };
             let outcome = conductor.run();
@@ -248,6 +254,7 @@ struct Conductor<'a> {
     last_publication: Duration,
     published_at: Instant,
     measured_at: Option<Instant>,
+    let_go_at: Option<Instant>,
     outcome: Outcome,
 }
 
@@ -279,11 +286,26 @@ impl Conductor<'_> {
                 Err(RecvTimeoutError::Disconnected) => return self.stop(),
             }
             self.apply.report();
+            self.let_go()?;
             if self.is_due()? {
                 let measure = self.measure();
                 self.begin_publication(measure)?;
             }
         }
+    }
+
+    /// Lets the log forget what is old and in the tables.
+    fn let_go(&mut self) -> Result<()> {
+        let Some(retention) = self.pipeline.options.retention else {
+            return Ok(());
+        };
+        if self.let_go_at.is_some_and(|at| at.elapsed() < LET_GO_INTERVAL) {
+            return Ok(());
+        }
+        self.let_go_at = Some(Instant::now());
+        let seconds = i64::try_from(retention.as_secs()).unwrap_or(i64::MAX);
+        let before = now().plus_seconds(seconds.saturating_neg());
+        let_go(&*self.pipeline.bus, self.apply.raw_published(), before)
     }
 
     /// Publishing is due when rows have waited long enough, so that they are visible within the commit interval.

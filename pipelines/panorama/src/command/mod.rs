@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod identity;
 pub(crate) mod matching;
+pub(crate) mod migrate;
 pub(crate) mod quarantine;
 pub(crate) mod query;
 pub(crate) mod run;
