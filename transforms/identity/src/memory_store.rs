@@ -4,6 +4,7 @@ use crate::block_table::BlockTable;
 use crate::blocking::BlockKey;
 use crate::chunked::Chunked;
 use crate::decision::PairStatements;
+use crate::outline::Outline;
 use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::SourceRecordKey;
 use std::collections::HashMap;
@@ -65,6 +66,7 @@ fn touch(entry: &RecordEntry) -> usize {
 pub struct MemoryStore {
     numbers: Vec<Hashed<u128, RecordNumber>>,
     slots: Chunked<Slot>,
+    outlines: Chunked<Outline>,
     blocks: BlockTable,
     sequence: u64,
 }
@@ -74,6 +76,7 @@ impl Default for MemoryStore {
         Self {
             numbers: vec![Hashed::default(); NUMBER_PARTS],
             slots: Chunked::default(),
+            outlines: Chunked::default(),
             blocks: BlockTable::default(),
             sequence: 0,
         }
@@ -116,9 +119,10 @@ impl IdentityStore for MemoryStore {
 
     fn number_of(&mut self, key: &SourceRecordKey) -> RecordNumber {
         let hash = key.hash128();
-        let slots = &mut self.slots;
+        let (slots, outlines) = (&mut self.slots, &mut self.outlines);
         let mut new = || {
             slots.push(Slot::default());
+            outlines.push(Outline::default());
             RecordNumber(slots.len() as u64 - 1)
         };
         match self.numbers.get_mut(part_of(hash)) {
@@ -136,7 +140,15 @@ impl IdentityStore for MemoryStore {
         self.slot(record)?.entry.clone()
     }
 
+    fn outline(&mut self, record: RecordNumber) -> Option<&Outline> {
+        self.outlines.get(usize::try_from(record.0).ok()?)
+    }
+
     fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>) {
+        let at = usize::try_from(record.0).unwrap_or(usize::MAX);
+        if let Some(outline) = self.outlines.get_mut(at) {
+            *outline = Outline::of(entry.matched());
+        }
         if let Some(slot) = self.slot_mut(record) {
             slot.entry = Some(entry);
         }
@@ -154,6 +166,13 @@ impl IdentityStore for MemoryStore {
 
     fn expect_blocks(&mut self, blocks: &[BlockKey]) {
         self.blocks.touch(blocks);
+    }
+
+    fn expect_outlines(&mut self, records: &[RecordNumber]) {
+        let outlines = records
+            .iter()
+            .filter_map(|record| self.outlines.get(usize::try_from(record.0).ok()?));
+        std::hint::black_box(outlines.map(Outline::touch).fold(0, usize::wrapping_add));
     }
 
     fn expect_records(&mut self, records: &[RecordNumber]) {

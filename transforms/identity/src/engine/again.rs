@@ -121,12 +121,14 @@ impl<S: IdentityStore> Session<'_, S> {
             }
             others.sort_unstable();
             others.dedup();
+            // A pair within the list is its first record's.
+            let place = |other: &RecordNumber| records.binary_search_by_key(other, |r| r.number).ok();
+            others.retain(|other| place(other).is_none_or(|other_at| other_at > at));
+            self.glance_at(&record.entry, &mut others);
             self.store.expect_records(&others);
-            for other in others.iter().filter(|other| **other != record.number) {
-                let other_at = records.binary_search_by_key(other, |r| r.number).ok();
-                if other_at.is_none_or(|other_at| other_at > at)
-                    && let Some(other_entry) = self.store.record(*other)
-                {
+            for other in &others {
+                let other_at = place(other);
+                if let Some(other_entry) = self.store.record(*other) {
                     pairs.push(Pair {
                         at,
                         other: *other,

@@ -99,6 +99,12 @@ impl IdentityEngine {
     ) -> Vec<Changes> {
         let entry = |(key, prepared, version)| entry_of(key, prepared, version);
         let newcomers: Vec<RecordEntry> = records.into_iter().map(entry).collect();
+        if workers.get() == 1 {
+            return newcomers
+                .into_iter()
+                .map(|new| self.take_in(store, new, &[]))
+                .collect();
+        }
         let (foreseen, stretches) = foresee(&self.scorer, store, &newcomers, workers);
         let stretch = |at: Range<usize>| foreseen.get(at).unwrap_or_default();
         newcomers

@@ -51,7 +51,27 @@ impl<S: IdentityStore> Session<'_, S> {
         }
         candidates.sort_unstable();
         candidates.dedup();
+        candidates.retain(|other| *other != number);
+        if let Some(new) = new {
+            self.glance_at(new, &mut candidates);
+        }
         self.score_candidates(number, new, &candidates);
+    }
+
+    /// Drops the candidates whose outlines say enough.
+    pub(super) fn glance_at(&mut self, new: &RecordEntry, candidates: &mut Vec<RecordNumber>) {
+        if candidates.is_empty() {
+            return;
+        }
+        let scorer = self.scorer;
+        let sought = scorer.sought(new);
+        self.store.expect_outlines(candidates);
+        let found = candidates.len();
+        candidates.retain(|other| {
+            let outline = self.store.outline(*other);
+            outline.is_none_or(|outline| !scorer.tells_apart(&sought, outline))
+        });
+        self.counters.pairs_scored += (found - candidates.len()) as u64;
     }
 
     /// Scores a record with its candidates and replaces its edges.
@@ -67,7 +87,7 @@ impl<S: IdentityStore> Session<'_, S> {
             if foreseen.is_empty() {
                 self.store.expect_records(candidates);
             }
-            for other in candidates.iter().filter(|other| **other != number) {
+            for other in candidates {
                 let weight = match foreseen.binary_search_by_key(other, |(known, _)| *known) {
                     Ok(at) => {
                         self.counters.pairs_scored += 1;
