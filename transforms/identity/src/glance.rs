@@ -252,7 +252,7 @@ impl Glance {
             .and(self.contacts(&sought.outline, other))
             .and(self.address(&sought.outline, other))
             .and(self.names(sought, other));
-        weight.bits() > BITS_MIN && most.bits_max() + SLACK_BITS < weight.bits()
+        weight.bits() > BITS_MIN && most.misses(weight.bits())
     }
 
     fn numbers(&self, a: &Outline, b: &Outline) -> Said {
@@ -390,8 +390,8 @@ impl Glance {
 }
 
 impl Said {
-    /// The most the odds of one person against two can be, in bits.
-    fn bits_max(&self) -> f32 {
+    /// True where the odds of one person against two cannot be so many bits.
+    fn misses(&self, bits: f32) -> bool {
         let of = |wanted: fn(PairKind) -> bool| {
             PairKind::ALL
                 .iter()
@@ -401,11 +401,13 @@ impl Said {
         };
         let rival = of(|kind| !kind.is_one_person()).fold(f32::MIN, f32::max);
         let most = of(PairKind::is_one_person).fold(f32::MIN, f32::max);
-        most + of(PairKind::is_one_person)
-            .map(|bits| (bits - most).exp2())
-            .sum::<f32>()
-            .log2()
-            - rival
+        // The kinds of one person add up to this at least, and to two bits more at most.
+        let least = most - rival + SLACK_BITS;
+        if least >= bits || least + 2.0 < bits {
+            return least < bits;
+        }
+        let sum: f32 = of(PairKind::is_one_person).map(|bits| (bits - most).exp2()).sum();
+        least + sum.log2() < bits
     }
 }
 

@@ -5,9 +5,11 @@ use crate::cluster::{ClusterInput, ConstraintKind, MergeRule, cluster_component}
 use crate::decision::{Statement, Verdict};
 use crate::score::MatchWeight;
 use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
+use hashbrown::HashSet;
 use panorama_model::PersonId;
+use smallvec::SmallVec;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One member of a component.
@@ -28,7 +30,7 @@ impl<S: IdentityStore> Session<'_, S> {
         let mut seeds = std::mem::take(&mut self.seeds);
         seeds.sort_unstable();
         seeds.dedup();
-        let mut done = BTreeSet::new();
+        let mut done = HashSet::new();
         for seed in seeds {
             if !done.contains(&seed) {
                 let members = self.component_of(seed);
@@ -46,7 +48,8 @@ impl<S: IdentityStore> Session<'_, S> {
     /// All records that edges strong enough to link, or statements, connect with this one, in the order of their keys.
     pub(super) fn component_of(&mut self, seed: RecordNumber) -> Vec<Member> {
         let mut members = Vec::new();
-        let mut seen = BTreeSet::from([seed]);
+        // Ascending; mostly as few as need no tree.
+        let mut seen: SmallVec<[RecordNumber; 16]> = SmallVec::from_slice(&[seed]);
         let mut todo = vec![seed];
         while let Some(number) = todo.pop() {
             let Some(member) = self.member(number) else {
@@ -61,7 +64,8 @@ impl<S: IdentityStore> Session<'_, S> {
                 .iter()
                 .filter(|(_, s)| s.verdict == Verdict::Match);
             for other in linked.map(|e| e.other).chain(stated.map(|(other, _)| *other)) {
-                if seen.insert(other) {
+                if let Err(at) = seen.binary_search(&other) {
+                    seen.insert(at, other);
                     todo.push(other);
                 }
             }

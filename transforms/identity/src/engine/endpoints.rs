@@ -8,6 +8,7 @@ use crate::decision::Verdict;
 use crate::score::Scorer;
 use crate::store::{IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::PersonId;
+use smallvec::SmallVec;
 use std::collections::BTreeSet;
 
 /// Records that statements make one person, seen from a contact point among them.
@@ -29,11 +30,11 @@ impl<S: IdentityStore> Session<'_, S> {
         old: Option<&RecordEntry>,
         new: Option<&RecordEntry>,
     ) {
-        let sides = |entry: Option<&RecordEntry>| {
+        let sides = |entry: Option<&RecordEntry>| -> SmallVec<[(BlockKey, BlockKey); 4]> {
             let contact = entry.is_some_and(|e| e.matched().is_contact_point());
-            let keys = entry.map(|e| e.anchors.clone()).unwrap_or_default();
-            let side = move |key: BlockKey| if contact { key.contact_side() } else { key };
-            keys.into_iter().map(|key| (key, side(key))).collect::<Vec<_>>()
+            let side = |key: &BlockKey| if contact { key.contact_side() } else { *key };
+            let keys = entry.into_iter().flat_map(|e| &e.anchors);
+            keys.map(|key| (*key, side(key))).collect()
         };
         let (before, after) = (sides(old), sides(new));
         for (anchor, side) in before.iter().filter(|pair| !after.contains(pair)) {

@@ -114,13 +114,15 @@ impl IdentityEngine {
             .collect()
     }
 
-    fn take_in<S: IdentityStore>(&self, store: &mut S, new: RecordEntry, foreseen: &[Foreseen]) -> Changes {
+    fn take_in<S: IdentityStore>(
+        &self,
+        store: &mut S,
+        mut new: RecordEntry,
+        foreseen: &[Foreseen],
+    ) -> Changes {
         let number = store.number_of(&new.key);
         let old = store.record(number);
-        let new = RecordEntry {
-            deleted_at: old.as_ref().and_then(|old| old.deleted_at),
-            ..new
-        };
+        new.deleted_at = old.as_ref().and_then(|old| old.deleted_at);
         let mut session = Session::new(&self.scorer, store);
         session.foreseen = foreseen;
         session.replace(number, old, new);

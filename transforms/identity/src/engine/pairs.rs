@@ -18,17 +18,16 @@ impl<S: IdentityStore> Session<'_, S> {
         new: Option<&RecordEntry>,
     ) {
         let max = self.scorer.model().limits.block_records_max;
-        let blocks = |entry: Option<&'_ RecordEntry>| entry.map(|e| e.blocks.clone()).unwrap_or_default();
-        let (old_blocks, new_blocks) = (blocks(old), blocks(new));
+        let old_blocks = old.map_or(&[] as &[_], |entry| entry.blocks.as_slice());
+        let new_blocks = new.map_or(&[] as &[_], |entry| entry.blocks.as_slice());
         let (mut voided, mut revived) = (Vec::new(), Vec::new());
         for block in old_blocks.iter().filter(|b| new_blocks.binary_search(b).is_err()) {
             if self.store.block_remove(*block, number) == max {
                 revived.push(*block);
             }
         }
-        self.store.expect_blocks(&new_blocks);
         let mut candidates = Vec::new();
-        for block in &new_blocks {
+        for block in new_blocks {
             let added = old_blocks.binary_search(block).is_err();
             let len = if added {
                 self.store.block_insert(*block, number)

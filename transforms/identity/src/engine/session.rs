@@ -10,6 +10,7 @@ use crate::decision::{Statement, Verdict};
 use crate::score::{MatchWeight, Scorer};
 use crate::store::{IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::PersonId;
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -96,9 +97,21 @@ impl<'a, S: IdentityStore> Session<'a, S> {
             self.moved.insert(number, None);
         }
         self.seeds.push(number);
+        if is_active {
+            self.expect(&new);
+        }
         let old_active = old.filter(|_| was_active);
         self.move_anchors(number, old_active.as_deref(), is_active.then_some(&*new));
         self.move_blocks(number, old_active.as_deref(), is_active.then_some(&*new));
+    }
+
+    /// Says in which blocks a record is about to be looked for.
+    fn expect(&mut self, entry: &RecordEntry) {
+        let mut blocks: SmallVec<[BlockKey; 32]> = SmallVec::from_slice(&entry.blocks);
+        for anchor in &entry.anchors {
+            blocks.extend([*anchor, anchor.contact_side()]);
+        }
+        self.store.expect_blocks(&blocks);
     }
 
     /// Another model may see nothing but contact points in a record, or more than that where another did not.
