@@ -233,9 +233,15 @@ impl Glance {
     }
 
     /// Makes a record ready to be held to others.
-    pub(crate) fn sought(&self, person: &StandardPerson, given: &TermBits, family: &TermBits) -> Sought {
+    pub(crate) fn sought(
+        &self,
+        person: &StandardPerson,
+        outline: Outline,
+        given: &TermBits,
+        family: &TermBits,
+    ) -> Sought {
         Sought {
-            outline: Outline::of(person),
+            outline,
             given: self.given.first(Terms::Given(given), given.bits(&person.given)),
             middle: self.middle.first(Terms::Given(given), given.bits(&person.middle)),
             family: self

@@ -281,8 +281,9 @@ impl Scorer {
     }
 
     /// Makes a record ready to be held to the outlines of others.
-    pub(crate) fn sought(&self, a: &RecordEntry) -> Sought {
-        self.glance.sought(a.matched(), &self.given, &self.family)
+    pub(crate) fn sought(&self, a: &RecordEntry, outline: Outline) -> Sought {
+        self.glance
+            .sought(a.matched(), outline, &self.given, &self.family)
     }
 
     /// True where a glance says that the pair does not reach the review threshold.

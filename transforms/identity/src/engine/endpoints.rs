@@ -2,6 +2,7 @@
 //! identifier, and never join two.
 
 use super::changes::MatchMethod;
+use super::component::clusters;
 use super::session::Session;
 use crate::blocking::BlockKey;
 use crate::decision::Verdict;
@@ -145,7 +146,8 @@ impl<S: IdentityStore> Session<'_, S> {
             };
         }
         let members = self.component_of(record);
-        let clusters = self.clusters(&members);
+        let (clusters, counters) = clusters(self.scorer, &members);
+        self.counters += counters;
         let cluster = clusters.iter().find(|c| c.iter().any(|m| m.number == record));
         let mut contacts = Contacts::default();
         for member in cluster.into_iter().flatten() {

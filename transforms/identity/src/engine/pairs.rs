@@ -52,18 +52,26 @@ impl<S: IdentityStore> Session<'_, S> {
         candidates.dedup();
         candidates.retain(|other| *other != number);
         if let Some(new) = new {
-            self.glance_at(new, &mut candidates);
+            self.glance_at(number, new, &mut candidates);
         }
         self.score_candidates(number, new, &candidates);
     }
 
     /// Drops the candidates whose outlines say enough.
-    pub(super) fn glance_at(&mut self, new: &RecordEntry, candidates: &mut Vec<RecordNumber>) {
+    pub(super) fn glance_at(
+        &mut self,
+        number: RecordNumber,
+        entry: &RecordEntry,
+        candidates: &mut Vec<RecordNumber>,
+    ) {
         if candidates.is_empty() {
             return;
         }
         let scorer = self.scorer;
-        let sought = scorer.sought(new);
+        let Some(outline) = self.store.outline(number) else {
+            return;
+        };
+        let sought = scorer.sought(entry, *outline);
         self.store.expect_outlines(candidates);
         let found = candidates.len();
         candidates.retain(|other| {
@@ -82,21 +90,12 @@ impl<S: IdentityStore> Session<'_, S> {
     ) {
         let mut edges = Vec::new();
         if let Some(entry) = entry {
-            let foreseen = self.foreseen;
-            if foreseen.is_empty() {
-                self.store.expect_records(candidates);
-            }
+            self.store.expect_records(candidates);
             for other in candidates {
-                let weight = match foreseen.binary_search_by_key(other, |(known, _)| *known) {
-                    Ok(at) => {
-                        self.counters.pairs_scored += 1;
-                        foreseen.get(at).and_then(|(_, weight)| *weight)
-                    }
-                    Err(_) => self
-                        .store
-                        .record(*other)
-                        .and_then(|o| self.edge_weight(entry, &o)),
-                };
+                let weight = self
+                    .store
+                    .record(*other)
+                    .and_then(|o| self.edge_weight(entry, &o));
                 if let Some(weight) = weight {
                     edges.push(Edge {
                         other: *other,

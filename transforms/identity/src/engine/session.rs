@@ -4,7 +4,6 @@ use super::changes::{
     Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, MatchMethod, Reassignment, Review,
     ReviewStatus,
 };
-use super::foresee::Foreseen;
 use crate::blocking::BlockKey;
 use crate::decision::{Statement, Verdict};
 use crate::score::{MatchWeight, Scorer};
@@ -12,6 +11,7 @@ use crate::store::{IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::PersonId;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// A record not seen yet founds nothing before any that was.
@@ -33,8 +33,8 @@ pub(super) struct Session<'a, S> {
     pub(super) scorer: &'a Scorer,
     pub(super) store: &'a mut S,
     pub(super) counters: Counters,
-    /// Pairs of the record that is taken in, scored before; ascending.
-    pub(super) foreseen: &'a [Foreseen],
+    /// Threads for what needs no state.
+    pub(super) workers: NonZeroUsize,
     /// Records whose component must be recomputed.
     pub(super) seeds: Vec<RecordNumber>,
     /// Persons before the operation, of each record that moved; `None` where it was new.
@@ -57,7 +57,7 @@ impl<'a, S: IdentityStore> Session<'a, S> {
             scorer,
             store,
             counters: Counters::default(),
-            foreseen: &[],
+            workers: NonZeroUsize::MIN,
             seeds: Vec::new(),
             moved: BTreeMap::new(),
             edges_before: BTreeMap::new(),

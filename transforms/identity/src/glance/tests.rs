@@ -169,7 +169,7 @@ proptest! {
         let scorer = Scorer::compile(model);
         let weight = scorer.score(&a, &b).weight;
         for (a, b) in [(&a, &b), (&b, &a)] {
-            let sought = scorer.glance.sought(a, &scorer.given, &scorer.family);
+            let sought = scorer.glance.sought(a, Outline::of(a), &scorer.given, &scorer.family);
             prop_assert!(
                 !scorer.glance.tells_apart(&sought, &Outline::of(b), weight),
                 "{}", scorer.explain(a, b)
