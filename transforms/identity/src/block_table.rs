@@ -73,9 +73,8 @@ impl Shard {
     }
 
     /// Where a key would lie were there no others.
-    #[expect(clippy::cast_possible_truncation, reason = "below the number of slots")]
     const fn home(&self, [low, _]: [u32; 2]) -> usize {
-        (low as u64 * self.slots.len() as u64 >> 32) as usize
+        ((low as u64 * self.slots.len() as u64) >> 32) as usize
     }
 
     const fn next(&self, at: usize) -> usize {

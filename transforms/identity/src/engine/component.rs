@@ -35,7 +35,7 @@ impl<S: IdentityStore> Session<'_, S> {
         let mut done = HashSet::new();
         let mut components = Vec::new();
         for seed in seeds {
-            if !done.contains(&seed) {
+            if !done.contains(&seed) && !self.is_alone(seed) {
                 let members = self.component_of(seed);
                 done.extend(members.iter().map(|m| m.number));
                 let said = members.iter().flat_map(|m| &m.statements);
@@ -53,6 +53,20 @@ impl<S: IdentityStore> Session<'_, S> {
                 self.assign_cluster(&cluster);
             }
         }
+    }
+
+    /// True where nothing links a record to others, and it belongs to the person that it founds: as clustering would have it.
+    fn is_alone(&mut self, record: RecordNumber) -> bool {
+        let Some(held) = self.store.membership(record) else {
+            return true;
+        };
+        if held.attached || held.person != PersonId::of_founder_hash(held.key_hash) {
+            return false;
+        }
+        let mut edges = Vec::new();
+        self.store.edges(record, &mut edges);
+        let strong = self.scorer.auto_link_weight();
+        edges.iter().all(|edge| edge.weight < strong) && self.store.statements(record).is_empty()
     }
 
     /// All records that edges strong enough to link, or statements, connect with this one, in the order of their keys.

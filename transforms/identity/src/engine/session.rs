@@ -230,35 +230,41 @@ impl<'a, S: IdentityStore> Session<'a, S> {
 
     /// The doubtful pairs that opened or closed, among pairs of records that moved and pairs whose edge changed.
     fn reviews(&mut self) -> Vec<Review> {
-        let mut pairs: BTreeMap<(RecordNumber, RecordNumber), Option<MatchWeight>> = BTreeMap::new();
+        let mut pairs: Vec<((RecordNumber, RecordNumber), Option<MatchWeight>)> = Vec::new();
         let mut edges = Vec::new();
         let moved: Vec<_> = self.moved.keys().copied().collect();
         for record in moved {
             edges.clear();
             self.store.edges(record, &mut edges);
-            for edge in &edges {
-                pairs.insert(
-                    (record.min(edge.other), record.max(edge.other)),
-                    Some(edge.weight),
-                );
-            }
+            pairs.extend(edges.iter().map(|edge| {
+                let pair = (record.min(edge.other), record.max(edge.other));
+                (pair, Some(edge.weight))
+            }));
         }
         let stated = self.statement_before.map(|(pair, _)| pair);
-        for pair in self.edges_before.keys().copied().chain(stated) {
+        let changed: Vec<_> = self.edges_before.keys().copied().chain(stated).collect();
+        for pair in changed {
+            // Most pairs are of one person, as they were.
+            let (a, b) = pair;
+            let moved = self.moved.contains_key(&a) || self.moved.contains_key(&b);
+            if !moved && self.person_of(a) == self.person_of(b) {
+                continue;
+            }
             edges.clear();
-            self.store.edges(pair.0, &mut edges);
-            pairs.insert(
-                pair,
-                edges
-                    .iter()
-                    .find(|edge| edge.other == pair.1)
-                    .map(|edge| edge.weight),
-            );
+            self.store.edges(a, &mut edges);
+            let held = edges.binary_search_by_key(&b, |edge| edge.other).ok();
+            pairs.push((pair, held.and_then(|at| edges.get(at)).map(|edge| edge.weight)));
         }
+        pairs.sort_unstable();
+        pairs.dedup_by_key(|(pair, _)| *pair);
         pairs
             .into_iter()
             .filter_map(|(pair, weight)| self.review(pair, weight))
             .collect()
+    }
+
+    fn person_of(&mut self, record: RecordNumber) -> Option<PersonId> {
+        self.store.membership(record).map(|m| m.person)
     }
 
     fn review(
@@ -267,8 +273,7 @@ impl<'a, S: IdentityStore> Session<'a, S> {
         weight: Option<MatchWeight>,
     ) -> Option<Review> {
         let before = self.edges_before.get(&(a, b)).copied().unwrap_or(weight);
-        let person = |session: &mut Self, record| session.store.membership(record).map(|m| m.person);
-        let (now_a, now_b) = (person(self, a), person(self, b));
+        let (now_a, now_b) = (self.person_of(a), self.person_of(b));
         let was = |session: &Self, record, now: Option<PersonId>| {
             session.moved.get(&record).map_or(now, |old| *old)
         };

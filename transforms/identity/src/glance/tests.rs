@@ -69,86 +69,93 @@ fn identifier() -> impl Strategy<Value = StandardIdentifier> {
     })
 }
 
-fn person() -> impl Strategy<Value = StandardPerson> {
-    let names = (text(NAMES), text(NAMES), text(NAMES), texts(NAMES), texts(NAMES));
-    let date = (
-        prop::sample::select(vec![1950i16, 1980, 1981, 1908]),
-        0u8..4,
-        0u8..4,
-        any::<bool>(),
-    );
-    let numbers = (
-        prop::option::of(date),
-        prop::option::of(any::<bool>()),
-        prop::option::of((
-            prop::sample::select(vec![123_456_789u32, 123_456_798, 987_656_789]),
-            any::<bool>(),
-        )),
-        prop::option::weighted(0.2, any::<bool>()),
-        prop::collection::vec(identifier(), 0..3),
-    );
-    let contacts = (
-        texts([
-            "+14145550123",
-            "+14145550132",
-            "+14145550124",
-            "+31612345678",
-            "x1",
-        ]),
-        texts([
-            "maria@a.org",
-            "mariia@a.org",
-            "maria@b.com",
-            "m1aria2@a.org",
-            "zoe.smith.from.afar@a.org",
-        ]),
-        prop_oneof![
-            1 => Just(Vec::new()),
-            5 => address().prop_map(|a| vec![a]),
-            1 => prop::collection::vec(address(), 2..3),
-        ],
-    );
-    (names, numbers, contacts).prop_map(
-        |((given, middle, family, families, givens), (date, sex, ssn, senior, identifiers), contacts)| {
-            let (phones, emails, addresses) = contacts;
-            StandardPerson {
-                given_canonical: given.clone(),
-                given,
-                middle,
-                family,
-                other_families: families.into(),
-                other_givens: givens.into(),
-                birth_date: date.map(|(year, month, day, weak)| BirthDate {
-                    date: PartialDate {
-                        year,
-                        month,
-                        day: if month == 0 { 0 } else { day },
-                    },
-                    weak,
-                }),
-                sex: sex.map(|female| if female { Sex::Female } else { Sex::Male }),
-                ssn: ssn.map(|(number, whole)| {
-                    if whole {
-                        SocialSecurity::Whole(number)
-                    } else {
-                        SocialSecurity::LastFour(u16::try_from(number % 10_000).unwrap_or(0))
-                    }
-                }),
-                generation: senior.map(|senior| {
-                    if senior {
-                        Generation::Senior
-                    } else {
-                        Generation::Junior
-                    }
-                }),
-                phones: phones.into(),
-                emails: emails.into(),
-                addresses: addresses.into(),
-                identifiers: identifiers.into(),
-                ..StandardPerson::default()
-            }
+/// Names alone.
+fn named() -> impl Strategy<Value = StandardPerson> {
+    let words = (text(NAMES), text(NAMES), text(NAMES), texts(NAMES), texts(NAMES));
+    words.prop_map(
+        |(given, middle, family, other_families, other_givens)| StandardPerson {
+            given_canonical: given.clone(),
+            given,
+            middle,
+            family,
+            other_families,
+            other_givens,
+            ..StandardPerson::default()
         },
     )
+}
+
+fn birth_date() -> impl Strategy<Value = BirthDate> {
+    let year = prop::sample::select(vec![1950i16, 1980, 1981, 1908]);
+    (year, 0u8..4, 0u8..4, any::<bool>()).prop_map(|(year, month, day, weak)| {
+        let day = if month == 0 { 0 } else { day };
+        BirthDate {
+            date: PartialDate { year, month, day },
+            weak,
+        }
+    })
+}
+
+fn social_security() -> impl Strategy<Value = SocialSecurity> {
+    let whole = prop::sample::select(vec![123_456_789u32, 123_456_798, 987_656_789]);
+    prop_oneof![
+        whole.prop_map(SocialSecurity::Whole),
+        Just(SocialSecurity::LastFour(6_789)),
+    ]
+}
+
+/// Names with numbers.
+fn numbered() -> impl Strategy<Value = StandardPerson> {
+    let one_of = prop::sample::select::<Sex>;
+    let numbers = (
+        prop::option::of(birth_date()),
+        prop::option::of(one_of(vec![Sex::Female, Sex::Male])),
+        prop::option::of(social_security()),
+        prop::option::weighted(
+            0.2,
+            prop::sample::select(vec![Generation::Senior, Generation::Junior]),
+        ),
+        prop::collection::vec(identifier(), 0..3),
+    );
+    (named(), numbers).prop_map(
+        |(person, (birth_date, sex, ssn, generation, identifiers))| StandardPerson {
+            birth_date,
+            sex,
+            ssn,
+            generation,
+            identifiers,
+            ..person
+        },
+    )
+}
+
+fn person() -> impl Strategy<Value = StandardPerson> {
+    let phones = [
+        "+14145550123",
+        "+14145550132",
+        "+14145550124",
+        "+31612345678",
+        "x1",
+    ];
+    let emails = [
+        "maria@a.org",
+        "mariia@a.org",
+        "maria@b.com",
+        "m1aria2@a.org",
+        "zoe.smith.from.afar@a.org",
+    ];
+    let addresses = prop_oneof![
+        1 => Just(Vec::new()),
+        5 => address().prop_map(|a| vec![a]),
+        1 => prop::collection::vec(address(), 2..3),
+    ];
+    let contacts = (texts(phones), texts(emails), addresses);
+    (numbered(), contacts).prop_map(|(person, (phones, emails, addresses))| StandardPerson {
+        phones: phones.into(),
+        emails: emails.into(),
+        addresses: addresses.into(),
+        ..person
+    })
 }
 
 proptest! {
