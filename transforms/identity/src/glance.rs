@@ -3,7 +3,7 @@
 
 use crate::comparison;
 use crate::frequency::TermBits;
-use crate::outline::{Outline, PackedPhone};
+use crate::outline::{Outline, PackedPhone, Word};
 use crate::pair_kind::{PAIR_KINDS, PairKind};
 use crate::score::{Compiled, LevelBits, MatchWeight, Totals};
 use panorama_standardize::StandardPerson;
@@ -133,14 +133,11 @@ impl Table {
 pub(crate) struct Glance {
     start: Said,
     given: Table,
-    given_other: Said,
-    given_other_or_swapped: Said,
+    given_nickname: Said,
     middle: Table,
     middle_alike: Said,
     family: Table,
     family_all: Said,
-    family_near: Said,
-    family_sounds: Said,
     generation: Table,
     birth_date: Table,
     sex: Table,
@@ -203,14 +200,11 @@ impl Glance {
         );
         Self {
             start,
-            given_other: given.any([1, 2, 3, 4, 5, 6, 8, 9, 10]),
-            given_other_or_swapped: given.any(1..=10),
+            given_nickname: given.any([1, 3, 10]),
             given,
             middle_alike: middle.any([1, 2]),
             middle,
             family_all: family.all(),
-            family_near: family.any(2..=5),
-            family_sounds: family.any([3, 5]),
             family,
             generation: table("generation"),
             birth_date: table("birth_date"),
@@ -312,7 +306,7 @@ impl Glance {
         if a.email == b.email {
             return self.email_same;
         }
-        let similar = || a.mailbox_digits == b.mailbox_digits && a.email.may_be_similar(b.email, 0.95);
+        let similar = || a.mailbox_digits == b.mailbox_digits && a.email.may_be_similar(b.email, true, 0.95);
         if a.email.may_be_one_edit_apart(b.email) || similar() {
             return self.email_near;
         }
@@ -326,7 +320,7 @@ impl Glance {
         let both_codes = a.postal_code != 0 && b.postal_code != 0;
         let both_cities = !a.city.is_empty() && !b.city.is_empty();
         let same_code = both_codes && a.postal_code == b.postal_code;
-        let city_fits = both_cities && a.city.may_be_similar(b.city, 0.93);
+        let city_fits = both_cities && a.city.may_be_similar(b.city, true, 0.93);
         if !a.street.is_empty() && !b.street.is_empty() {
             if a.street == b.street && a.number == b.number {
                 let here = !both_codes || same_code || both_cities && a.city == b.city;
@@ -334,7 +328,7 @@ impl Glance {
             }
             let fits = (same_code || city_fits)
                 && (a.number == b.number || a.number.may_be_one_edit_apart(b.number))
-                && a.street.may_be_similar(b.street, 0.9);
+                && a.street.may_be_similar(b.street, true, 0.9);
             if fits {
                 return self.address_near;
             }
@@ -358,10 +352,13 @@ impl Glance {
             Said::NOTHING
         } else if same_given && a.given.len() > 1 {
             sought.given
-        } else if may_be_swapped {
-            self.given_other_or_swapped
         } else {
-            self.given_other
+            let other = self.other_given(a, b);
+            if may_be_swapped {
+                other.or(self.given.level(7))
+            } else {
+                other
+            }
         };
         let family = if a.family.is_empty() || b.family.is_empty() {
             Said::NOTHING
@@ -369,30 +366,81 @@ impl Glance {
             sought.family
         } else if may_be_swapped || a.open.family || b.open.family {
             self.family_all
-        } else if a.family.may_be_similar(b.family, 0.82) || a.family.may_be_one_edit_apart(b.family) {
-            self.family_near
-        } else if a.family.may_be_similar(b.family, 0.6) {
-            self.family_sounds
         } else {
-            self.family.level(5)
+            self.other_family(a, b)
         };
         let middle = if a.middle.is_empty() || b.middle.is_empty() {
             return given.and(family);
         } else if a.middle == b.middle && a.middle.len() > 1 {
             sought.middle
-        } else if a.initials.get(1) == b.initials.get(1) {
+        } else if a.initials.middle == b.initials.middle {
             self.middle_alike
         } else {
             self.middle.level(2)
         };
         // Where one goes by the middle name, the given names have said it.
-        let by_middle = if same_given {
+        let by_middle = if same_given || !may_be_by_middle(a, b) {
             middle
         } else {
             middle.or(Said::NOTHING)
         };
         given.and(family).and(by_middle)
     }
+
+    /// Given names that are not the same, but for those exchanged with the family name.
+    fn other_given(&self, a: &Outline, b: &Outline) -> Said {
+        if a.given.len() == 1 || b.given.len() == 1 {
+            let fits = a.initials.given == b.initials.given;
+            return self.given.level(if fits { 6 } else { 10 });
+        }
+        let same_initial = a.initials.given == b.initials.given;
+        let similar = |min| a.given.may_be_similar(b.given, same_initial, min);
+        // Nicknames look like anything.
+        let mut said = self.given_nickname;
+        if similar(0.92) || a.given.may_be_one_edit_apart(b.given) {
+            said = said.or(self.given.level(2));
+        }
+        if similar(0.8) {
+            said = said.or(self.given.level(5));
+        }
+        if a.sounds.given == b.sounds.given && similar(0.6) {
+            said = said.or(self.given.level(4));
+        }
+        if !a.middle.is_empty() || !b.middle.is_empty() {
+            if may_be_by_middle(a, b) {
+                said = said.or(self.given.level(8));
+            }
+            if a.initials.given == b.initials.middle || b.initials.given == a.initials.middle {
+                said = said.or(self.given.level(9));
+            }
+        }
+        said
+    }
+
+    /// Family names that are not the same, where each has one.
+    fn other_family(&self, a: &Outline, b: &Outline) -> Said {
+        let same_initial = a.initials.family == b.initials.family;
+        let similar = |min| a.family.may_be_similar(b.family, same_initial, min);
+        let mut said = self.family.level(5);
+        if similar(0.92) || a.family.may_be_one_edit_apart(b.family) {
+            said = said.or(self.family.level(2));
+        }
+        if similar(0.82) {
+            said = said.or(self.family.level(4));
+        }
+        if a.sounds.family == b.sounds.family && similar(0.6) {
+            said = said.or(self.family.level(3));
+        }
+        said
+    }
+}
+
+/// False where neither goes by the middle name.
+fn may_be_by_middle(a: &Outline, b: &Outline) -> bool {
+    let is_word_of = |name: Word, words: Word| !words.is_empty() && (name == words || words.may_have_blank());
+    is_word_of(a.given, b.middle)
+        || is_word_of(b.given, a.middle)
+        || a.initials.given == b.initials.middle && b.initials.given == a.initials.middle
 }
 
 impl Said {
@@ -419,14 +467,13 @@ impl Said {
 
 /// False where the given name of one is no family name of the other.
 fn may_fit(a: &Outline, b: &Outline) -> bool {
-    let [given, _, _] = a.initials;
-    let [_, _, family] = b.initials;
+    let same_initial = a.initials.given == b.initials.family;
     if a.given.len() <= 1 {
-        return b.open.family || given == family;
+        return b.open.family || same_initial;
     }
     b.open.family
         || a.given == b.family
-        || a.given.len().min(b.family.len()) >= 4 && a.given.may_be_similar(b.family, 0.9)
+        || a.given.len().min(b.family.len()) >= 4 && a.given.may_be_similar(b.family, same_initial, 0.9)
 }
 
 #[cfg(test)]

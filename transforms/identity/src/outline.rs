@@ -1,7 +1,7 @@
 //! What tells most candidates apart, in two cache lines: a record's outline. Its numbers and dates are there as they stand,
 //! of words what bounds how close two of them can be. A glance at two outlines costs less than fetching one record.
 
-use crate::comparison::is_findable_identifier;
+use crate::comparison::{is_findable_identifier, sounds};
 use panorama_model::Sex;
 use panorama_standardize::{BirthDate, Generation, SocialSecurity, StandardAddress, StandardPerson};
 use xxhash_rust::xxh3::xxh3_64;
@@ -17,8 +17,8 @@ pub struct Outline {
     pub(crate) given: Word,
     pub(crate) middle: Word,
     pub(crate) family: Word,
-    /// First letters of the given, middle and family name, 0 where there are none.
-    pub(crate) initials: [u8; 3],
+    pub(crate) initials: Initials,
+    pub(crate) sounds: Sounds,
     pub(crate) phones: [PackedPhone; 2],
     pub(crate) email: Word,
     /// What stands before the @.
@@ -34,6 +34,21 @@ pub struct Outline {
     pub(crate) identifiers: u64,
     /// There are more than an outline holds: nothing is known of those.
     pub(crate) open: Open,
+}
+
+/// First letters, 0 where there are none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Initials {
+    pub(crate) given: u8,
+    pub(crate) middle: u8,
+    pub(crate) family: u8,
+}
+
+/// How names sound, in 16 bits: the same for the same sound.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sounds {
+    pub(crate) given: u16,
+    pub(crate) family: u16,
 }
 
 /// Lists of which an outline holds nothing because they are longer than usual.
@@ -57,11 +72,15 @@ impl Outline {
             given: Word::of(&person.given),
             middle: Word::of(&person.middle),
             family: Word::of(&person.family),
-            initials: [
-                initial(&person.given),
-                initial(&person.middle),
-                initial(&person.family),
-            ],
+            initials: Initials {
+                given: initial(&person.given),
+                middle: initial(&person.middle),
+                family: initial(&person.family),
+            },
+            sounds: Sounds {
+                given: sound(&person.given),
+                family: sound(&person.family),
+            },
             open: Open {
                 family: !person.other_families.is_empty(),
                 phones: person.phones.len() > 2,
@@ -130,6 +149,13 @@ fn hash(text: &str) -> u32 {
     low.max(1)
 }
 
+fn sound(name: &str) -> u16 {
+    let sounds = sounds(name).iter().fold(0u32, |sum, sound| {
+        sum.wrapping_mul(0x9e37_79b1).wrapping_add(u32::from(*sound))
+    });
+    (sounds >> 16) as u16
+}
+
 /// A word by its hash, its letters and its length: enough to say that two cannot be alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Word {
@@ -165,6 +191,11 @@ impl Word {
         self.letters >> LETTERS
     }
 
+    /// False where it is one word.
+    pub(crate) const fn may_have_blank(self) -> bool {
+        self.letters & 1 == 1
+    }
+
     /// False where it takes more than one letter to make one of the other.
     pub(crate) const fn may_be_one_edit_apart(self, other: Self) -> bool {
         let differing = (self.letters ^ other.letters) << (32 - LETTERS);
@@ -172,7 +203,8 @@ impl Word {
     }
 
     /// False where the Jaro-Winkler similarity does not reach `min`: letters the other has not are in no common part.
-    pub(crate) fn may_be_similar(self, other: Self, min: f32) -> bool {
+    /// Letters in front that may be the same count for more.
+    pub(crate) fn may_be_similar(self, other: Self, same_initial: bool, min: f32) -> bool {
         if self == other || self.len() == LONG || other.len() == LONG {
             return true;
         }
@@ -182,8 +214,8 @@ impl Word {
         #[expect(clippy::cast_precision_loss, reason = "words are short")]
         let share = |of: Self| common as f32 / of.len().max(1) as f32;
         let jaro = (share(self) + share(other) + 1.0) / 3.0;
-        // Four letters in front may be the same.
-        jaro + 0.4 * (1.0 - jaro) >= min - 1e-4
+        let prefix = if same_initial { 0.4 } else { 0.0 };
+        jaro + prefix * (1.0 - jaro) >= min - 1e-4
     }
 }
 
