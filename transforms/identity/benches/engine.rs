@@ -1,5 +1,5 @@
 //! How fast the engine links a long stream, how long one record takes at its end, and how fast it matches all of them again
-//! under another model (blocks and scores on two threads, the rest on one).
+//! under another model (blocks and scores on THREADS threads, the rest on one).
 //!
 //! `cargo bench -p panorama-identity --bench engine [-- COPIES [THREADS]]`. The stream is the list us_100k so many times over, each
 //! copy with other names, dates and numbers, so that copies are other people with the same kind of households. Rates are
@@ -30,7 +30,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Records taken in at once, about those of an epoch of the pipeline.
+/// Records at once, about those of an epoch of the pipeline.
 const AT_ONCE: usize = 4_096;
 /// Records at the end that come one by one, timed.
 const ALONE: usize = 10_000;
@@ -54,7 +54,7 @@ fn main() {
         start.elapsed().as_secs_f64()
     );
     let trained = IdentityEngine::new(Arc::new(Scorer::new(model).unwrap()));
-    let mut store = stream(records, &trained, threads);
+    let mut store = stream(records, &trained);
     let all = list.truth.len();
     let members = store.memberships().map(|(number, _, m)| {
         let at = usize::try_from(number.0).unwrap();
@@ -69,48 +69,55 @@ fn main() {
     );
     outcome(&mut store);
     let shipped = IdentityEngine::new(Arc::new(Scorer::shipped()));
-    again(&mut store, "all again, shipped", &shipped);
-    again(&mut store, "all again, trained", &trained);
+    let threads = NonZeroUsize::new(threads).unwrap();
+    again(&mut store, "all again, shipped", &shipped, threads);
+    again(&mut store, "all again, trained", &trained, threads);
 }
 
-/// Takes in records some at a time on `threads` threads, and the last [`ALONE`] of them one by one.
-fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine, threads: usize) -> MemoryStore {
+/// Takes in all records, and times each of the last [`ALONE`].
+fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine) -> MemoryStore {
     let (start, busy) = (Instant::now(), processor_seconds());
-    let mut prepared: Vec<_> = (0..)
-        .zip(records)
-        .map(|(at, person)| {
+    let (count, mut records) = (records.len(), (0..).zip(records));
+    let mut prepare = |some: usize| -> Vec<_> {
+        let prepared = records.by_ref().take(some).map(|(at, person)| {
             let key = SourceRecordKey::new("bench", RecordKind::Patient, i32::to_string(&at).as_str());
-            (key, engine.prepare("bench", person), lists::VERSION)
+            (key, engine.prepare("bench", person))
+        });
+        prepared.collect()
+    };
+    // In parts that go as they are taken in: memory at its peak is the engine's.
+    let all = count.saturating_sub(ALONE);
+    let quarter = all.div_ceil(4);
+    let parts = (0..4).map(|part| quarter.min(all - part * quarter));
+    let parts: Vec<Vec<_>> = parts
+        .map(|left| {
+            (0..left)
+                .step_by(AT_ONCE)
+                .map(|at| prepare(AT_ONCE.min(left - at)))
+                .collect()
         })
         .collect();
-    rate("prepare", prepared.len(), start, busy);
-    let threads = NonZeroUsize::new(threads).unwrap();
-    let last = prepared.split_off(prepared.len().saturating_sub(ALONE));
-    let all = prepared.len();
+    let last = prepare(ALONE);
+    drop(records);
+    rate("prepare", count, start, busy);
     let mut store = MemoryStore::new();
     let (mut start, mut busy) = (Instant::now(), processor_seconds());
     let first = (start, busy);
     let (mut pairs, mut latencies) = (0, Vec::new());
-    let quarter = all.div_ceil(4);
-    let mut coming = prepared.into_iter();
-    for part in 1..=4 {
-        let mut left = quarter.min(coming.len());
-        let some = left;
-        while left > 0 {
-            let batch: Vec<_> = coming.by_ref().take(AT_ONCE.min(left)).collect();
-            left -= batch.len();
-            for changes in engine.upsert_all(&mut store, batch, threads) {
-                pairs += changes.counters.pairs_scored;
-            }
+    for (part, batches) in (1..).zip(parts) {
+        let some = batches.iter().map(Vec::len).sum();
+        for (key, prepared) in batches.into_iter().flatten() {
+            let changes = engine.upsert(&mut store, &key, prepared, lists::VERSION);
+            pairs += changes.counters.pairs_scored;
         }
         rate(&format!("upsert, quarter {part}"), some, start, busy);
         (start, busy) = (Instant::now(), processor_seconds());
     }
     rate("upsert, all", all, first.0, first.1);
     println!("{:.2} pairs scored for each record", pairs as f64 / all as f64);
-    for (key, prepared, version) in last {
+    for (key, prepared) in last {
         let before = Instant::now();
-        engine.upsert(&mut store, &key, prepared, version);
+        engine.upsert(&mut store, &key, prepared, lists::VERSION);
         latencies.push(before.elapsed().as_secs_f64() * 1e3);
     }
     latencies.sort_unstable_by(f64::total_cmp);
@@ -124,16 +131,13 @@ fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine, threads: usize)
     store
 }
 
-/// Matches all records again under another model, some at a time, on two threads.
-fn again(store: &mut MemoryStore, what: &str, engine: &IdentityEngine) {
+/// Matches all records again under another model, some at a time.
+fn again(store: &mut MemoryStore, what: &str, engine: &IdentityEngine, threads: NonZeroUsize) {
     let numbers: Vec<RecordNumber> = store.memberships().map(|(number, _, _)| number).collect();
     let (start, busy) = (Instant::now(), processor_seconds());
     let mut moved = 0;
     for some in numbers.chunks(2 * AT_ONCE) {
-        moved += engine
-            .match_again(store, some, NonZeroUsize::new(2).unwrap())
-            .reassigned
-            .len();
+        moved += engine.match_again(store, some, threads).reassigned.len();
     }
     rate(what, numbers.len(), start, busy);
     println!("{moved} of them moved to another person");

@@ -8,19 +8,20 @@ use smallvec::SmallVec;
 
 /// Parts that grow by themselves. Fewer make a growing part stop its record for longer, more cost space while small.
 const SHARDS: usize = 256;
-/// Slots of a part at first; a power of two.
+/// Slots of a part at first.
 const SLOTS_MIN: usize = 16;
 
 /// No block here.
-const EMPTY: u64 = u64::MAX;
+const EMPTY: u32 = u32::MAX;
 /// The block has more than one record: the other bits say where they are.
-const MANY: u64 = 1 << 63;
+const MANY: u32 = 1 << 31;
 
-/// A block's key, and its only record or where its records are.
+/// A block's key in two halves, and its only record or where its records are. Records and lists are numbered in 31 bits,
+/// more than memory has room for: a slot is a quarter smaller so, and nearly all of a table is slots.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    key: u64,
-    value: u64,
+    key: [u32; 2],
+    value: u32,
 }
 
 /// One part: open addressing with linear probing. Keys are hashes already.
@@ -30,13 +31,16 @@ struct Shard {
     used: usize,
 }
 
+/// Records of a block, ascending.
+type Members = SmallVec<[u32; 4]>;
+
 /// Records by block.
 #[derive(Clone, Debug)]
 pub(crate) struct BlockTable {
     shards: Vec<Shard>,
-    many: Chunked<SmallVec<[RecordNumber; 4]>>,
+    many: Chunked<Members>,
     /// Places of `many` that blocks left when they shrank.
-    free: Vec<usize>,
+    free: Vec<u32>,
 }
 
 impl Default for BlockTable {
@@ -49,34 +53,40 @@ impl Default for BlockTable {
     }
 }
 
+/// A key as its slot has it.
+#[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+const fn halves(key: BlockKey) -> [u32; 2] {
+    [key.0 as u32, (key.0 >> 32) as u32]
+}
+
+const NOTHING: Slot = Slot {
+    key: [0; 2],
+    value: EMPTY,
+};
+
 impl Shard {
     fn new(slots: usize) -> Self {
-        let empty = Slot { key: 0, value: EMPTY };
         Self {
-            slots: vec![empty; slots],
+            slots: vec![NOTHING; slots],
             used: 0,
         }
     }
 
     /// Where a key would lie were there no others.
-    #[expect(clippy::cast_possible_truncation, reason = "masked")]
-    const fn home(&self, key: u64) -> usize {
-        key as usize & (self.slots.len() - 1)
+    const fn home(&self, [low, _]: [u32; 2]) -> usize {
+        ((low as u64 * self.slots.len() as u64) >> 32) as usize
     }
 
     const fn next(&self, at: usize) -> usize {
-        (at + 1) & (self.slots.len() - 1)
+        if at + 1 < self.slots.len() { at + 1 } else { 0 }
     }
 
     fn slot(&self, at: usize) -> Slot {
-        self.slots
-            .get(at)
-            .copied()
-            .unwrap_or(Slot { key: 0, value: EMPTY })
+        self.slots.get(at).copied().unwrap_or(NOTHING)
     }
 
     /// Where the key lies, or the empty slot where it would. There always is one.
-    fn place(&self, key: u64) -> usize {
+    fn place(&self, key: [u32; 2]) -> usize {
         let mut at = self.home(key);
         loop {
             let slot = self.slot(at);
@@ -87,17 +97,18 @@ impl Shard {
         }
     }
 
-    fn set(&mut self, at: usize, key: u64, value: u64) {
+    fn set(&mut self, at: usize, key: [u32; 2], value: u32) {
         if let Some(slot) = self.slots.get_mut(at) {
             *slot = Slot { key, value };
         }
     }
 
-    fn add(&mut self, at: usize, key: u64, value: u64) {
+    fn add(&mut self, at: usize, key: [u32; 2], value: u32) {
         self.set(at, key, value);
         self.used += 1;
         if self.used * 4 > self.slots.len() * 3 {
-            let mut larger = Self::new(self.slots.len() * 2);
+            // By half: twice the slots would mostly be empty ones.
+            let mut larger = Self::new(self.slots.len() * 3 / 2);
             for slot in self.slots.iter().filter(|slot| slot.value != EMPTY) {
                 larger.set(larger.place(slot.key), slot.key, slot.value);
             }
@@ -114,18 +125,20 @@ impl Shard {
             if slot.value == EMPTY {
                 break;
             }
-            let mask = self.slots.len() - 1;
-            let (from_home, from_hole) = (
-                at.wrapping_sub(self.home(slot.key)) & mask,
-                at.wrapping_sub(hole) & mask,
-            );
-            if from_home >= from_hole {
+            let after = |from: usize| {
+                if at >= from {
+                    at - from
+                } else {
+                    at + self.slots.len() - from
+                }
+            };
+            if after(self.home(slot.key)) >= after(hole) {
                 self.set(hole, slot.key, slot.value);
                 hole = at;
             }
             at = self.next(at);
         }
-        self.set(hole, 0, EMPTY);
+        self.set(hole, [0; 2], EMPTY);
         self.used -= 1;
     }
 }
@@ -139,66 +152,79 @@ impl BlockTable {
     pub(crate) fn touch(&self, blocks: &[BlockKey]) {
         let at_home = |block: &BlockKey| {
             let shard = self.shards.get(Self::shard_of(*block))?;
-            shard.slots.get(shard.home(block.0)).map(|slot| slot.value)
+            shard.slots.get(shard.home(halves(*block))).map(|slot| slot.value)
         };
-        let read = blocks.iter().filter_map(at_home).fold(0, u64::wrapping_add);
+        let read = blocks.iter().filter_map(at_home).fold(0, u32::wrapping_add);
         std::hint::black_box(read);
+        let members = |block: &BlockKey| {
+            let shard = self.shards.get(Self::shard_of(*block))?;
+            let value = shard.slot(shard.place(halves(*block))).value;
+            let many = self.many.get(list(value)?)?;
+            Some(many.len())
+        };
+        std::hint::black_box(blocks.iter().filter_map(members).fold(0, usize::wrapping_add));
     }
 
     /// The records of a block, ascending.
     #[cfg(test)]
     pub(crate) fn members(&self, block: BlockKey) -> SmallVec<[RecordNumber; 4]> {
-        let mut out = SmallVec::new();
-        self.with(block, |members| out.extend_from_slice(members));
-        out
+        self.with(block, |members| members.iter().copied().map(number).collect())
     }
 
     /// How many records lie in a block.
     pub(crate) fn len(&self, block: BlockKey) -> usize {
-        self.with(block, <[RecordNumber]>::len)
+        self.with(block, <[u32]>::len)
+    }
+
+    /// Appends the first records of a block.
+    pub(crate) fn extend(&self, block: BlockKey, max: usize, out: &mut Vec<RecordNumber>) {
+        self.with(block, |members| {
+            out.extend(members.iter().take(max).copied().map(number))
+        });
     }
 
     /// Answers a question about the records of a block, ascending.
-    pub(crate) fn with<T>(&self, block: BlockKey, ask: impl FnOnce(&[RecordNumber]) -> T) -> T {
+    fn with<T>(&self, block: BlockKey, ask: impl FnOnce(&[u32]) -> T) -> T {
         let value = self
             .shards
             .get(Self::shard_of(block))
-            .map_or(EMPTY, |shard| shard.slot(shard.place(block.0)).value);
-        match value {
-            EMPTY => ask(&[]),
-            value if value & MANY == 0 => ask(&[RecordNumber(value)]),
-            value => ask(self.many.get(index(value)).map_or(&[], SmallVec::as_slice)),
+            .map_or(EMPTY, |shard| shard.slot(shard.place(halves(block))).value);
+        match list(value) {
+            _ if value == EMPTY => ask(&[]),
+            None => ask(&[value]),
+            Some(at) => ask(self.many.get(at).map_or(&[], SmallVec::as_slice)),
         }
     }
 
     /// Puts a record into a block; returns the new size.
     pub(crate) fn insert(&mut self, block: BlockKey, record: RecordNumber) -> usize {
-        let Some(shard) = self.shards.get_mut(Self::shard_of(block)) else {
+        let (Some(shard), Ok(record)) = (
+            self.shards.get_mut(Self::shard_of(block)),
+            u32::try_from(record.0),
+        ) else {
             return 0;
         };
-        let at = shard.place(block.0);
-        match shard.slot(at).value {
-            EMPTY => {
-                shard.add(at, block.0, record.0);
+        let key = halves(block);
+        let at = shard.place(key);
+        let value = shard.slot(at).value;
+        match list(value) {
+            _ if value == EMPTY => {
+                shard.add(at, key, record);
                 1
             }
-            value if value & MANY == 0 => {
-                if value == record.0 {
-                    return 1;
+            None if value == record => 1,
+            None => {
+                let both = SmallVec::from_slice(&[value.min(record), value.max(record)]);
+                let free = self.free.pop().or_else(|| u32::try_from(self.many.len()).ok());
+                let free = free.unwrap_or(0);
+                match self.many.get_mut(free as usize) {
+                    Some(members) => *members = both,
+                    None => self.many.push(both),
                 }
-                let both = [
-                    RecordNumber(value.min(record.0)),
-                    RecordNumber(value.max(record.0)),
-                ];
-                let free = self.free.pop().unwrap_or(self.many.len());
-                match self.many.get_mut(free) {
-                    Some(members) => *members = SmallVec::from_slice(&both),
-                    None => self.many.push(SmallVec::from_slice(&both)),
-                }
-                shard.set(at, block.0, MANY | free as u64);
+                shard.set(at, key, MANY | free);
                 2
             }
-            value => self.many.get_mut(index(value)).map_or(0, |members| {
+            Some(at) => self.many.get_mut(at).map_or(0, |members| {
                 if let Err(at) = members.binary_search(&record) {
                     members.insert(at, record);
                 }
@@ -209,30 +235,33 @@ impl BlockTable {
 
     /// Takes a record out of a block; returns the new size.
     pub(crate) fn remove(&mut self, block: BlockKey, record: RecordNumber) -> usize {
-        let Some(shard) = self.shards.get_mut(Self::shard_of(block)) else {
+        let (Some(shard), Ok(record)) = (
+            self.shards.get_mut(Self::shard_of(block)),
+            u32::try_from(record.0),
+        ) else {
             return 0;
         };
-        let at = shard.place(block.0);
-        match shard.slot(at).value {
-            EMPTY => 0,
-            value if value & MANY == 0 => {
-                if value != record.0 {
-                    return 1;
-                }
-                shard.remove(at);
+        let key = halves(block);
+        let place = shard.place(key);
+        let value = shard.slot(place).value;
+        match list(value) {
+            _ if value == EMPTY => 0,
+            None if value != record => 1,
+            None => {
+                shard.remove(place);
                 0
             }
-            value => {
-                let Some(members) = self.many.get_mut(index(value)) else {
+            Some(at) => {
+                let Some(members) = self.many.get_mut(at) else {
                     return 0;
                 };
                 if let Ok(at) = members.binary_search(&record) {
                     members.remove(at);
                 }
-                if let [only] = members.as_slice() {
-                    shard.set(at, block.0, only.0);
+                if let [only] = *members.as_slice() {
+                    shard.set(place, key, only);
                     *members = SmallVec::new();
-                    self.free.push(index(value));
+                    self.free.push(value & !MANY);
                     return 1;
                 }
                 members.len()
@@ -241,8 +270,17 @@ impl BlockTable {
     }
 }
 
-const fn index(value: u64) -> usize {
-    (value & !MANY) as usize
+/// Where the records of a block are, if it has more than one.
+const fn list(value: u32) -> Option<usize> {
+    if value != EMPTY && value & MANY != 0 {
+        Some((value & !MANY) as usize)
+    } else {
+        None
+    }
+}
+
+fn number(record: u32) -> RecordNumber {
+    RecordNumber(u64::from(record))
 }
 
 #[cfg(test)]

@@ -72,6 +72,11 @@ impl TermBits {
         self.terms.values().copied().fold(self.unlisted, f32::max)
     }
 
+    /// The fewest bits any term has.
+    pub(crate) fn least(&self) -> f32 {
+        self.terms.values().copied().fold(self.unlisted, f32::min)
+    }
+
     /// How many bits agreement on this term is worth against strangers.
     pub(crate) fn bits(&self, term: &str) -> f32 {
         self.terms.get(term).copied().unwrap_or(self.unlisted)

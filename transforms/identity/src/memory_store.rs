@@ -4,6 +4,8 @@ use crate::block_table::BlockTable;
 use crate::blocking::BlockKey;
 use crate::chunked::Chunked;
 use crate::decision::PairStatements;
+use crate::outline::Outline;
+use crate::score::MatchWeight;
 use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::SourceRecordKey;
 use std::collections::HashMap;
@@ -41,13 +43,19 @@ type Hashed<K, V> = HashMap<K, V, BuildHasherDefault<HashedAlready>>;
 /// Numbers by key in parts that grow by themselves: one alone would stop its record for longer.
 const NUMBER_PARTS: usize = 64;
 
-/// What is kept of one record.
+/// What is kept of every record.
 #[derive(Clone, Debug, Default)]
 struct Slot {
     entry: Option<Arc<RecordEntry>>,
     membership: Option<Membership>,
-    edges: Vec<Edge>,
-    statements: Vec<PairStatements>,
+    edges: Vec<SmallEdge>,
+}
+
+/// An edge to a record of a number as small as memory holds.
+#[derive(Clone, Copy, Debug)]
+struct SmallEdge {
+    other: u32,
+    weight: MatchWeight,
 }
 
 /// Reads a field of each cache line that a comparison starts with.
@@ -65,6 +73,9 @@ fn touch(entry: &RecordEntry) -> usize {
 pub struct MemoryStore {
     numbers: Vec<Hashed<u128, RecordNumber>>,
     slots: Chunked<Slot>,
+    outlines: Chunked<Outline>,
+    /// Few records are spoken of.
+    statements: HashMap<u64, Vec<PairStatements>>,
     blocks: BlockTable,
     sequence: u64,
 }
@@ -74,6 +85,8 @@ impl Default for MemoryStore {
         Self {
             numbers: vec![Hashed::default(); NUMBER_PARTS],
             slots: Chunked::default(),
+            outlines: Chunked::default(),
+            statements: HashMap::default(),
             blocks: BlockTable::default(),
             sequence: 0,
         }
@@ -116,9 +129,10 @@ impl IdentityStore for MemoryStore {
 
     fn number_of(&mut self, key: &SourceRecordKey) -> RecordNumber {
         let hash = key.hash128();
-        let slots = &mut self.slots;
+        let (slots, outlines) = (&mut self.slots, &mut self.outlines);
         let mut new = || {
             slots.push(Slot::default());
+            outlines.push(Outline::default());
             RecordNumber(slots.len() as u64 - 1)
         };
         match self.numbers.get_mut(part_of(hash)) {
@@ -136,7 +150,15 @@ impl IdentityStore for MemoryStore {
         self.slot(record)?.entry.clone()
     }
 
+    fn outline(&mut self, record: RecordNumber) -> Option<&Outline> {
+        self.outlines.get(usize::try_from(record.0).ok()?)
+    }
+
     fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>) {
+        let at = usize::try_from(record.0).unwrap_or(usize::MAX);
+        if let Some(outline) = self.outlines.get_mut(at) {
+            *outline = Outline::of(entry.matched());
+        }
         if let Some(slot) = self.slot_mut(record) {
             slot.entry = Some(entry);
         }
@@ -156,6 +178,13 @@ impl IdentityStore for MemoryStore {
         self.blocks.touch(blocks);
     }
 
+    fn expect_outlines(&mut self, records: &[RecordNumber]) {
+        let outlines = records
+            .iter()
+            .filter_map(|record| self.outlines.get(usize::try_from(record.0).ok()?));
+        std::hint::black_box(outlines.map(Outline::touch).fold(0, usize::wrapping_add));
+    }
+
     fn expect_records(&mut self, records: &[RecordNumber]) {
         let entries = records
             .iter()
@@ -168,8 +197,7 @@ impl IdentityStore for MemoryStore {
     }
 
     fn block_members(&mut self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) {
-        self.blocks
-            .with(block, |held| members.extend(held.iter().take(max)));
+        self.blocks.extend(block, max, members);
     }
 
     fn block_insert(&mut self, block: BlockKey, record: RecordNumber) -> usize {
@@ -182,26 +210,39 @@ impl IdentityStore for MemoryStore {
 
     fn edges(&mut self, record: RecordNumber, edges: &mut Vec<Edge>) {
         if let Some(slot) = self.slot(record) {
-            edges.extend(&slot.edges);
+            edges.extend(slot.edges.iter().map(|edge| Edge {
+                other: RecordNumber(u64::from(edge.other)),
+                weight: edge.weight,
+            }));
         }
     }
 
     fn put_edges(&mut self, record: RecordNumber, edges: &[Edge]) {
         if let Some(slot) = self.slot_mut(record) {
+            let small = edges.iter().filter_map(|edge| {
+                Some(SmallEdge {
+                    other: u32::try_from(edge.other.0).ok()?,
+                    weight: edge.weight,
+                })
+            });
             slot.edges.clear();
-            slot.edges.extend_from_slice(edges);
+            slot.edges.reserve_exact(edges.len());
+            slot.edges.extend(small);
         }
     }
 
     fn statements(&mut self, record: RecordNumber) -> Vec<PairStatements> {
-        self.slot(record)
-            .map(|slot| slot.statements.clone())
-            .unwrap_or_default()
+        if self.statements.is_empty() {
+            return Vec::new();
+        }
+        self.statements.get(&record.0).cloned().unwrap_or_default()
     }
 
     fn put_statements(&mut self, record: RecordNumber, statements: Vec<PairStatements>) {
-        if let Some(slot) = self.slot_mut(record) {
-            slot.statements = statements;
+        if statements.is_empty() {
+            self.statements.remove(&record.0);
+        } else {
+            self.statements.insert(record.0, statements);
         }
     }
 }

@@ -5,7 +5,9 @@ use crate::comparison::{self, Compared, Comparison, TermKind};
 use crate::declared::{Ready, ReadyComparison};
 use crate::error::ModelError;
 use crate::frequency::TermBits;
+use crate::glance::{Glance, Sought};
 use crate::model::{ComparisonModel, Level, Model};
+use crate::outline::Outline;
 use crate::pair_kind::{PAIR_KINDS, PairKind};
 use crate::store::RecordEntry;
 pub(crate) use crate::totals::Totals;
@@ -170,6 +172,7 @@ pub struct Scorer {
     pub(crate) family: TermBits,
     pub(crate) prior: Totals,
     pub(crate) bound: Bound,
+    pub(crate) glance: Glance,
     pub(crate) auto_link: MatchWeight,
     pub(crate) review: MatchWeight,
     /// From here on even those who look like twins are linked.
@@ -206,6 +209,7 @@ impl Scorer {
         let prior = Totals::of_prior(&model.prior);
         Self {
             bound: Bound::new(&compiled, prior, &given, &family),
+            glance: Glance::new(&compiled, prior, &given, &family),
             compiled,
             declared,
             given,
@@ -274,6 +278,17 @@ impl Scorer {
         let weight = self.persons_from_review(a.matched(), b.matched())?;
         let (weight, _) = self.declared.trusted(weight, [&a.key.source, &b.key.source]);
         (weight >= self.review).then_some(weight)
+    }
+
+    /// Makes a record ready to be held to the outlines of others.
+    pub(crate) fn sought(&self, a: &RecordEntry, outline: Outline) -> Sought {
+        self.glance
+            .sought(a.matched(), outline, &self.given, &self.family)
+    }
+
+    /// True where a glance says that the pair does not reach the review threshold.
+    pub(crate) fn tells_apart(&self, sought: &Sought, other: &Outline) -> bool {
+        self.glance.tells_apart(sought, other, self.review)
     }
 
     fn persons_from_review(&self, a: &StandardPerson, b: &StandardPerson) -> Option<MatchWeight> {

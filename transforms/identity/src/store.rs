@@ -3,6 +3,7 @@
 use crate::blocking::{AnchorKeys, BlockKey, BlockKeys};
 use crate::decision::PairStatements;
 use crate::explain::Spoken;
+use crate::outline::Outline;
 use crate::score::MatchWeight;
 use panorama_model::{PersonId, SourceRecordKey, Version};
 use panorama_standardize::StandardPerson;
@@ -93,6 +94,12 @@ pub trait IdentityStore {
     /// What the record says.
     fn record(&mut self, record: RecordNumber) -> Option<Arc<RecordEntry>>;
 
+    /// The outline of what the model sees of the record, where the store keeps outlines at hand: it saves fetching most
+    /// candidates.
+    fn outline(&mut self, _record: RecordNumber) -> Option<&Outline> {
+        None
+    }
+
     /// Keeps what the record says.
     fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>);
 
@@ -104,6 +111,9 @@ pub trait IdentityStore {
 
     /// Says which blocks come next. A store may fetch them together, and need not.
     fn expect_blocks(&mut self, _blocks: &[BlockKey]) {}
+
+    /// Says of which records outlines are asked next, as [`IdentityStore::expect_blocks`].
+    fn expect_outlines(&mut self, _records: &[RecordNumber]) {}
 
     /// Says which records come next, as [`IdentityStore::expect_blocks`].
     fn expect_records(&mut self, _records: &[RecordNumber]) {}

@@ -24,6 +24,8 @@ pub struct PersonFlags {
 }
 
 /// One person's matching features, each in one spelling. Empty text and empty lists are "not known".
+///
+/// Millions are kept in memory: only lists that most records have lie in place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StandardPerson {
     /// First given name.
@@ -35,9 +37,9 @@ pub struct StandardPerson {
     /// Family name without blanks and hyphens.
     pub family: Text,
     /// Parts of a double family name, previous and maiden names.
-    pub other_families: SmallVec<[Text; 1]>,
+    pub other_families: Vec<Text>,
     /// Given names of other names (nickname, alias).
-    pub other_givens: SmallVec<[Text; 1]>,
+    pub other_givens: Vec<Text>,
     /// Jr, Sr, III.
     pub generation: Option<Generation>,
     /// Birth date.
@@ -47,13 +49,13 @@ pub struct StandardPerson {
     /// Social security number.
     pub ssn: Option<SocialSecurity>,
     /// Phone numbers, E.164.
-    pub phones: SmallVec<[Text; 2]>,
+    pub phones: SmallVec<[Text; 1]>,
     /// E-mail addresses.
     pub emails: SmallVec<[Text; 1]>,
     /// Addresses.
     pub addresses: SmallVec<[StandardAddress; 1]>,
     /// Issued identifiers.
-    pub identifiers: SmallVec<[StandardIdentifier; 2]>,
+    pub identifiers: Vec<StandardIdentifier>,
     /// What else is said.
     pub flags: PersonFlags,
 }
@@ -170,19 +172,14 @@ fn add_name(out: &mut StandardPerson, source: &HumanName, scratch: &mut String) 
     }
 }
 
-fn add<T: PartialEq, const N: usize>(list: &mut SmallVec<[T; N]>, value: T)
-where
-    [T; N]: smallvec::Array<Item = T>,
-{
-    if !list.contains(&value) {
-        list.push(value);
+/// Adds a value that is not there yet.
+fn add<T: PartialEq>(list: &mut (impl Extend<T> + AsRef<[T]>), value: T) {
+    if !list.as_ref().contains(&value) {
+        list.extend([value]);
     }
 }
 
-fn add_all<T: PartialEq, const N: usize>(list: &mut SmallVec<[T; N]>, values: impl Iterator<Item = T>)
-where
-    [T; N]: smallvec::Array<Item = T>,
-{
+fn add_all<T: PartialEq>(list: &mut (impl Extend<T> + AsRef<[T]>), values: impl Iterator<Item = T>) {
     for value in values {
         add(list, value);
     }

@@ -2,7 +2,7 @@
 //! forbid the match; one that stands alone is a hint.
 
 use super::{Compared, Comparison, LevelSpec, level, plain};
-use panorama_standardize::StandardPerson;
+use panorama_standardize::{Generation, StandardPerson};
 
 /// The comparison.
 pub(super) static GENERATION: Comparison = Comparison {
@@ -34,10 +34,15 @@ const LEVELS: &[LevelSpec] = &[
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
-    match (a.generation, b.generation) {
+    level_of(a.generation, b.generation).and_then(plain)
+}
+
+/// The level of two generations; `None` where they contradict each other.
+pub(crate) fn level_of(a: Option<Generation>, b: Option<Generation>) -> Option<usize> {
+    match (a, b) {
         (Some(x), Some(y)) if x.conflicts(y) => None,
-        (Some(_), Some(_)) => plain(0),
-        (None, None) => plain(2),
-        _ => plain(1),
+        (Some(_), Some(_)) => Some(0),
+        (None, None) => Some(2),
+        _ => Some(1),
     }
 }

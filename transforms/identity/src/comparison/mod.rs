@@ -22,8 +22,11 @@ use crate::model::{ComparisonModel, Level};
 use crate::pair_kind::PAIR_KINDS;
 use panorama_standardize::StandardPerson;
 
+pub(crate) use birth_date::level_of as birth_date_level;
+pub(crate) use generation::level_of as generation_level;
 pub(crate) use identifiers::{is_findable as is_findable_identifier, is_strong as is_strong_identifier};
-pub(crate) use strings::{jaro_winkler, one_edit_apart};
+pub(crate) use social_security::level_of as ssn_level;
+pub(crate) use strings::{jaro_winkler, one_edit_apart, sounds};
 
 /// All comparisons, in the order of scores and explanations.
 pub const ALL: &[&Comparison] = &[

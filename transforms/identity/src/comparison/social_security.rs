@@ -1,7 +1,7 @@
 //! Social security numbers.
 
 use super::{Compared, Comparison, LevelSpec, level, plain};
-use panorama_standardize::StandardPerson;
+use panorama_standardize::{SocialSecurity, StandardPerson};
 
 /// The comparison.
 pub(super) static SOCIAL_SECURITY: Comparison = Comparison {
@@ -39,13 +39,17 @@ const LEVELS: &[LevelSpec] = &[
 ];
 
 fn compare<'a>(a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
-    let (x, y) = (a.ssn?, b.ssn?);
-    plain(match (x.whole(), y.whole()) {
+    plain(level_of(a.ssn?, b.ssn?))
+}
+
+/// The level of two numbers.
+pub(crate) fn level_of(x: SocialSecurity, y: SocialSecurity) -> usize {
+    match (x.whole(), y.whole()) {
         (Some(x), Some(y)) if x == y => 0,
         (Some(x), Some(y)) if one_digit_apart(x, y) => 1,
         _ if x.last_four() == y.last_four() => 2,
         _ => 3,
-    })
+    }
 }
 
 /// True where one of nine digits differs or two neighbours are swapped.

@@ -1,11 +1,11 @@
 //! Many records matched again under a model that is new to them: each pair is scored once, in parallel, and each component
 //! clustered once.
 
+use super::parallel::in_parallel;
 use super::session::Session;
 use crate::blocking::{BlockKey, Indexed};
 use crate::score::MatchWeight;
 use crate::store::{Edge, IdentityStore, RecordEntry, RecordNumber};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// One record that is matched again.
@@ -26,7 +26,8 @@ struct Pair {
 
 impl<S: IdentityStore> Session<'_, S> {
     /// Puts records in their own places, with the blocks and edges of another model.
-    pub(super) fn replace_anew(&mut self, numbers: &[RecordNumber], workers: NonZeroUsize) {
+    pub(super) fn replace_anew(&mut self, numbers: &[RecordNumber]) {
+        let workers = self.workers;
         self.store.expect_records(numbers);
         let entries: Vec<_> = numbers
             .iter()
@@ -59,7 +60,7 @@ impl<S: IdentityStore> Session<'_, S> {
         });
         self.counters.pairs_scored += pairs.len() as u64;
         add_edges(&mut records, &pairs, &weights);
-        let is_among = |number: RecordNumber| records.binary_search_by_key(&number, |r| r.number).is_ok();
+        let is_among = |number: RecordNumber| place_in(&records, number).is_some();
         for record in &records {
             self.put_edges_of(record.number, &record.edges, is_among);
         }
@@ -121,12 +122,13 @@ impl<S: IdentityStore> Session<'_, S> {
             }
             others.sort_unstable();
             others.dedup();
+            // A pair within the list is its first record's.
+            others.retain(|other| place_in(records, *other).is_none_or(|other_at| other_at > at));
+            self.glance_at(record.number, &record.entry, &mut others);
             self.store.expect_records(&others);
-            for other in others.iter().filter(|other| **other != record.number) {
-                let other_at = records.binary_search_by_key(other, |r| r.number).ok();
-                if other_at.is_none_or(|other_at| other_at > at)
-                    && let Some(other_entry) = self.store.record(*other)
-                {
+            for other in &others {
+                let other_at = place_in(records, *other);
+                if let Some(other_entry) = self.store.record(*other) {
                     pairs.push(Pair {
                         at,
                         other: *other,
@@ -154,6 +156,15 @@ impl<S: IdentityStore> Session<'_, S> {
     }
 }
 
+/// Where a record is in the list. Most are not near it.
+fn place_in(records: &[Again], number: RecordNumber) -> Option<usize> {
+    let (first, last) = (records.first()?.number, records.last()?.number);
+    if !(first..=last).contains(&number) {
+        return None;
+    }
+    records.binary_search_by_key(&number, |r| r.number).ok()
+}
+
 /// Gives each record the edges of its pairs, ascending by the other record.
 fn add_edges(records: &mut [Again], pairs: &[Pair], weights: &[Option<MatchWeight>]) {
     for (pair, weight) in pairs.iter().zip(weights) {
@@ -176,29 +187,4 @@ fn add_edges(records: &mut [Again], pairs: &[Pair], weights: &[Option<MatchWeigh
     for record in records {
         record.edges.sort_unstable_by_key(|edge| edge.other);
     }
-}
-
-/// Computes something of each item on several threads; the answers keep the order of the items.
-pub(super) fn in_parallel<T: Sync, U: Send>(
-    items: &[T],
-    workers: NonZeroUsize,
-    compute: impl Fn(&T) -> U + Sync,
-) -> Vec<U> {
-    let share = items.len().div_ceil(workers.get()).max(1);
-    let compute = &compute;
-    std::thread::scope(|scope| {
-        let mut shares = items.chunks(share);
-        let own = shares.next().unwrap_or_default();
-        let others: Vec<_> = shares
-            .map(|share| scope.spawn(move || share.iter().map(compute).collect::<Vec<_>>()))
-            .collect();
-        let mut out: Vec<U> = own.iter().map(compute).collect();
-        for other in others {
-            match other.join() {
-                Ok(answers) => out.extend(answers),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        out
-    })
 }

@@ -1,13 +1,17 @@
 //! Connected components: found from the records an operation touched, clustered from scratch.
 
+use super::changes::Counters;
+use super::parallel::in_parallel;
 use super::session::Session;
 use crate::cluster::{ClusterInput, ConstraintKind, MergeRule, cluster_component};
 use crate::decision::{Statement, Verdict};
-use crate::score::MatchWeight;
+use crate::score::{MatchWeight, Scorer};
 use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
+use hashbrown::HashSet;
 use panorama_model::PersonId;
+use smallvec::SmallVec;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One member of a component.
@@ -28,25 +32,48 @@ impl<S: IdentityStore> Session<'_, S> {
         let mut seeds = std::mem::take(&mut self.seeds);
         seeds.sort_unstable();
         seeds.dedup();
-        let mut done = BTreeSet::new();
+        let mut done = HashSet::new();
+        let mut components = Vec::new();
         for seed in seeds {
-            if !done.contains(&seed) {
+            if !done.contains(&seed) && !self.is_alone(seed) {
                 let members = self.component_of(seed);
                 done.extend(members.iter().map(|m| m.number));
                 let said = members.iter().flat_map(|m| &m.statements);
                 let apart = said.filter(|(_, s)| s.verdict == Verdict::NoMatch);
                 self.apart.extend(apart.map(|(other, _)| *other));
-                for cluster in self.clusters(&members) {
-                    self.assign_cluster(&cluster);
-                }
+                components.push(members);
             }
         }
+        // No component has a part in another: nothing that is said of one changes before all are told.
+        let scorer = self.scorer;
+        for (persons, counters) in in_parallel(&components, self.workers, |members| clusters(scorer, members))
+        {
+            self.counters += counters;
+            for cluster in persons {
+                self.assign_cluster(&cluster);
+            }
+        }
+    }
+
+    /// True where nothing links a record to others, and it belongs to the person that it founds: as clustering would have it.
+    fn is_alone(&mut self, record: RecordNumber) -> bool {
+        let Some(held) = self.store.membership(record) else {
+            return true;
+        };
+        if held.attached || held.person != PersonId::of_founder_hash(held.key_hash) {
+            return false;
+        }
+        let mut edges = Vec::new();
+        self.store.edges(record, &mut edges);
+        let strong = self.scorer.auto_link_weight();
+        edges.iter().all(|edge| edge.weight < strong) && self.store.statements(record).is_empty()
     }
 
     /// All records that edges strong enough to link, or statements, connect with this one, in the order of their keys.
     pub(super) fn component_of(&mut self, seed: RecordNumber) -> Vec<Member> {
         let mut members = Vec::new();
-        let mut seen = BTreeSet::from([seed]);
+        // Ascending; mostly as few as need no tree.
+        let mut seen: SmallVec<[RecordNumber; 16]> = SmallVec::from_slice(&[seed]);
         let mut todo = vec![seed];
         while let Some(number) = todo.pop() {
             let Some(member) = self.member(number) else {
@@ -61,7 +88,8 @@ impl<S: IdentityStore> Session<'_, S> {
                 .iter()
                 .filter(|(_, s)| s.verdict == Verdict::Match);
             for other in linked.map(|e| e.other).chain(stated.map(|(other, _)| *other)) {
-                if seen.insert(other) {
+                if let Err(at) = seen.binary_search(&other) {
+                    seen.insert(at, other);
                     todo.push(other);
                 }
             }
@@ -91,66 +119,6 @@ impl<S: IdentityStore> Session<'_, S> {
         })
     }
 
-    /// The persons of a component.
-    pub(super) fn clusters<'m>(&mut self, members: &'m [Member]) -> Vec<Vec<&'m Member>> {
-        if let [only] = members {
-            return vec![vec![only]];
-        }
-        let limits = self.scorer.model().limits;
-        let parts = if members.len() > limits.component_records_max {
-            self.counters.components_cut += 1;
-            cut(members, limits.component_records_max)
-        } else {
-            vec![members.iter().collect()]
-        };
-        let mut out = Vec::new();
-        for part in parts {
-            let labels = self.labels(&part);
-            let mut clusters: BTreeMap<usize, Vec<&Member>> = BTreeMap::new();
-            for (member, label) in part.iter().zip(labels) {
-                clusters.entry(label).or_default().push(member);
-            }
-            out.extend(clusters.into_values());
-        }
-        out
-    }
-
-    fn labels(&mut self, members: &[&Member]) -> Vec<usize> {
-        let model = self.scorer.model();
-        let rule = MergeRule {
-            best_min: self.scorer.auto_link_weight(),
-            mean_min: self.scorer.calibrated(model.mean_bits_min),
-            pair_min: self.scorer.calibrated(-model.pair_bits_max),
-            pair_max: self.scorer.calibrated(model.pair_bits_max),
-        };
-        let absent = self.scorer.calibrated(model.absent_pair_bits);
-        let score_all = members.len() <= model.limits.component_scored_max;
-        let mut input = ClusterInput::new(members.len());
-        for (a, member) in members.iter().enumerate() {
-            for (b, other) in members.iter().enumerate().skip(a + 1) {
-                let (Some(x), Some(y)) = (&member.entry, &other.entry) else {
-                    continue;
-                };
-                let edge = member.edges.binary_search_by_key(&other.number, |e| e.other);
-                let weight = match edge.ok().and_then(|at| member.edges.get(at)) {
-                    Some(edge) => edge.weight,
-                    None if score_all => {
-                        self.counters.pairs_scored += 1;
-                        let score = self.scorer.score_records(x, y);
-                        if score.veto.is_some() {
-                            input.constrain(a, b, ConstraintKind::Contradiction);
-                        }
-                        score.weight
-                    }
-                    None => absent,
-                };
-                input.set_weight(a, b, weight);
-            }
-        }
-        constrain_by_statements(&mut input, members);
-        cluster_component(&input, rule)
-    }
-
     /// Gives each active record of a cluster the person of the one seen first; a deleted one its own.
     fn assign_cluster(&mut self, cluster: &[&Member]) {
         let own = |member: &Member| PersonId::of_founder_hash(member.held.key_hash);
@@ -165,6 +133,67 @@ impl<S: IdentityStore> Session<'_, S> {
             }
         }
     }
+}
+
+/// The persons of a component, and what it cost to tell them.
+pub(super) fn clusters<'m>(scorer: &Scorer, members: &'m [Member]) -> (Vec<Vec<&'m Member>>, Counters) {
+    let mut counters = Counters::default();
+    if let [only] = members {
+        return (vec![vec![only]], counters);
+    }
+    let limits = scorer.model().limits;
+    let parts = if members.len() > limits.component_records_max {
+        counters.components_cut += 1;
+        cut(members, limits.component_records_max)
+    } else {
+        vec![members.iter().collect()]
+    };
+    let mut out = Vec::new();
+    for part in parts {
+        let labels = labels(scorer, &part, &mut counters);
+        let mut clusters: BTreeMap<usize, Vec<&Member>> = BTreeMap::new();
+        for (member, label) in part.iter().zip(labels) {
+            clusters.entry(label).or_default().push(member);
+        }
+        out.extend(clusters.into_values());
+    }
+    (out, counters)
+}
+
+fn labels(scorer: &Scorer, members: &[&Member], counters: &mut Counters) -> Vec<usize> {
+    let model = scorer.model();
+    let rule = MergeRule {
+        best_min: scorer.auto_link_weight(),
+        mean_min: scorer.calibrated(model.mean_bits_min),
+        pair_min: scorer.calibrated(-model.pair_bits_max),
+        pair_max: scorer.calibrated(model.pair_bits_max),
+    };
+    let absent = scorer.calibrated(model.absent_pair_bits);
+    let score_all = members.len() <= model.limits.component_scored_max;
+    let mut input = ClusterInput::new(members.len());
+    for (a, member) in members.iter().enumerate() {
+        for (b, other) in members.iter().enumerate().skip(a + 1) {
+            let (Some(x), Some(y)) = (&member.entry, &other.entry) else {
+                continue;
+            };
+            let edge = member.edges.binary_search_by_key(&other.number, |e| e.other);
+            let weight = match edge.ok().and_then(|at| member.edges.get(at)) {
+                Some(edge) => edge.weight,
+                None if score_all => {
+                    counters.pairs_scored += 1;
+                    let score = scorer.score_records(x, y);
+                    if score.veto.is_some() {
+                        input.constrain(a, b, ConstraintKind::Contradiction);
+                    }
+                    score.weight
+                }
+                None => absent,
+            };
+            input.set_weight(a, b, weight);
+        }
+    }
+    constrain_by_statements(&mut input, members);
+    cluster_component(&input, rule)
 }
 
 /// What sources and stewards said of pairs within the component; the strongest word first.

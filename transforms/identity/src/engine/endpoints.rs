@@ -2,12 +2,14 @@
 //! identifier, and never join two.
 
 use super::changes::MatchMethod;
+use super::component::clusters;
 use super::session::Session;
 use crate::blocking::BlockKey;
 use crate::decision::Verdict;
 use crate::score::Scorer;
 use crate::store::{IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::PersonId;
+use smallvec::SmallVec;
 use std::collections::BTreeSet;
 
 /// Records that statements make one person, seen from a contact point among them.
@@ -29,11 +31,11 @@ impl<S: IdentityStore> Session<'_, S> {
         old: Option<&RecordEntry>,
         new: Option<&RecordEntry>,
     ) {
-        let sides = |entry: Option<&RecordEntry>| {
+        let sides = |entry: Option<&RecordEntry>| -> SmallVec<[(BlockKey, BlockKey); 4]> {
             let contact = entry.is_some_and(|e| e.matched().is_contact_point());
-            let keys = entry.map(|e| e.anchors.clone()).unwrap_or_default();
-            let side = move |key: BlockKey| if contact { key.contact_side() } else { key };
-            keys.into_iter().map(|key| (key, side(key))).collect::<Vec<_>>()
+            let side = |key: &BlockKey| if contact { key.contact_side() } else { *key };
+            let keys = entry.into_iter().flat_map(|e| &e.anchors);
+            keys.map(|key| (*key, side(key))).collect()
         };
         let (before, after) = (sides(old), sides(new));
         for (anchor, side) in before.iter().filter(|pair| !after.contains(pair)) {
@@ -144,7 +146,8 @@ impl<S: IdentityStore> Session<'_, S> {
             };
         }
         let members = self.component_of(record);
-        let clusters = self.clusters(&members);
+        let (clusters, counters) = clusters(self.scorer, &members);
+        self.counters += counters;
         let cluster = clusters.iter().find(|c| c.iter().any(|m| m.number == record));
         let mut contacts = Contacts::default();
         for member in cluster.into_iter().flatten() {

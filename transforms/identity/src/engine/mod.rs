@@ -4,8 +4,8 @@ mod again;
 mod changes;
 mod component;
 mod endpoints;
-mod foresee;
 mod pairs;
+mod parallel;
 mod session;
 
 pub use changes::{
@@ -17,13 +17,11 @@ use crate::blocking::{AnchorKeys, BlockKeys, Indexed};
 use crate::decision::{PairStatements, Statement, StatementKind, Verdict};
 use crate::score::Scorer;
 use crate::store::{IdentityStore, RecordEntry, RecordNumber};
-use foresee::{Foreseen, foresee};
 use panorama_model::{IdentityEvent, IdentityEventKind, SourceRecordKey, Version};
 use panorama_standardize::StandardPerson;
 use serde::{Deserialize, Serialize};
 use session::Session;
 use std::num::NonZeroUsize;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// A person ready to be put into the engine: all that can be computed without state, in parallel.
@@ -84,39 +82,18 @@ impl IdentityEngine {
         prepared: PreparedPerson,
         version: Version,
     ) -> Changes {
-        self.take_in(store, entry_of(key.clone(), prepared, version), &[])
-    }
-
-    /// Takes in what several records say now, in order; the pairs they make with others are scored before, by so many
-    /// threads.
-    ///
-    /// - Shape: what changes with each, as [`IdentityEngine::upsert`] one after another would have it.
-    pub fn upsert_all<S: IdentityStore>(
-        &self,
-        store: &mut S,
-        records: Vec<(SourceRecordKey, PreparedPerson, Version)>,
-        workers: NonZeroUsize,
-    ) -> Vec<Changes> {
-        let entry = |(key, prepared, version)| entry_of(key, prepared, version);
-        let newcomers: Vec<RecordEntry> = records.into_iter().map(entry).collect();
-        let (foreseen, stretches) = foresee(&self.scorer, store, &newcomers, workers);
-        let stretch = |at: Range<usize>| foreseen.get(at).unwrap_or_default();
-        newcomers
-            .into_iter()
-            .zip(stretches)
-            .map(|(new, at)| self.take_in(store, new, stretch(at)))
-            .collect()
-    }
-
-    fn take_in<S: IdentityStore>(&self, store: &mut S, new: RecordEntry, foreseen: &[Foreseen]) -> Changes {
-        let number = store.number_of(&new.key);
+        let number = store.number_of(key);
         let old = store.record(number);
         let new = RecordEntry {
+            key: key.clone(),
+            person: prepared.person,
+            matched: prepared.matched,
+            blocks: prepared.blocks,
+            anchors: prepared.anchors,
+            version: Some(version),
             deleted_at: old.as_ref().and_then(|old| old.deleted_at),
-            ..new
         };
         let mut session = Session::new(&self.scorer, store);
-        session.foreseen = foreseen;
         session.replace(number, old, new);
         session.finish()
     }
@@ -132,7 +109,8 @@ impl IdentityEngine {
         workers: NonZeroUsize,
     ) -> Changes {
         let mut session = Session::new(&self.scorer, store);
-        session.replace_anew(records, workers);
+        session.workers = workers;
+        session.replace_anew(records);
         session.finish()
     }
 
@@ -225,19 +203,6 @@ impl IdentityEngine {
         let mut session = Session::new(&self.scorer, store);
         session.replace(number, Some(old), new);
         session.finish()
-    }
-}
-
-/// A record as it is kept, were it new.
-fn entry_of(key: SourceRecordKey, prepared: PreparedPerson, version: Version) -> RecordEntry {
-    RecordEntry {
-        key,
-        person: prepared.person,
-        matched: prepared.matched,
-        blocks: prepared.blocks,
-        anchors: prepared.anchors,
-        version: Some(version),
-        deleted_at: None,
     }
 }
 

@@ -18,17 +18,16 @@ impl<S: IdentityStore> Session<'_, S> {
         new: Option<&RecordEntry>,
     ) {
         let max = self.scorer.model().limits.block_records_max;
-        let blocks = |entry: Option<&'_ RecordEntry>| entry.map(|e| e.blocks.clone()).unwrap_or_default();
-        let (old_blocks, new_blocks) = (blocks(old), blocks(new));
+        let old_blocks = old.map_or(&[] as &[_], |entry| entry.blocks.as_slice());
+        let new_blocks = new.map_or(&[] as &[_], |entry| entry.blocks.as_slice());
         let (mut voided, mut revived) = (Vec::new(), Vec::new());
         for block in old_blocks.iter().filter(|b| new_blocks.binary_search(b).is_err()) {
             if self.store.block_remove(*block, number) == max {
                 revived.push(*block);
             }
         }
-        self.store.expect_blocks(&new_blocks);
         let mut candidates = Vec::new();
-        for block in &new_blocks {
+        for block in new_blocks {
             let added = old_blocks.binary_search(block).is_err();
             let len = if added {
                 self.store.block_insert(*block, number)
@@ -51,7 +50,35 @@ impl<S: IdentityStore> Session<'_, S> {
         }
         candidates.sort_unstable();
         candidates.dedup();
+        candidates.retain(|other| *other != number);
+        if let Some(new) = new {
+            self.glance_at(number, new, &mut candidates);
+        }
         self.score_candidates(number, new, &candidates);
+    }
+
+    /// Drops the candidates whose outlines say enough.
+    pub(super) fn glance_at(
+        &mut self,
+        number: RecordNumber,
+        entry: &RecordEntry,
+        candidates: &mut Vec<RecordNumber>,
+    ) {
+        if candidates.is_empty() {
+            return;
+        }
+        let scorer = self.scorer;
+        let Some(outline) = self.store.outline(number) else {
+            return;
+        };
+        let sought = scorer.sought(entry, *outline);
+        self.store.expect_outlines(candidates);
+        let found = candidates.len();
+        candidates.retain(|other| {
+            let outline = self.store.outline(*other);
+            outline.is_none_or(|outline| !scorer.tells_apart(&sought, outline))
+        });
+        self.counters.pairs_scored += (found - candidates.len()) as u64;
     }
 
     /// Scores a record with its candidates and replaces its edges.
@@ -63,21 +90,12 @@ impl<S: IdentityStore> Session<'_, S> {
     ) {
         let mut edges = Vec::new();
         if let Some(entry) = entry {
-            let foreseen = self.foreseen;
-            if foreseen.is_empty() {
-                self.store.expect_records(candidates);
-            }
-            for other in candidates.iter().filter(|other| **other != number) {
-                let weight = match foreseen.binary_search_by_key(other, |(known, _)| *known) {
-                    Ok(at) => {
-                        self.counters.pairs_scored += 1;
-                        foreseen.get(at).and_then(|(_, weight)| *weight)
-                    }
-                    Err(_) => self
-                        .store
-                        .record(*other)
-                        .and_then(|o| self.edge_weight(entry, &o)),
-                };
+            self.store.expect_records(candidates);
+            for other in candidates {
+                let weight = self
+                    .store
+                    .record(*other)
+                    .and_then(|o| self.edge_weight(entry, &o));
                 if let Some(weight) = weight {
                     edges.push(Edge {
                         other: *other,

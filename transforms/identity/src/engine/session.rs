@@ -4,13 +4,14 @@ use super::changes::{
     Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, MatchMethod, Reassignment, Review,
     ReviewStatus,
 };
-use super::foresee::Foreseen;
 use crate::blocking::BlockKey;
 use crate::decision::{Statement, Verdict};
 use crate::score::{MatchWeight, Scorer};
 use crate::store::{IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::PersonId;
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// A record not seen yet founds nothing before any that was.
@@ -32,8 +33,8 @@ pub(super) struct Session<'a, S> {
     pub(super) scorer: &'a Scorer,
     pub(super) store: &'a mut S,
     pub(super) counters: Counters,
-    /// Pairs of the record that is taken in, scored before; ascending.
-    pub(super) foreseen: &'a [Foreseen],
+    /// Threads for what needs no state.
+    pub(super) workers: NonZeroUsize,
     /// Records whose component must be recomputed.
     pub(super) seeds: Vec<RecordNumber>,
     /// Persons before the operation, of each record that moved; `None` where it was new.
@@ -56,7 +57,7 @@ impl<'a, S: IdentityStore> Session<'a, S> {
             scorer,
             store,
             counters: Counters::default(),
-            foreseen: &[],
+            workers: NonZeroUsize::MIN,
             seeds: Vec::new(),
             moved: BTreeMap::new(),
             edges_before: BTreeMap::new(),
@@ -96,9 +97,21 @@ impl<'a, S: IdentityStore> Session<'a, S> {
             self.moved.insert(number, None);
         }
         self.seeds.push(number);
+        if is_active {
+            self.expect(&new);
+        }
         let old_active = old.filter(|_| was_active);
         self.move_anchors(number, old_active.as_deref(), is_active.then_some(&*new));
         self.move_blocks(number, old_active.as_deref(), is_active.then_some(&*new));
+    }
+
+    /// Says in which blocks a record is about to be looked for.
+    fn expect(&mut self, entry: &RecordEntry) {
+        let mut blocks: SmallVec<[BlockKey; 32]> = SmallVec::from_slice(&entry.blocks);
+        for anchor in &entry.anchors {
+            blocks.extend([*anchor, anchor.contact_side()]);
+        }
+        self.store.expect_blocks(&blocks);
     }
 
     /// Another model may see nothing but contact points in a record, or more than that where another did not.
@@ -217,35 +230,41 @@ impl<'a, S: IdentityStore> Session<'a, S> {
 
     /// The doubtful pairs that opened or closed, among pairs of records that moved and pairs whose edge changed.
     fn reviews(&mut self) -> Vec<Review> {
-        let mut pairs: BTreeMap<(RecordNumber, RecordNumber), Option<MatchWeight>> = BTreeMap::new();
+        let mut pairs: Vec<((RecordNumber, RecordNumber), Option<MatchWeight>)> = Vec::new();
         let mut edges = Vec::new();
         let moved: Vec<_> = self.moved.keys().copied().collect();
         for record in moved {
             edges.clear();
             self.store.edges(record, &mut edges);
-            for edge in &edges {
-                pairs.insert(
-                    (record.min(edge.other), record.max(edge.other)),
-                    Some(edge.weight),
-                );
-            }
+            pairs.extend(edges.iter().map(|edge| {
+                let pair = (record.min(edge.other), record.max(edge.other));
+                (pair, Some(edge.weight))
+            }));
         }
         let stated = self.statement_before.map(|(pair, _)| pair);
-        for pair in self.edges_before.keys().copied().chain(stated) {
+        let changed: Vec<_> = self.edges_before.keys().copied().chain(stated).collect();
+        for pair in changed {
+            // Most pairs are of one person, as they were.
+            let (a, b) = pair;
+            let moved = self.moved.contains_key(&a) || self.moved.contains_key(&b);
+            if !moved && self.person_of(a) == self.person_of(b) {
+                continue;
+            }
             edges.clear();
-            self.store.edges(pair.0, &mut edges);
-            pairs.insert(
-                pair,
-                edges
-                    .iter()
-                    .find(|edge| edge.other == pair.1)
-                    .map(|edge| edge.weight),
-            );
+            self.store.edges(a, &mut edges);
+            let held = edges.binary_search_by_key(&b, |edge| edge.other).ok();
+            pairs.push((pair, held.and_then(|at| edges.get(at)).map(|edge| edge.weight)));
         }
+        pairs.sort_unstable();
+        pairs.dedup_by_key(|(pair, _)| *pair);
         pairs
             .into_iter()
             .filter_map(|(pair, weight)| self.review(pair, weight))
             .collect()
+    }
+
+    fn person_of(&mut self, record: RecordNumber) -> Option<PersonId> {
+        self.store.membership(record).map(|m| m.person)
     }
 
     fn review(
@@ -254,8 +273,7 @@ impl<'a, S: IdentityStore> Session<'a, S> {
         weight: Option<MatchWeight>,
     ) -> Option<Review> {
         let before = self.edges_before.get(&(a, b)).copied().unwrap_or(weight);
-        let person = |session: &mut Self, record| session.store.membership(record).map(|m| m.person);
-        let (now_a, now_b) = (person(self, a), person(self, b));
+        let (now_a, now_b) = (self.person_of(a), self.person_of(b));
         let was = |session: &Self, record, now: Option<PersonId>| {
             session.moved.get(&record).map_or(now, |old| *old)
         };

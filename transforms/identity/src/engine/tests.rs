@@ -409,40 +409,6 @@ fn any_order_leads_to_one_partition(mut model: Model) {
 }
 
 #[test]
-fn many_at_once_change_what_they_would_one_by_one() {
-    let people = population(240);
-    for mut model in [Model::default(), declared_model()] {
-        model.limits.block_records_max = 6;
-        let engine = IdentityEngine::new(Arc::new(Scorer::new(model).unwrap()));
-        // Records that come again say what another did.
-        let said = |n: usize| &people[if n < 240 { n } else { n * 7 % 240 }].1;
-        let record = |n: usize| {
-            let key = key(&people[n % 240].0);
-            let prepared = engine.prepare(&key.source, said(n).clone());
-            (key, prepared, at(i64::try_from(n).unwrap()))
-        };
-        let mut one_by_one = MemoryStore::new();
-        let mut expected = Vec::new();
-        for (key, prepared, version) in (0..360).map(record) {
-            expected.push(engine.upsert(&mut one_by_one, &key, prepared, version));
-        }
-        assert!(
-            expected.iter().any(|c| c.counters.blocks_voided > 0),
-            "a case is missing"
-        );
-        for (size, workers) in [(1, 1), (7, 2), (64, 1), (64, 2), (360, 3)] {
-            let mut store = MemoryStore::new();
-            let mut changes = Vec::new();
-            for from in (0..360).step_by(size) {
-                let some = (from..360.min(from + size)).map(record).collect();
-                changes.extend(engine.upsert_all(&mut store, some, NonZeroUsize::new(workers).unwrap()));
-            }
-            assert_eq!(changes, expected, "{size} at once, {workers} threads");
-        }
-    }
-}
-
-#[test]
 fn passing_through_other_states_leaves_no_trace() {
     let people = population(200);
     for model in [Model::default(), declared_model()] {
