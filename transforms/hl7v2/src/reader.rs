@@ -42,7 +42,7 @@ pub(crate) struct Reader<'m> {
     pub(crate) occurred_at: Option<Timestamp>,
     pub(crate) is_test: bool,
     pub(crate) patients: Vec<Patient>,
-    pub(crate) order: Order,
+    pub(crate) order: Order<'m>,
     pub(crate) visit: VisitEffect,
     pub(crate) document: DocumentEffect,
     pub(crate) appointment: Option<Box<Appointment>>,
@@ -75,7 +75,7 @@ impl<'m> Reader<'m> {
             trigger_event: Text::default(),
             version: Version::default(),
             occurred_at: None,
-            is_test: matches!(msh.field(11).component(1).raw(), "T" | "D"),
+            is_test: matches!(msh.first_raw(11), "T" | "D"),
             patients: Vec::with_capacity(1),
             order: Order::default(),
             visit: VisitEffect::default(),
@@ -95,7 +95,7 @@ impl<'m> Reader<'m> {
             buffer: String::with_capacity(ID_RESERVED),
         };
         // v2.5 2.15.9.7: the zone of MSH-7 serves the whole message.
-        reader.offset_seconds = Hl7Time::parse(msh.field(7).component(1).raw())
+        reader.offset_seconds = Hl7Time::parse(msh.first_raw(7))
             .ok()
             .and_then(|t| t.offset_seconds);
         reader.name_event(msh);
@@ -381,11 +381,6 @@ pub(crate) fn said(component: Component<'_>) -> Presence<Text> {
         None if component.raw() == "\"\"" => Presence::Null,
         None => Presence::Absent,
     }
-}
-
-/// A field's first component as the source speaks of it.
-pub(crate) fn field_said(segment: Segment<'_>, field: usize) -> Presence<Text> {
-    said(segment.field(field).component(1))
 }
 
 /// A number, where the text is one.

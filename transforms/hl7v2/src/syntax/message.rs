@@ -4,7 +4,7 @@
 use super::charset::{self, to_text};
 use super::delimiters::{Marks, marks, position_of_either};
 use super::part::Codec;
-use super::segment::{MSH, Segment, code_of, code_of_bytes};
+use super::segment::{MSH, Segment, code_of, code_of_bytes, is_header};
 use super::separators::{Oddity, Separators};
 use encoding_rs::{Encoding, UTF_8};
 use memchr::memmem::Finder;
@@ -205,6 +205,7 @@ impl<'a> Message<'a> {
             codec: &self.codec,
             line: span.line,
             code: span.code,
+            before: u32::from(is_header(span.code)),
         }
     }
 
