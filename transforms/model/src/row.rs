@@ -146,25 +146,12 @@ impl Row {
             return self.put_rare(index, Rare::Text(text.to_owned()));
         };
         self.text.push_str(text);
-        let bits = text.len() as u64;
-        let kind = Kind::Text;
-        self.put_cell(Cell {
-            index,
-            kind,
-            at,
-            bits,
-        });
+        self.put_at(index, Kind::Text, at, text.len() as u64);
     }
 
     #[inline(never)]
     fn put(&mut self, index: u8, kind: Kind, bits: u64) {
-        let at = 0;
-        self.put_cell(Cell {
-            index,
-            kind,
-            at,
-            bits,
-        });
+        self.put_at(index, kind, 0, bits);
     }
 
     #[cold]
@@ -177,30 +164,26 @@ impl Row {
                 // A row has at most as many as there are columns.
                 let at = self.rare.len() as u32;
                 self.rare.push(rare);
-                let (kind, bits) = (Kind::Rare, 0);
-                self.put_cell(Cell {
-                    index,
-                    kind,
-                    at,
-                    bits,
-                });
+                self.put_at(index, Kind::Rare, at, 0);
             }
         }
     }
 
-    #[inline]
-    fn put_cell(&mut self, cell: Cell) {
-        // Readers mostly speak of columns in their order.
-        if self.cells.last().is_none_or(|last| last.index < cell.index) {
-            self.cells.push(cell);
+    #[inline(always)]
+    fn put_at(&mut self, index: u8, kind: Kind, at: u32, bits: u64) {
+        // Readers mostly speak of columns in their order. The cell is made where it stays: copied, it would first have to
+        // arrive in memory, part by part.
+        if self.cells.last().is_none_or(|last| last.index < index) {
+            self.cells.push(Cell { index, kind, at, bits });
         } else {
-            self.put_within(cell);
+            self.put_within(index, kind, at, bits);
         }
     }
 
     #[inline(never)]
-    fn put_within(&mut self, cell: Cell) {
-        match self.find(cell.index) {
+    fn put_within(&mut self, index: u8, kind: Kind, at: u32, bits: u64) {
+        let cell = Cell { index, kind, at, bits };
+        match self.find(index) {
             Ok(at) => {
                 let before = self.cells.get_mut(at).map(|place| std::mem::replace(place, cell));
                 if let Some(before) = before.filter(|before| before.kind == Kind::Text) {

@@ -60,6 +60,9 @@ impl<'m> Segment<'m> {
         let Some((start, end)) = self.place(number) else {
             return self.field(number).component(1);
         };
+        if start == end {
+            return Component::new("", self.codec);
+        }
         let following = self.text.as_bytes().get(start..);
         if let Some(word) = following.and_then(|text| text.first_chunk()) {
             let Separators {
