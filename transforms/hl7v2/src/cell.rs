@@ -10,6 +10,14 @@ pub(crate) trait SetPart {
 
     /// Sets a column as the source speaks of it: text, none, or nothing.
     fn set_said<'m>(&mut self, column: Column, part: impl Into<Subcomponent<'m>>);
+
+    /// Sets a column to the texts of several parts, with something between, where they have any.
+    fn set_parts<'m>(
+        &mut self,
+        column: Column,
+        parts: impl IntoIterator<Item = Subcomponent<'m>>,
+        between: &str,
+    );
 }
 
 impl SetPart for Row {
@@ -26,6 +34,16 @@ impl SetPart for Row {
         } else {
             self.set_part(column, part);
         }
+    }
+
+    fn set_parts<'m>(
+        &mut self,
+        column: Column,
+        parts: impl IntoIterator<Item = Subcomponent<'m>>,
+        between: &str,
+    ) {
+        let texts = parts.into_iter().filter_map(Subcomponent::value);
+        self.set_joined(column, texts, between);
     }
 }
 

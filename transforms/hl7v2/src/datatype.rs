@@ -1,6 +1,5 @@
 //! The data types that segments share: names, addresses, telecoms, identifiers, codes, providers (HL7 v2.5 chapter 2A).
 
-use crate::reader::joined;
 use crate::syntax::{Component, Field, Repetition, Subcomponent};
 use panorama_model::{
     Address, AddressUse, ContactUse, Email, HumanName, Identifier, IdentifierKind, NameUse, Phone, Text,
@@ -12,9 +11,14 @@ fn text(component: Component<'_>) -> Text {
     component.text().unwrap_or_default()
 }
 
-/// The first subcomponent's text.
-fn first(component: Component<'_>) -> Text {
-    component.subcomponent(1).text().unwrap_or_default()
+/// FN: the surname as one part, else its own prefix and its own name.
+pub(crate) fn surname(family: Component<'_>) -> [Subcomponent<'_>; 2] {
+    let whole = family.subcomponent(1);
+    if whole.has_value() {
+        [whole, Subcomponent::default()]
+    } else {
+        [2, 3].map(|number| family.subcomponent(number))
+    }
 }
 
 /// XPN: a person's name; `None` where it names nobody.
@@ -23,13 +27,8 @@ pub(crate) fn human_name(name: Repetition<'_>) -> Option<HumanName> {
         return None;
     }
     let [family, given, middle, suffix, prefix, _degree, kind] = name.first_components::<7>();
-    let mut surname = first(family);
-    if surname.is_empty() {
-        let (own_prefix, own) = (family.subcomponent(2).text(), family.subcomponent(3).text());
-        surname = join(own_prefix.into_iter().chain(own), " ");
-    }
     let name = HumanName {
-        family: surname,
+        family: join(surname(family).into_iter().filter_map(Subcomponent::text), " "),
         given: text(given),
         middle: text(middle),
         suffix: text(suffix),
@@ -253,15 +252,20 @@ pub(crate) struct Provider<'m> {
     family: Subcomponent<'m>,
 }
 
-impl Provider<'_> {
+impl<'m> Provider<'m> {
     fn is_named(self) -> bool {
         self.id.has_value() || self.given.has_value() || self.family.has_value()
     }
 
     /// Given and family name.
+    pub(crate) fn names(self) -> [Subcomponent<'m>; 2] {
+        [self.given.into(), self.family]
+    }
+
+    /// Given and family name as one.
     pub(crate) fn name(self) -> Option<Text> {
-        let names = [self.given.value(), self.family.value()];
-        non_empty(joined(names.iter().flatten().map(|name| &**name), ' '))
+        let names = self.names().into_iter().filter_map(Subcomponent::text);
+        non_empty(join(names, " "))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::syntax::{Component, Field, Message, Repetition, Segment, trim};
 use crate::time::{Hl7Time, Precision};
 use panorama_model::{
     DecodeContext, Fact, FactTable, HumanName, IdentityEvent, Issue, Presence, RecordKind, Row, SourceRecord,
-    SourceRecordKey, Text, TextBuilder, Timestamp, Version, Zone, fact::observations, text,
+    SourceRecordKey, Text, Timestamp, Version, Zone, fact::observations, text,
 };
 
 /// Between the parts of a made fact id. Not a default delimiter, so that parts stay told apart.
@@ -428,26 +428,23 @@ pub(crate) fn names(field: Field<'_>) -> impl Iterator<Item = HumanName> {
 
 /// An id made of parts, put together in a buffer that serves all ids of the message.
 pub(crate) fn join_id<'t>(buffer: &mut String, parts: impl Iterator<Item = &'t str>) -> Text {
+    join_in(buffer, parts, ID_SEPARATOR)
+}
+
+/// Texts with a character between, put together in a buffer.
+pub(crate) fn join_in<'t>(
+    buffer: &mut String,
+    parts: impl Iterator<Item = &'t str>,
+    between: char,
+) -> Text {
     buffer.clear();
     for (at, part) in parts.enumerate() {
         if at > 0 {
-            buffer.push(ID_SEPARATOR);
+            buffer.push(between);
         }
         buffer.push_str(part);
     }
     text(buffer)
-}
-
-/// Texts with a character between.
-pub(crate) fn joined<'t>(parts: impl IntoIterator<Item = &'t str>, between: char) -> Text {
-    let mut whole = TextBuilder::new();
-    for (at, part) in parts.into_iter().enumerate() {
-        if at > 0 {
-            whole.push(between);
-        }
-        whole.push_str(part);
-    }
-    whole.finish()
 }
 
 /// The digits a control id ends in, as a number; they order the messages of one instant.

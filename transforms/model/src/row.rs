@@ -97,6 +97,31 @@ impl Row {
         }
     }
 
+    /// Sets a column to texts with something between them, where they say anything.
+    pub fn set_joined(
+        &mut self,
+        column: Column,
+        texts: impl IntoIterator<Item = impl AsRef<str>>,
+        between: &str,
+    ) {
+        let from = self.text.len();
+        for (at, text) in texts.into_iter().enumerate() {
+            if at > 0 {
+                self.text.push_str(between);
+            }
+            self.text.push_str(text.as_ref());
+        }
+        let length = self.text.len() - from;
+        match u32::try_from(from) {
+            _ if length == 0 => {}
+            Ok(at) => self.put_at(column.index, Kind::Text, at, length as u64),
+            Err(_) => {
+                let text = self.text.split_off(from);
+                self.put_rare(column.index, Rare::Text(text));
+            }
+        }
+    }
+
     /// The cell of a column, if it was spoken of.
     pub fn get(&self, column: Column) -> Option<Value<'_>> {
         self.get_index(column.index)

@@ -2,11 +2,11 @@
 
 use super::pv1::place;
 use crate::cell::SetPart;
-use crate::datatype::{coded, provider};
+use crate::datatype::{coded, join, non_empty, provider};
 use crate::event::status_of_code;
 use crate::patient::Again;
 use crate::reader::Reader;
-use crate::syntax::{Field, Segment};
+use crate::syntax::{Field, Segment, Subcomponent};
 use panorama_model::{Fact, FactTable, Text, Timestamp, fact::appointments as table, fact::medications};
 
 /// What the segments said so far.
@@ -116,7 +116,9 @@ pub(super) fn ail<'m>(reader: &mut Reader<'m>, ail: Segment<'m>) {
     let start_at = reader.time(ail, 6);
     if let Some(appointment) = &mut reader.appointment {
         let (facility, within) = place(ail.field(3).first());
-        appointment.location = appointment.location.take().or(within).or_else(|| facility.text());
+        let within = || non_empty(join(within.into_iter().filter_map(Subcomponent::text), " "));
+        let location = appointment.location.take().or_else(within);
+        appointment.location = location.or_else(|| facility.text());
         appointment.start_at = appointment.start_at.or(start_at);
         appointment.note_duration(ail.field(9), ail.field(10));
         appointment.note_status(ail.field(12));

@@ -1,7 +1,7 @@
 //! IN1: an insurance coverage (HL7 v2.5 6.5.6).
 
 use crate::cell::SetPart;
-use crate::datatype::{coded, human_name, join, non_empty};
+use crate::datatype::{coded, surname};
 use crate::patient::Again;
 use crate::reader::Reader;
 use crate::syntax::Segment;
@@ -32,13 +32,9 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, in1: Segment<'m>) {
         Some(known) => row.set(table::RELATIONSHIP, Text::new_static(known)),
         None => row.set_part(table::RELATIONSHIP, related.display_or_code()),
     }
-    let insured = human_name(in1.field(16).first()).map(|name| {
-        join(
-            [name.given, name.family].into_iter().filter(|p| !p.is_empty()),
-            " ",
-        )
-    });
-    row.set_some(table::SUBSCRIBER_NAME, insured.and_then(non_empty));
+    let [family, given] = in1.field(16).first().first_components::<2>();
+    let [own_prefix, own] = surname(family);
+    row.set_parts(table::SUBSCRIBER_NAME, [given.into(), own_prefix, own], " ");
     row.set_presence(table::START_AT, start_at);
     row.set_presence(table::END_AT, end_at);
     reader.add(fact, Again::Same);

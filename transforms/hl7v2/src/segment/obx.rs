@@ -5,7 +5,7 @@ use crate::datatype::{Coded, coded, join, non_empty, provider};
 use crate::order::Panel;
 use crate::patient::Again;
 use crate::reader::{Note, Reader, join_id, number};
-use crate::syntax::{Component, Field, Segment};
+use crate::syntax::{Component, Field, Segment, Subcomponent};
 use panorama_model::{Fact, FactTable, Row, Text, fact::observations as table};
 use std::borrow::Cow;
 
@@ -179,10 +179,8 @@ fn structured_numeric(row: &mut Row, field: Field<'_>, unit: Component<'_>) {
         row.set_some(table::VALUE_NUM, number(first.raw()));
     }
     row.set_part(table::UNIT, unit);
-    let text = [comparator, first, separator, second]
-        .map(Component::content)
-        .concat();
-    row.set_some(table::VALUE_TEXT, non_empty(text.into()));
+    let parts = [comparator, first, separator, second].map(Subcomponent::from);
+    row.set_parts(table::VALUE_TEXT, parts, "");
     if single {
         row.set_part(table::COMPARATOR, comparator);
     }

@@ -1,7 +1,7 @@
 //! PV1: the visit (HL7 v2.5 3.4.3).
 
 use crate::cell::SetPart;
-use crate::datatype::{join, non_empty, provider, upper_case};
+use crate::datatype::{non_empty, provider, upper_case};
 use crate::reader::{Reader, number};
 use crate::syntax::{Repetition, Segment, Subcomponent};
 use panorama_model::{Presence, Row, Text, Timestamp, Value, fact::encounters as table};
@@ -87,17 +87,14 @@ fn location(row: &mut Row, pv1: Segment<'_>) {
     }
     let (facility, place) = place(field.first());
     row.set_part(table::FACILITY, facility);
-    row.set_some(table::LOCATION, place);
+    row.set_parts(table::LOCATION, place, " ");
 }
 
 /// PL: facility, and where in it.
-pub(super) fn place(location: Repetition<'_>) -> (Subcomponent<'_>, Option<Text>) {
+pub(super) fn place(location: Repetition<'_>) -> (Subcomponent<'_>, [Subcomponent<'_>; 3]) {
     let [point_of_care, room, bed, facility] = location.first_components::<4>();
-    let parts = [point_of_care, room, bed].into_iter();
-    (
-        facility.subcomponent(1),
-        non_empty(join(parts.filter_map(|p| p.subcomponent(1).text()), " ")),
-    )
+    let place = [point_of_care, room, bed].map(|part| part.subcomponent(1));
+    (facility.subcomponent(1), place)
 }
 
 fn clinicians(row: &mut Row, pv1: Segment<'_>) {
@@ -108,7 +105,7 @@ fn clinicians(row: &mut Row, pv1: Segment<'_>) {
     } else if !attending.is_empty() {
         let attending = provider(attending);
         row.set_part(table::ATTENDING_NPI, attending.id);
-        row.set_some(table::ATTENDING_NAME, attending.name());
+        row.set_parts(table::ATTENDING_NAME, attending.names(), " ");
     }
     for (field, column) in [(8, table::REFERRING_NPI), (17, table::ADMITTING_NPI)] {
         let field = pv1.field(field);

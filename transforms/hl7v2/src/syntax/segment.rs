@@ -63,18 +63,19 @@ impl<'m> Segment<'m> {
         if start == end {
             return Component::new("", self.codec);
         }
-        let following = self.text.as_bytes().get(start..);
-        if let Some(word) = following.and_then(|text| text.first_chunk()) {
-            let Separators {
-                component,
-                repetition,
-                ..
-            } = self.codec.separators;
+        let Separators {
+            component,
+            repetition,
+            ..
+        } = self.codec.separators;
+        let bytes = self.text.as_bytes();
+        let mut at = start;
+        // Words may reach into what follows: the text's last few bytes alone have none.
+        while let Some(word) = bytes.get(at..).and_then(|text| text.first_chunk()) {
             let head = position_in_word([component, repetition], *word);
-            let length = end - start;
-            if length <= word.len() || head.is_some() {
-                let length = head.map_or(length, |head| head.min(length));
-                let raw = self.text.get(start..start + length).unwrap_or_default();
+            at += head.unwrap_or(word.len());
+            if head.is_some() || at >= end {
+                let raw = self.text.get(start..at.min(end)).unwrap_or_default();
                 return Component::new(raw, self.codec);
             }
         }
