@@ -301,23 +301,30 @@ impl<'m> Repetition<'m> {
     }
 
     /// The first `N` components in one pass; empty where the sender has none.
+    #[inline]
     pub fn first_components<const N: usize>(self) -> [Component<'m>; N] {
         let mut found = [Component {
             raw: "",
             codec: self.codec,
         }; N];
-        if self.raw.is_empty() {
-            return found;
+        if !self.raw.is_empty() {
+            self.fill(&mut found);
         }
+        found
+    }
+
+    /// Apart, so that the counts of components share their code.
+    #[inline(never)]
+    fn fill(self, found: &mut [Component<'m>]) {
         if self.raw.len() > 64 {
             for (part, component) in found.iter_mut().zip(self.components()) {
                 *part = component;
             }
-            return found;
+            return;
         }
         let mut ends = places(self.codec.separators.component, self.raw.as_bytes());
         let mut start = 0;
-        for part in &mut found {
+        for part in found {
             if ends == 0 {
                 part.raw = self.raw.get(start..).unwrap_or_default();
                 break;
@@ -329,7 +336,6 @@ impl<'m> Repetition<'m> {
             start = end + 1;
             ends &= ends - 1;
         }
-        found
     }
 }
 
