@@ -432,11 +432,7 @@ pub(crate) fn join_id<'t>(buffer: &mut String, parts: impl Iterator<Item = &'t s
 }
 
 /// Texts with a character between, put together in a buffer.
-pub(crate) fn join_in<'t>(
-    buffer: &mut String,
-    parts: impl Iterator<Item = &'t str>,
-    between: char,
-) -> Text {
+pub(crate) fn join_in<'t>(buffer: &mut String, parts: impl Iterator<Item = &'t str>, between: char) -> Text {
     buffer.clear();
     for (at, part) in parts.enumerate() {
         if at > 0 {

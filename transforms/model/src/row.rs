@@ -199,7 +199,12 @@ impl Row {
         // Readers mostly speak of columns in their order. The cell is made where it stays: copied, it would first have to
         // arrive in memory, part by part.
         if self.cells.last().is_none_or(|last| last.index < index) {
-            self.cells.push(Cell { index, kind, at, bits });
+            self.cells.push(Cell {
+                index,
+                kind,
+                at,
+                bits,
+            });
         } else {
             self.put_within(index, kind, at, bits);
         }
@@ -207,7 +212,12 @@ impl Row {
 
     #[inline(never)]
     fn put_within(&mut self, index: u8, kind: Kind, at: u32, bits: u64) {
-        let cell = Cell { index, kind, at, bits };
+        let cell = Cell {
+            index,
+            kind,
+            at,
+            bits,
+        };
         match self.find(index) {
             Ok(at) => {
                 let before = self.cells.get_mut(at).map(|place| std::mem::replace(place, cell));

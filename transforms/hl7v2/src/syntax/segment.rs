@@ -46,39 +46,47 @@ impl<'m> Segment<'m> {
     /// - Nulls: an empty field where the sender has none.
     #[inline(never)]
     pub fn field(&self, number: usize) -> Field<'m> {
-        let raw = match self.place(number) {
-            Some((start, end)) if start < end => self.text.get(start..end).unwrap_or_default(),
-            None if number == 1 && self.before > 0 => self.separator_text(),
-            _ => "",
-        };
-        Field::new(raw, self.codec)
+        match self.place(number) {
+            Some((start, end)) if start == end => Field::new("", self.codec),
+            Some((start, end)) => Field::new(self.text.get(start..end).unwrap_or_default(), self.codec),
+            None => self.field_without_place(number),
+        }
+    }
+
+    #[cold]
+    fn field_without_place(&self, number: usize) -> Field<'m> {
+        let is_separator = number == 1 && self.before > 0;
+        Field::new(if is_separator { self.separator_text() } else { "" }, self.codec)
     }
 
     /// The first component of a field's first repetition: most fields have no other.
     #[inline(never)]
     pub fn first(&self, number: usize) -> Component<'m> {
-        let Some((start, end)) = self.place(number) else {
-            return self.field(number).component(1);
+        let (start, end) = match self.place(number) {
+            Some((start, end)) if start < end => (start, end),
+            _ if number == 1 => return self.first_of_long(number),
+            _ => return Component::new("", self.codec),
         };
-        if start == end {
-            return Component::new("", self.codec);
-        }
         let Separators {
             component,
             repetition,
             ..
         } = self.codec.separators;
-        let bytes = self.text.as_bytes();
-        let mut at = start;
-        // Words may reach into what follows: the text's last few bytes alone have none.
-        while let Some(word) = bytes.get(at..).and_then(|text| text.first_chunk()) {
+        let following = self.text.as_bytes().get(start..);
+        if let Some(word) = following.and_then(|text| text.first_chunk()) {
+            // A word may reach into what follows the field.
             let head = position_in_word([component, repetition], *word);
-            at += head.unwrap_or(word.len());
-            if head.is_some() || at >= end {
-                let raw = self.text.get(start..at.min(end)).unwrap_or_default();
+            let first_end = start + head.unwrap_or(word.len());
+            if head.is_some() || first_end >= end {
+                let raw = self.text.get(start..first_end.min(end)).unwrap_or_default();
                 return Component::new(raw, self.codec);
             }
         }
+        self.first_of_long(number)
+    }
+
+    #[inline(never)]
+    fn first_of_long(&self, number: usize) -> Component<'m> {
         self.field(number).component(1)
     }
 
