@@ -2,7 +2,7 @@
 
 use crate::datatype::{Coded, Provider};
 use crate::syntax::Component;
-use panorama_model::{Text, Timestamp};
+use panorama_model::Timestamp;
 
 /// The order that results, drugs and vaccines are read under: ORC and OBR.
 #[derive(Default)]
@@ -30,8 +30,6 @@ pub(crate) struct Panel<'m> {
     pub(crate) number: Component<'m>,
     /// OBR-4.
     pub(crate) code: Coded<'m>,
-    /// The words of OBR-4: mostly long, so the results of the panel share them.
-    pub(crate) display: Option<Text>,
     /// OBR-7 as sent: tells panels apart where there is no number.
     pub(crate) observed: Component<'m>,
     /// OBR-7.

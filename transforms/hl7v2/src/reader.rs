@@ -306,11 +306,6 @@ impl<'m> Reader<'m> {
         self.patient().encounters.push((at, id));
     }
 
-    /// The id of the encounter that segments speak of now.
-    pub(crate) fn encounter_id(&self) -> Option<Text> {
-        self.patients.last()?.encounters.last().map(|(_, id)| id.clone())
-    }
-
     /// The row of the encounter that segments speak of now.
     pub(crate) fn encounter_row(&mut self) -> Option<&mut Row> {
         let patient = self.patients.last_mut()?;

@@ -29,12 +29,12 @@ pub(super) fn allergy(reader: &mut Reader<'_>, segment: Segment<'_>) -> Option<(
     row.set_part(table::DISPLAY, code.display);
     let kind = segment.first(2);
     match category(kind.content().as_ref()) {
-        Some(category) => row.set(table::CATEGORY, Text::new_static(category)),
+        Some(category) => row.set(table::CATEGORY, category),
         None => row.set_part(table::CATEGORY, kind),
     }
     row.set_some(table::SEVERITY, severity(segment.first_raw(4)));
     reaction(&mut row, segment.field(5));
-    row.set(table::CLINICAL_STATUS, Text::new_static("active"));
+    row.set(table::CLINICAL_STATUS, "active");
     Some((id, row))
 }
 

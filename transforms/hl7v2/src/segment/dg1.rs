@@ -5,7 +5,7 @@ use crate::datatype::{coded, provider};
 use crate::patient::Again;
 use crate::reader::Reader;
 use crate::syntax::{Segment, Subcomponent};
-use panorama_model::{Fact, FactTable, Row, Text, fact::conditions as table, fact::encounters};
+use panorama_model::{Fact, FactTable, Row, fact::conditions as table, fact::encounters};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, dg1: Segment<'m>) {
     let code = coded(dg1.field(3).first(), "");
@@ -39,7 +39,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, dg1: Segment<'m>) {
     row.set_part(table::CATEGORY, kind);
     row.set(
         table::VERIFICATION_STATUS,
-        Text::new_static(if deleted { "entered-in-error" } else { "confirmed" }),
+        if deleted { "entered-in-error" } else { "confirmed" },
     );
     row.set_some(table::RECORDED_AT, recorded_at);
     row.set_some(table::RANK, rank);

@@ -5,7 +5,7 @@ use crate::datatype::{coded, surname};
 use crate::patient::Again;
 use crate::reader::Reader;
 use crate::syntax::Segment;
-use panorama_model::{Fact, FactTable, Row, Text, fact::coverage as table, fact::encounters};
+use panorama_model::{Fact, FactTable, Row, fact::coverage as table, fact::encounters};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, in1: Segment<'m>) {
     let [rank, payer_id, payer, member_id, other_id] = [1, 3, 4, 36, 49].map(|number| in1.first(number));
@@ -18,7 +18,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, in1: Segment<'m>) {
     let mut fact = Fact::new(FactTable::Coverage, id, reader.version);
     fact.row = Row::with_capacity(table::SCHEMA.columns.len());
     let row = &mut fact.row;
-    row.set(table::STATUS, Text::new_static("active"));
+    row.set(table::STATUS, "active");
     row.set_some(table::RANK, rank.value().and_then(|n| n.parse::<i64>().ok()));
     row.set_part(table::PAYER_ID, payer_id);
     row.set_part(table::PAYER, payer);
@@ -29,7 +29,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, in1: Segment<'m>) {
     row.set_part(table::MEMBER_ID, member_id);
     let related = coded(in1.field(17).first(), "");
     match relationship(&related.code.content()) {
-        Some(known) => row.set(table::RELATIONSHIP, Text::new_static(known)),
+        Some(known) => row.set(table::RELATIONSHIP, known),
         None => row.set_part(table::RELATIONSHIP, related.display_or_code()),
     }
     let [family, given] = in1.field(16).first().first_components::<2>();

@@ -13,11 +13,9 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, obr: Segment<'m>) {
     let observed_at = reader.time(obr, 7);
     let issued_at = reader.time(obr, 22);
     let [placer, filler] = [2, 3].map(|number| obr.first(number));
-    let code = coded(obr.field(4).first(), "LN");
     reader.order.panel = Panel {
         number: filler.or(placer).or(reader.order.number()),
-        code,
-        display: code.display.text(),
+        code: coded(obr.field(4).first(), "LN"),
         observed: obr.first(7),
         observed_at,
         issued_at,

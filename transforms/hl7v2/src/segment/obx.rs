@@ -18,29 +18,36 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, obx: Segment<'m>) {
     let effective_at = reader.time(obx, 14).or(reader.order.panel.observed_at);
     let id = id(reader, obx, code);
     let mut fact = Fact::new(FactTable::Observations, id, reader.version);
-    let panel = &reader.order.panel;
     fact.deleted = obx.first_raw(11) == "D";
     fact.row = Row::with_capacity(20);
-    let row = &mut fact.row;
+    let at = reader.add(fact, Again::Another);
+    // Filled where it stays.
+    let panel = &reader.order.panel;
+    let Some(patient) = reader.patients.last_mut() else {
+        return;
+    };
+    let Some(Fact { row, .. }) = patient.record.facts.get_mut(at) else {
+        return;
+    };
     // In the order of the columns: each cell goes to the end.
     let category = category(panel, code);
-    row.set_some(table::ENCOUNTER_ID, reader.encounter_id());
+    let encounter = patient.encounters.last().map(|(_, id)| id);
+    row.set_some(table::ENCOUNTER_ID, encounter);
     row.set_part(table::ORDER_ID, panel.number);
     row.set_part(table::CODE, code.code);
     row.set_part(table::CODE_SYSTEM, code.system);
     row.set_part(table::DISPLAY, code.display);
     row.set_part(table::PANEL_CODE, panel.code.code);
-    row.set_some(table::PANEL_DISPLAY, panel.display.clone());
-    row.set_some(table::CATEGORY, category.map(Text::new_static));
+    row.set_part(table::PANEL_DISPLAY, panel.code.display);
+    row.set_some(table::CATEGORY, category);
     row.set_some(table::EFFECTIVE_AT, effective_at);
     row.set_some(table::ISSUED_AT, panel.issued_at);
     value(row, obx, &value_type);
     reference_range(row, obx);
     row.set_part(table::INTERPRETATION, obx.first(8));
     let status = status(obx.first_raw(11), &panel.status.content());
-    row.set_some(table::STATUS, status.map(Text::new_static));
+    row.set_some(table::STATUS, status);
     row.set_some(table::PERFORMER, performer(obx));
-    let at = reader.add(fact, Again::Another);
     reader.end_note();
     reader.note = Some(Note {
         patient: reader.patients.len().saturating_sub(1),
@@ -165,7 +172,7 @@ fn numeric(row: &mut Row, field: Field<'_>, unit: Component<'_>) {
     row.set_part(table::UNIT, unit);
     let comparator = comparator.filter(|_| number.is_some());
     set_all_text(row, field, "; ");
-    row.set_some(table::COMPARATOR, comparator.map(Text::new_static));
+    row.set_some(table::COMPARATOR, comparator);
 }
 
 /// SN: comparator, number, separator, number.

@@ -4,7 +4,7 @@ use crate::cell::SetPart;
 use crate::datatype::{non_empty, provider, upper_case};
 use crate::reader::{Reader, number};
 use crate::syntax::{Repetition, Segment, Subcomponent};
-use panorama_model::{Presence, Row, Text, Timestamp, Value, fact::encounters as table};
+use panorama_model::{Presence, Row, Timestamp, Value, fact::encounters as table};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, pv1: Segment<'m>) {
     let [visit_number, alternate] = [19, 50].map(|number| pv1.first(number));
@@ -23,11 +23,11 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pv1: Segment<'m>) {
     let mut row = Row::with_capacity(table::SCHEMA.columns.len());
     row.set_part(table::VISIT_NUMBER, visit_number);
     let class = class(pv1.first_raw(2));
-    row.set_some(table::CLASS, class.map(Text::new_static));
+    row.set_some(table::CLASS, class);
     row.set_said(table::TYPE_CODE, pv1.first(4));
     row.set_part(table::TYPE_DISPLAY, pv1.field(4).component(2));
     let status = effect.status.or(has_ended.then_some("finished"));
-    row.set_some(table::STATUS, status.map(Text::new_static));
+    row.set_some(table::STATUS, status);
     row.set_presence(table::START_AT, or_event(start, effect.starts, event_at));
     row.set_presence(
         table::END_AT,
