@@ -189,11 +189,16 @@ fn values(message: &hl7_parser::Message<'_>) -> Vec<String> {
 fn our_values(message: &Message<'_>) -> Vec<String> {
     let mut values = Vec::new();
     for segment in message.segments() {
-        let Some((_, fields)) = READ.iter().find(|(name, _)| *name == segment.name()) else {
+        let name = segment.name();
+        let Some((_, fields)) = READ.iter().find(|(listed, _)| *listed == name) else {
             continue;
         };
         for (number, components) in *fields {
-            for repetition in segment.field(*number).repetitions() {
+            let field = segment.field(*number);
+            if field.is_empty() {
+                continue;
+            }
+            for repetition in field.repetitions() {
                 for component in repetition.components().take(*components) {
                     match component.presence() {
                         Presence::Absent => {}
