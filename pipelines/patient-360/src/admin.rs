@@ -335,20 +335,20 @@ pub(crate) fn row_json(row: &Row, table: &str) -> Value {
     let columns = panorama_tables::find(table).map_or(&[][..], |d| d.columns.as_slice());
     let mut object = serde_json::Map::new();
     for (index, cell) in row.cells() {
-        if let Some(column) = columns.get(usize::from(*index)) {
+        if let Some(column) = columns.get(usize::from(index)) {
             object.insert(column.name.to_owned(), cell_json(cell));
         }
     }
     Value::Object(object)
 }
 
-fn cell_json(cell: &Cell) -> Value {
+fn cell_json(cell: Cell<'_>) -> Value {
     match cell {
         Cell::Null => Value::Null,
-        Cell::Text(text) => text.as_str().into(),
-        Cell::Int(n) => (*n).into(),
-        Cell::Float(n) => (*n).into(),
-        Cell::Bool(b) => (*b).into(),
+        Cell::Text(text) => text.into(),
+        Cell::Int(n) => n.into(),
+        Cell::Float(n) => n.into(),
+        Cell::Bool(b) => b.into(),
         Cell::Time(at) => at.to_string().into(),
         Cell::Date(day) => day.to_string().into(),
         Cell::List(items) => items.iter().map(Text::as_str).collect(),

@@ -122,7 +122,7 @@ pub(crate) fn review(
     row.set_some(column::PERSON_B, person_b.map(|p| p.to_string()));
     row.set(column::MATCH_PROBABILITY, review.weight.probability());
     row.set(column::MATCH_WEIGHT, f64::from(review.weight.bits()));
-    row.set(column::FIELD_SCORES, Value::Map(scores));
+    row.set(column::FIELD_SCORES, Value::Map(&scores));
     row.set(column::REASON, "below_auto");
     row.set(
         column::STATUS,
@@ -174,7 +174,7 @@ pub(crate) fn keep_decision(row: &mut Row, known: &Row) {
         column::OPENED_AT,
     ] {
         if let Some(value) = known.get(kept) {
-            row.set(kept, value.clone());
+            row.set(kept, value);
         }
     }
 }

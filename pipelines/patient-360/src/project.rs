@@ -115,7 +115,7 @@ fn patient_360_row(
     row.set(column::RECORD_COUNT, golden.record_count);
     row.set(column::SOURCES, golden.sources.clone());
     row.set(column::IDENTITY_CONFIDENCE, golden.identity_confidence);
-    row.set(column::FIELD_PROVENANCE, Value::Map(golden.provenance.clone()));
+    row.set(column::FIELD_PROVENANCE, Value::Map(&golden.provenance));
     row.set_some(column::FIRST_SEEN_AT, golden.first_seen_at);
     row.set_some(column::LAST_ENCOUNTER_AT, counts.last_encounter_at);
     row.set_some(column::NEXT_APPOINTMENT_AT, counts.next_appointment_at);
@@ -207,7 +207,7 @@ fn issued_identifiers(row: &mut Row, identifiers: &[Identifier]) {
         .collect();
     named.sort();
     named.dedup_by(|a, b| a.0 == b.0);
-    row.set(column::IDENTIFIERS, Value::Map(named));
+    row.set(column::IDENTIFIERS, Value::Map(&named));
 }
 
 fn journey_row(id: &Text, interval: &JourneyInterval, now: Timestamp) -> Row {

@@ -2,7 +2,7 @@
 
 use crate::current::RowKey;
 use crate::decode::DecodedMessage;
-use crate::render::headers_value;
+use crate::render::headers_map;
 use crate::{table_number, topic_of};
 use panorama_api::NewMessage;
 use panorama_model::{Row, Text, Timestamp, Unreadable, Value};
@@ -33,8 +33,8 @@ pub(crate) fn entry(message: &DecodedMessage, unreadable: &Unreadable, now: Time
     row.set(column::REASON_CODE, unreadable.code);
     row.set(column::REASON, unreadable.reason.as_ref());
     row.set(column::LOCATION, unreadable.location.clone());
-    row.set(column::PAYLOAD, Value::Bytes(message.raw.payload.to_vec()));
-    row.set(column::HEADERS, headers_value(&message.raw.headers));
+    row.set(column::PAYLOAD, Value::Bytes(&message.raw.payload));
+    row.set(column::HEADERS, Value::Map(&headers_map(&message.raw.headers)));
     row.set(column::QUARANTINED_AT, now);
     row.set(column::STATUS, "open");
     let day = message.raw.received_at.date().0;
@@ -80,7 +80,7 @@ pub(crate) fn replay(row: &Row, now: Timestamp) -> Option<NewMessage> {
     headers.push((REPLAY_DAY.into(), day.to_string().into_bytes()));
     Some(NewMessage {
         received_at: now,
-        payload: payload.clone().into(),
+        payload: payload.to_vec().into(),
         headers: Arc::new(headers),
         dedupe: None,
     })

@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use panorama_api::{
     Bus, ConnectorError, Offset, PartitionMode, PartitionWrite, ReadLimits, Result, StateRead,
 };
-use panorama_model::{PersonId, Row, Text, Timestamp, Value};
+use panorama_model::{PersonId, Row, Text, Timestamp};
 use panorama_tables::table::raw_messages;
 use panorama_tables::{Definition, FactRow, Origin, RowBatcher};
 use std::iter::Peekable;
@@ -427,7 +427,7 @@ impl Iterator for RawRows {
 
 fn push_raw(batcher: &mut RowBatcher, range: &RawRange, record: &panorama_api::LogRecord, day: i32) {
     use panorama_tables::Cell;
-    let headers = headers_value(&record.headers);
+    let headers = headers_map(&record.headers);
     debug_assert_eq!(
         raw_messages::HEADERS.index,
         7,
@@ -441,17 +441,17 @@ fn push_raw(batcher: &mut RowBatcher, range: &RawRange, record: &panorama_api::L
         Cell::Time(record.received_at),
         Cell::Text(&range.format),
         Cell::Bytes(&record.payload),
-        Cell::from(&headers),
+        Cell::Map(&headers),
     ];
     batcher.push(cells, Some(day));
 }
 
 /// Headers as a map cell; bytes that are not UTF-8 are shown with replacement characters.
-pub(crate) fn headers_value(headers: &panorama_model::Headers) -> Value {
+pub(crate) fn headers_map(headers: &panorama_model::Headers) -> Vec<(Text, Text)> {
     let mut map: Vec<(Text, Text)> = headers
         .iter()
         .map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into()))
         .collect();
     map.sort();
-    Value::Map(map)
+    map
 }

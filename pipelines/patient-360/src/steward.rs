@@ -29,7 +29,7 @@ impl Admin {
             is_patient(row.text(column::RECORD_A)) && is_patient(row.text(column::RECORD_B))
         };
         let weight = |row: &Row| match row.get(column::MATCH_WEIGHT) {
-            Some(panorama_model::Value::Float(weight)) => *weight,
+            Some(panorama_model::Value::Float(weight)) => weight,
             _ => f64::MIN,
         };
         open.sort_by(|a, b| {

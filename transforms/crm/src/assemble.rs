@@ -255,7 +255,7 @@ impl Record<'_> {
         })
     }
 
-    fn value(&self, column: Column, text: &Text) -> Result<Value, &'static str> {
+    fn value<'v>(&self, column: Column, text: &'v Text) -> Result<Value<'v>, &'static str> {
         match column.ty {
             ColumnType::Time | ColumnType::Date => self
                 .checked
@@ -271,7 +271,7 @@ impl Record<'_> {
                 _ => Err("boolean_invalid"),
             },
             ColumnType::Text | ColumnType::List | ColumnType::Map | ColumnType::Bytes => {
-                Ok(Value::Text(text.clone()))
+                Ok(Value::Text(text))
             }
         }
     }

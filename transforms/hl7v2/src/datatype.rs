@@ -1,7 +1,6 @@
 //! The data types that segments share: names, addresses, telecoms, identifiers, codes, providers (HL7 v2.5 chapter 2A).
 
-use crate::reader::joined;
-use crate::syntax::{Component, Repetition, Subcomponent};
+use crate::syntax::{Component, Field, Repetition, Subcomponent};
 use panorama_model::{
     Address, AddressUse, ContactUse, Email, HumanName, Identifier, IdentifierKind, NameUse, Phone, Text,
     TextBuilder,
@@ -12,9 +11,14 @@ fn text(component: Component<'_>) -> Text {
     component.text().unwrap_or_default()
 }
 
-/// The first subcomponent's text.
-fn first(component: Component<'_>) -> Text {
-    component.subcomponent(1).text().unwrap_or_default()
+/// FN: the surname as one part, else its own prefix and its own name.
+pub(crate) fn surname(family: Component<'_>) -> [Subcomponent<'_>; 2] {
+    let whole = family.subcomponent(1);
+    if whole.has_value() {
+        [whole, Subcomponent::default()]
+    } else {
+        [2, 3].map(|number| family.subcomponent(number))
+    }
 }
 
 /// XPN: a person's name; `None` where it names nobody.
@@ -23,13 +27,8 @@ pub(crate) fn human_name(name: Repetition<'_>) -> Option<HumanName> {
         return None;
     }
     let [family, given, middle, suffix, prefix, _degree, kind] = name.first_components::<7>();
-    let mut surname = first(family);
-    if surname.is_empty() {
-        let (own_prefix, own) = (family.subcomponent(2).text(), family.subcomponent(3).text());
-        surname = join(own_prefix.into_iter().chain(own), " ");
-    }
     let name = HumanName {
-        family: surname,
+        family: join(surname(family).into_iter().filter_map(Subcomponent::text), " "),
         given: text(given),
         middle: text(middle),
         suffix: text(suffix),
@@ -200,32 +199,31 @@ impl Cx<'_> {
 }
 
 /// CWE, CE, CNE: a code, its system, and its words.
-#[derive(Clone, Default)]
-pub(crate) struct Coded {
-    pub(crate) code: Option<Text>,
-    pub(crate) system: Option<Text>,
-    pub(crate) display: Option<Text>,
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Coded<'m> {
+    pub(crate) code: Component<'m>,
+    pub(crate) system: Component<'m>,
+    pub(crate) display: Component<'m>,
 }
 
-impl Coded {
+impl<'m> Coded<'m> {
     /// Code, or words where there is no code.
-    pub(crate) fn code_or_display(&self) -> Option<&Text> {
-        self.code.as_ref().or(self.display.as_ref())
+    pub(crate) fn code_or_display(self) -> Component<'m> {
+        self.code.or(self.display)
     }
 
     /// Words, or code where there are no words.
-    pub(crate) fn display_or_code(self) -> Option<Text> {
+    pub(crate) fn display_or_code(self) -> Component<'m> {
         self.display.or(self.code)
     }
 }
 
 /// The coded element; the alternate code where it alone is of the `preferred` system, or the first is missing.
-pub(crate) fn coded(element: Repetition<'_>, preferred: &str) -> Coded {
+pub(crate) fn coded<'m>(element: Repetition<'m>, preferred: &str) -> Coded<'m> {
     if element.is_empty() {
         return Coded::default();
     }
     let [code, display, system, other_code, other_display, other_system] = element.first_components::<6>();
-    let original_text = || element.component(9).text();
     let alternate = !other_code.is_empty()
         && (code.is_empty()
             || (!preferred.is_empty() && system.raw() != preferred && other_system.raw() == preferred));
@@ -234,57 +232,62 @@ pub(crate) fn coded(element: Repetition<'_>, preferred: &str) -> Coded {
     } else {
         (code, display, system)
     };
+    let mut display = display.or(other_display);
+    if !display.has_value() {
+        // The original text.
+        display = element.component(9);
+    }
     Coded {
-        code: code.text(),
-        system: system.text(),
-        display: display
-            .text()
-            .or_else(|| other_display.text())
-            .or_else(original_text),
+        code,
+        system,
+        display,
     }
 }
 
 /// XCN: who, by id and name; among repetitions the one with an NPI first.
-#[derive(Clone, Default)]
-pub(crate) struct Provider {
-    pub(crate) id: Option<Text>,
-    pub(crate) name: Option<Text>,
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Provider<'m> {
+    pub(crate) id: Component<'m>,
+    given: Component<'m>,
+    family: Subcomponent<'m>,
 }
 
-/// The provider a field names.
-pub(crate) fn provider<'m>(repetitions: impl Iterator<Item = Repetition<'m>>) -> Provider {
-    let Some((id, given, family)) = chosen_provider(repetitions) else {
-        return Provider::default();
-    };
-    let names = [given.value(), family.value()];
-    Provider {
-        id: id.text(),
-        name: non_empty(joined(names.iter().flatten().map(|name| &**name), ' ')),
+impl<'m> Provider<'m> {
+    fn is_named(self) -> bool {
+        self.id.has_value() || self.given.has_value() || self.family.has_value()
+    }
+
+    /// Given and family name.
+    pub(crate) fn names(self) -> [Subcomponent<'m>; 2] {
+        [self.given.into(), self.family]
+    }
+
+    /// Given and family name as one.
+    pub(crate) fn name(self) -> Option<Text> {
+        let names = self.names().into_iter().filter_map(Subcomponent::text);
+        non_empty(join(names, " "))
     }
 }
 
-/// The id of the provider a field names.
-pub(crate) fn provider_id<'m>(repetitions: impl Iterator<Item = Repetition<'m>>) -> Option<Text> {
-    chosen_provider(repetitions).and_then(|(id, ..)| id.text())
-}
-
-/// The id, the given and the family name of the first repetition with an NPI, else of the first that names anybody.
-fn chosen_provider<'m>(
-    repetitions: impl Iterator<Item = Repetition<'m>>,
-) -> Option<(Component<'m>, Component<'m>, Subcomponent<'m>)> {
-    let mut found = None;
-    let mut repetitions = repetitions.filter(|r| !r.is_empty()).peekable();
+/// The provider a field names: the first repetition with an NPI, else the first that names anybody.
+pub(crate) fn provider(field: Field<'_>) -> Provider<'_> {
+    if field.is_empty() {
+        return Provider::default();
+    }
+    let mut found = Provider::default();
+    let mut repetitions = field.repetitions().filter(|r| !r.is_empty()).peekable();
     while let Some(repetition) = repetitions.next() {
         let [id, family, given] = repetition.first_components::<3>();
-        let alone = found.is_none() && repetitions.peek().is_none();
+        let alone = !found.is_named() && repetitions.peek().is_none();
         // Where there is one to choose from, its kind does not matter.
         let is_npi = !alone && has_npi(repetition);
-        if found.is_some() && !is_npi {
+        if found.is_named() && !is_npi {
             continue;
         }
         let family = family.subcomponent(1);
-        if id.value().is_some() || given.value().is_some() || family.value().is_some() {
-            found = Some((id, given, family));
+        let named = Provider { id, given, family };
+        if named.is_named() {
+            found = named;
         }
         if is_npi {
             break;
@@ -368,8 +371,10 @@ mod tests {
     #[test]
     fn codes_prefer_the_standard_system() {
         let check = |field: &str, expected: [&str; 3]| {
-            let c = with(field, |r| coded(r, "LN"));
-            let read = [c.code, c.display, c.system].map(Option::unwrap_or_default);
+            let read = with(field, |r| {
+                let c = coded(r, "LN");
+                [c.code, c.display, c.system].map(text)
+            });
             assert_eq!(read, expected.map(Text::from), "{field}");
         };
         check(
@@ -385,8 +390,8 @@ mod tests {
     fn providers_by_npi() {
         let text = "MSH|^~\\&|A\rZZZ|12^Doe^Ann^^^^^^L^^^^EI~1234567893^Doe^Ann^^^^^^NPI&2.16&ISO^^^^NPI";
         let message = Message::parse(text.as_bytes()).unwrap();
-        let read = provider(message.first("ZZZ").unwrap().field(1).repetitions());
-        assert_eq!(read.id.as_deref(), Some("1234567893"));
-        assert_eq!(read.name.as_deref(), Some("Ann Doe"));
+        let read = provider(message.first("ZZZ").unwrap().field(1));
+        assert_eq!(read.id.content(), "1234567893");
+        assert_eq!(read.name().as_deref(), Some("Ann Doe"));
     }
 }

@@ -1,6 +1,6 @@
 //! The decode step for HL7 v2: one payload in, one [`Reading`] out (INV-2).
 
-use crate::reader::{Reader, joined};
+use crate::reader::{Reader, join_in};
 use crate::syntax::{Message, is_junk, messages, utf16_to_utf8};
 use crate::{event, segment};
 use panorama_model::{DecodeContext, Decoded, Issue, Reading, Text, Unreadable};
@@ -71,8 +71,8 @@ fn read(message: &Message<'_>, context: &DecodeContext<'_>) -> Decoded {
         (family.finish)(&mut reader);
     }
     check_batch_count(&mut reader, context);
-    let kind = kind(&reader.message_type, &reader.trigger_event);
-    let event_key = event_key(message);
+    let kind = kind(&reader.message_type, &reader.trigger_event, &mut reader.buffer);
+    let event_key = event_key(message, &mut reader.buffer);
     let (records, identity_events, issues) = reader.finish();
     Decoded {
         kind,
@@ -97,7 +97,7 @@ fn add(whole: &mut Decoded, next: Decoded) {
 }
 
 /// `ADT^A01`: a metric label, so only letters, digits and underscores of a sane length.
-fn kind(message_type: &str, trigger_event: &str) -> Text {
+fn kind(message_type: &str, trigger_event: &str, buffer: &mut String) -> Text {
     let plain = |text: &str| {
         text.len() <= 12
             && text
@@ -107,20 +107,23 @@ fn kind(message_type: &str, trigger_event: &str) -> Text {
     match (message_type, trigger_event) {
         ("", _) => Text::new_static("unknown"),
         (message_type, "") if plain(message_type) => Text::new(message_type),
-        (message_type, event) if plain(message_type) && plain(event) => joined([message_type, event], '^'),
+        (message_type, event) if plain(message_type) && plain(event) => {
+            join_in(buffer, [message_type, event].into_iter(), '^')
+        }
         _ => Text::new_static("unknown"),
     }
 }
 
 /// The sender's own id of the message: MSH-3, MSH-4 and MSH-10.
-fn event_key(message: &Message<'_>) -> Option<Text> {
+fn event_key(message: &Message<'_>, buffer: &mut String) -> Option<Text> {
     let msh = message.header_segment();
     let control_id = msh.field(10).raw().trim();
     if control_id.is_empty() || control_id == "\"\"" {
         return None;
     }
     let (application, facility) = (msh.field(3).raw(), msh.field(4).raw());
-    Some(joined([application, facility, control_id], '\u{1f}'))
+    let parts = [application, facility, control_id].into_iter();
+    Some(join_in(buffer, parts, '\u{1f}'))
 }
 
 /// BTS-1 says how many messages the batch had; the connector says how many it found.

@@ -250,7 +250,7 @@ fn visits_follow_their_events() {
         assert_eq!(row.time(encounters::START_AT).is_some(), start, "{event}");
         let read_end = row
             .get(encounters::END_AT)
-            .map(|v| if *v == Value::Null { "null" } else { "time" });
+            .map(|v| if v == Value::Null { "null" } else { "time" });
         assert_eq!(read_end, end, "{event}");
         assert_eq!(row.text(encounters::LAST_EVENT), Some(event));
         assert_eq!(visit.id, "V1");
@@ -332,7 +332,7 @@ fn values_of_observations() {
         let decoded = read("ORU^R01", &format!("PID|1||A^^^H^MR\nOBR|1||F|P\nOBX|1|{obx}"));
         let row = &facts(&decoded, FactTable::Observations)[0].row;
         let read_number = match row.get(observations::VALUE_NUM) {
-            Some(Value::Float(n)) => Some(*n),
+            Some(Value::Float(n)) => Some(n),
             _ => None,
         };
         let read = (
@@ -369,15 +369,15 @@ fn notes_ranges_and_repeated_lines() {
     assert_eq!(all[0].row.text(observations::NOTE), Some("first\nsecond\nthird"));
     assert_eq!(
         all[0].row.get(observations::REFERENCE_LOW),
-        Some(&Value::Float(-3.5))
+        Some(Value::Float(-3.5))
     );
     assert_eq!(
         all[0].row.get(observations::REFERENCE_HIGH),
-        Some(&Value::Float(5.0))
+        Some(Value::Float(5.0))
     );
     assert_eq!(
         all[1].row.get(observations::REFERENCE_HIGH),
-        Some(&Value::Float(7.0))
+        Some(Value::Float(7.0))
     );
     assert_eq!(all[0].row.text(observations::ENCOUNTER_ID), Some("V7"));
     assert_eq!(
@@ -458,7 +458,7 @@ fn documents_and_what_they_replace() {
     let all = facts(&replaced, FactTable::Documents);
     assert_eq!((all[0].id.as_str(), all[1].id.as_str()), ("D2", "D1"));
     assert_eq!(all[0].row.text(documents::REPLACES), Some("D1"));
-    assert_eq!(all[0].row.get(documents::CONTENT_BYTES), Some(&Value::Int(9)));
+    assert_eq!(all[0].row.get(documents::CONTENT_BYTES), Some(Value::Int(9)));
     assert_eq!(all[1].row.text(documents::STATUS), Some("superseded"));
     assert_eq!(facts(&replaced, FactTable::Observations).len(), 0);
     assert!(

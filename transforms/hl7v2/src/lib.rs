@@ -4,6 +4,7 @@
 //! [`decode`] is the meaning: one file per segment under `segment/`, one per family of trigger events under `event/`.
 
 mod acknowledge;
+mod cell;
 mod datatype;
 mod decode;
 mod event;

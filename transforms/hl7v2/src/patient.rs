@@ -153,9 +153,9 @@ impl Patient {
                 _ => continue,
             };
             // The column is the first of each table, and cells stand in the order of columns.
-            let first = fact.row.cells().first();
-            if first.is_none_or(|(index, _)| *index != column.index) {
-                fact.row.set(column, current.clone());
+            let first = fact.row.cells().next();
+            if first.is_none_or(|(index, _)| index != column.index) {
+                fact.row.set(column, &current);
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::syntax::{Component, Field, Message, Repetition, Segment, trim};
 use crate::time::{Hl7Time, Precision};
 use panorama_model::{
     DecodeContext, Fact, FactTable, HumanName, IdentityEvent, Issue, Presence, RecordKind, Row, SourceRecord,
-    SourceRecordKey, Text, TextBuilder, Timestamp, Version, Zone, fact::observations, text,
+    SourceRecordKey, Text, Timestamp, Version, Zone, fact::observations, text,
 };
 
 /// Between the parts of a made fact id. Not a default delimiter, so that parts stay told apart.
@@ -42,7 +42,7 @@ pub(crate) struct Reader<'m> {
     pub(crate) occurred_at: Option<Timestamp>,
     pub(crate) is_test: bool,
     pub(crate) patients: Vec<Patient>,
-    pub(crate) order: Order,
+    pub(crate) order: Order<'m>,
     pub(crate) visit: VisitEffect,
     pub(crate) document: DocumentEffect,
     pub(crate) appointment: Option<Box<Appointment>>,
@@ -75,7 +75,7 @@ impl<'m> Reader<'m> {
             trigger_event: Text::default(),
             version: Version::default(),
             occurred_at: None,
-            is_test: matches!(msh.field(11).component(1).raw(), "T" | "D"),
+            is_test: matches!(msh.first_raw(11), "T" | "D"),
             patients: Vec::with_capacity(1),
             order: Order::default(),
             visit: VisitEffect::default(),
@@ -95,7 +95,7 @@ impl<'m> Reader<'m> {
             buffer: String::with_capacity(ID_RESERVED),
         };
         // v2.5 2.15.9.7: the zone of MSH-7 serves the whole message.
-        reader.offset_seconds = Hl7Time::parse(msh.field(7).component(1).raw())
+        reader.offset_seconds = Hl7Time::parse(msh.first_raw(7))
             .ok()
             .and_then(|t| t.offset_seconds);
         reader.name_event(msh);
@@ -306,11 +306,6 @@ impl<'m> Reader<'m> {
         self.patient().encounters.push((at, id));
     }
 
-    /// The id of the encounter that segments speak of now.
-    pub(crate) fn encounter_id(&self) -> Option<Text> {
-        self.patients.last()?.encounters.last().map(|(_, id)| id.clone())
-    }
-
     /// The row of the encounter that segments speak of now.
     pub(crate) fn encounter_row(&mut self) -> Option<&mut Row> {
         let patient = self.patients.last_mut()?;
@@ -383,11 +378,6 @@ pub(crate) fn said(component: Component<'_>) -> Presence<Text> {
     }
 }
 
-/// A field's first component as the source speaks of it.
-pub(crate) fn field_said(segment: Segment<'_>, field: usize) -> Presence<Text> {
-    said(segment.field(field).component(1))
-}
-
 /// A number, where the text is one.
 pub(crate) fn number(text: &str) -> Option<f64> {
     let plain = trim(text);
@@ -433,26 +423,19 @@ pub(crate) fn names(field: Field<'_>) -> impl Iterator<Item = HumanName> {
 
 /// An id made of parts, put together in a buffer that serves all ids of the message.
 pub(crate) fn join_id<'t>(buffer: &mut String, parts: impl Iterator<Item = &'t str>) -> Text {
+    join_in(buffer, parts, ID_SEPARATOR)
+}
+
+/// Texts with a character between, put together in a buffer.
+pub(crate) fn join_in<'t>(buffer: &mut String, parts: impl Iterator<Item = &'t str>, between: char) -> Text {
     buffer.clear();
     for (at, part) in parts.enumerate() {
         if at > 0 {
-            buffer.push(ID_SEPARATOR);
+            buffer.push(between);
         }
         buffer.push_str(part);
     }
     text(buffer)
-}
-
-/// Texts with a character between.
-pub(crate) fn joined<'t>(parts: impl IntoIterator<Item = &'t str>, between: char) -> Text {
-    let mut whole = TextBuilder::new();
-    for (at, part) in parts.into_iter().enumerate() {
-        if at > 0 {
-            whole.push(between);
-        }
-        whole.push_str(part);
-    }
-    whole.finish()
 }
 
 /// The digits a control id ends in, as a number; they order the messages of one instant.

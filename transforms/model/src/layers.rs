@@ -110,30 +110,32 @@ impl<T: Overlay> Layers<T> {
 
 impl Overlay for Row {
     fn spoken(&self) -> u64 {
-        self.cells().iter().fold(0, |bits, (index, _)| {
-            bits | 1u64.checked_shl(u32::from(*index)).unwrap_or(0)
-        })
+        self.cells().fold(0, |bits, (index, _)| bits | bit(index))
     }
 
     fn forget(&mut self, fields: u64) {
-        self.cells_mut()
-            .retain(|(index, _)| fields & 1u64.checked_shl(u32::from(*index)).unwrap_or(0) == 0);
+        self.retain(|index, _| fields & bit(index) == 0);
     }
 
     fn fill_from(&mut self, older: &Self) {
-        let spoken = self.spoken();
-        let mut missing = older.clone();
-        missing.forget(spoken);
-        self.cells_mut().append(missing.cells_mut());
-        self.cells_mut().sort_by_key(|(index, _)| *index);
+        for (index, value) in older.cells() {
+            if self.get_index(index).is_none() {
+                self.set_index(index, value);
+            }
+        }
     }
+}
+
+/// The bit of a column.
+fn bit(index: u8) -> u64 {
+    1u64.checked_shl(u32::from(index)).unwrap_or(0)
 }
 
 impl Row {
     /// The row without the cells that were said to be none.
     #[must_use]
     pub fn without_nulls(mut self) -> Self {
-        self.cells_mut().retain(|(_, value)| *value != Value::Null);
+        self.retain(|_, value| value != Value::Null);
         self
     }
 }
@@ -146,10 +148,9 @@ mod tests {
 
     fn layer(at: i64, complete: bool, cells: &[(u8, i64)]) -> Layer<Row> {
         let mut row = Row::new();
-        row.cells_mut()
-            .extend(cells.iter().map(|(i, v)| (*i, Value::Int(*v))));
-        row.cells_mut().sort_by_key(|(i, _)| *i);
-        row.cells_mut().dedup_by_key(|(i, _)| *i);
+        for (index, value) in cells {
+            row.set_index(*index, Value::Int(*value));
+        }
         Layer {
             version: Version {
                 at: Timestamp(at),

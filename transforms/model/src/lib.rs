@@ -18,6 +18,7 @@ mod phi;
 mod presence;
 mod quantity;
 mod record;
+mod row;
 mod steward;
 mod text;
 mod time;
@@ -39,10 +40,11 @@ pub use phi::Phi;
 pub use presence::Presence;
 pub use quantity::{ByteCount, Period};
 pub use record::SourceRecord;
+pub use row::Row;
 pub use steward::{StewardDecision, StewardVerdict};
 pub use text::text;
 pub use time::{Date, PartialDate, TimeError, Timestamp, Zone};
-pub use value::{Column, ColumnType, Row, Value};
+pub use value::{Column, ColumnType, ToValue, Value};
 pub use version::Version;
 
 /// Text as it travels: inline up to 23 bytes, shared beyond, cheap to clone.

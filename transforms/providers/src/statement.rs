@@ -4,7 +4,7 @@ use crate::is_npi;
 use panorama_model::fact::providers as column;
 use panorama_model::{
     Column, DecodeContext, Decoded, Fact, FactTable, Issue, RecordKind, Row, SourceRecord, SourceRecordKey,
-    Text, Timestamp, Value, Version,
+    Text, Timestamp, ToValue, Value, Version,
 };
 
 /// Adds the statement `row` about the provider `npi`, made at `at`.
@@ -32,8 +32,11 @@ pub(crate) fn add(
 }
 
 /// Sets a column the registry owns: what it leaves blank is none, and no longer what an older version said.
-pub(crate) fn own(row: &mut Row, column: Column, value: Option<impl Into<Value>>) {
-    row.set(column, value.map_or(Value::Null, Into::into));
+pub(crate) fn own(row: &mut Row, column: Column, value: Option<impl ToValue>) {
+    match value {
+        Some(value) => row.set(column, value),
+        None => row.set(column, Value::Null),
+    }
 }
 
 /// Two address lines as one.

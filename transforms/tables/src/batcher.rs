@@ -135,7 +135,7 @@ impl RowBatcher {
 
 /// Pushes a sparse row into `columns`; returns how many of its cells had a column.
 fn push_cells(columns: &mut [ColumnBuilder], row: &Row, bytes: &mut usize, mismatches: &mut u64) -> usize {
-    let mut cells = row.cells().iter().peekable();
+    let mut cells = row.cells().peekable();
     let mut taken = 0;
     for (place, column) in columns.iter_mut().enumerate() {
         if let Some((_, value)) = cells.next_if(|(index, _)| usize::from(*index) == place) {

@@ -72,7 +72,7 @@ fn lists_maps_and_bytes_come_back() {
     row.set(crate::table::patient_360::PHONES, phones);
     row.set(
         crate::table::patient_360::FIELD_PROVENANCE,
-        panorama_model::Value::Map(vec![("sex".into(), "adt/patient".into())]),
+        panorama_model::Value::Map(&[("sex".into(), "adt/patient".into())]),
     );
     row.set(crate::table::patient_360::BIRTH_DATE, Date(0));
     batcher.push_row(&row, Some(5));

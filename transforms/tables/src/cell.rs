@@ -27,16 +27,16 @@ pub enum Cell<'a> {
     Bytes(&'a [u8]),
 }
 
-impl<'a> From<&'a Value> for Cell<'a> {
-    fn from(value: &'a Value) -> Self {
+impl<'a> From<Value<'a>> for Cell<'a> {
+    fn from(value: Value<'a>) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Text(text) => Self::Text(text),
-            Value::Int(number) => Self::Int(*number),
-            Value::Float(number) => Self::Float(*number),
-            Value::Bool(truth) => Self::Bool(*truth),
-            Value::Time(at) => Self::Time(*at),
-            Value::Date(date) => Self::Date(*date),
+            Value::Int(number) => Self::Int(number),
+            Value::Float(number) => Self::Float(number),
+            Value::Bool(truth) => Self::Bool(truth),
+            Value::Time(at) => Self::Time(at),
+            Value::Date(date) => Self::Date(date),
             Value::List(items) => Self::List(items),
             Value::Map(entries) => Self::Map(entries),
             Value::Bytes(bytes) => Self::Bytes(bytes),

@@ -91,7 +91,7 @@ fn a_contact_record_becomes_a_caller_and_an_interaction() {
         (column::HOLD_S, 15.0),
         (column::AFTER_WORK_S, 35.0),
     ] {
-        assert_eq!(fact.row.get(column), Some(&seconds.into()), "{}", column.name);
+        assert_eq!(fact.row.get(column), Some(seconds.into()), "{}", column.name);
     }
     assert_eq!(
         fact.row.get(column::RELATED_ID),

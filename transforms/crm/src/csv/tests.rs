@@ -341,7 +341,7 @@ fn an_event_list_becomes_interactions() {
         row.time(column::EVENT_TIME).unwrap().to_string(),
         "2026-03-01T16:00:00.000000Z"
     );
-    assert_eq!(row.get(column::DURATION_S), Some(&250.0.into()));
+    assert_eq!(row.get(column::DURATION_S), Some(250.0.into()));
     assert_eq!(
         (row.text(column::CHANNEL), row.text(column::EVENT_TYPE)),
         (Some("call"), Some("answered"))

@@ -137,7 +137,7 @@ fn show_fact(record: &SourceRecord, fact: &Fact) -> String {
             Value::Bool(b) => b.to_string(),
             other => format!("{other:?}"),
         };
-        write!(line, " {}={shown}", schema.columns[usize::from(*index)].name).unwrap();
+        write!(line, " {}={shown}", schema.columns[usize::from(index)].name).unwrap();
     }
     line
 }

@@ -1,11 +1,12 @@
 //! SCH, TQ1, AIS, AIG, AIL, AIP: one appointment (HL7 v2.5 10.6), collected over its segments.
 
 use super::pv1::place;
-use crate::datatype::{coded, provider};
+use crate::cell::SetPart;
+use crate::datatype::{coded, join, non_empty, provider};
 use crate::event::status_of_code;
 use crate::patient::Again;
 use crate::reader::Reader;
-use crate::syntax::{Field, Segment};
+use crate::syntax::{Field, Segment, Subcomponent};
 use panorama_model::{Fact, FactTable, Text, Timestamp, fact::appointments as table, fact::medications};
 
 /// What the segments said so far.
@@ -61,11 +62,11 @@ pub(super) fn sch<'m>(reader: &mut Reader<'m>, sch: Segment<'m>) {
     let end_at = reader.time_of(timing.component(5), sch, 11);
     let appointment = reader.appointment.get_or_insert_default();
     appointment.present = true;
-    appointment.placer = sch.field(1).component(1).text();
-    appointment.filler = sch.field(2).component(1).text();
-    appointment.event_reason = coded(sch.field(6).first(), "").display_or_code();
-    appointment.reason = coded(sch.field(7).first(), "").display_or_code();
-    appointment.visit_type = coded(sch.field(8).first(), "").display_or_code();
+    appointment.placer = sch.first(1).text();
+    appointment.filler = sch.first(2).text();
+    appointment.event_reason = coded(sch.field(6).first(), "").display_or_code().text();
+    appointment.reason = coded(sch.field(7).first(), "").display_or_code().text();
+    appointment.visit_type = coded(sch.field(8).first(), "").display_or_code().text();
     appointment.note_duration(sch.field(9), sch.field(10));
     appointment.start_at = appointment.start_at.or(start_at);
     appointment.end_at = appointment.end_at.or(end_at);
@@ -76,11 +77,11 @@ pub(super) fn sch<'m>(reader: &mut Reader<'m>, sch: Segment<'m>) {
 pub(super) fn tq1<'m>(reader: &mut Reader<'m>, tq1: Segment<'m>) {
     let (start_at, end_at) = (reader.time(tq1, 7), reader.time(tq1, 8));
     if let Some((FactTable::Medications, at)) = reader.detailed {
-        let pattern = tq1.field(3).component(1).subcomponent(1).text();
+        let pattern = tq1.first(3).subcomponent(1);
         if let Some(row) = reader.fact_row(at) {
             row.set_some(medications::START_AT, start_at);
             row.set_some(medications::END_AT, end_at);
-            row.set_some(medications::FREQUENCY, pattern);
+            row.set_part(medications::FREQUENCY, pattern);
         }
     } else if let Some(appointment) = &mut reader.appointment {
         // TQ1 outranks the TQ of SCH-11, which it replaced in v2.5.
@@ -95,7 +96,7 @@ pub(super) fn ais<'m>(reader: &mut Reader<'m>, ais: Segment<'m>) {
         appointment.service = appointment
             .service
             .take()
-            .or_else(|| coded(ais.field(3).first(), "").display_or_code());
+            .or_else(|| coded(ais.field(3).first(), "").display_or_code().text());
         appointment.start_at = appointment.start_at.or(start_at);
         appointment.note_duration(ais.field(7), ais.field(8));
         appointment.note_status(ais.field(10));
@@ -115,7 +116,9 @@ pub(super) fn ail<'m>(reader: &mut Reader<'m>, ail: Segment<'m>) {
     let start_at = reader.time(ail, 6);
     if let Some(appointment) = &mut reader.appointment {
         let (facility, within) = place(ail.field(3).first());
-        appointment.location = appointment.location.take().or(within).or(facility);
+        let within = || non_empty(join(within.into_iter().filter_map(Subcomponent::text), " "));
+        let location = appointment.location.take().or_else(within);
+        appointment.location = location.or_else(|| facility.text());
         appointment.start_at = appointment.start_at.or(start_at);
         appointment.note_duration(ail.field(9), ail.field(10));
         appointment.note_status(ail.field(12));
@@ -126,9 +129,9 @@ pub(super) fn aip<'m>(reader: &mut Reader<'m>, aip: Segment<'m>) {
     let start_at = reader.time(aip, 6);
     if let Some(appointment) = &mut reader.appointment {
         if appointment.practitioner.is_none() {
-            let who = provider(aip.field(3).repetitions());
-            appointment.practitioner = who.id;
-            appointment.practitioner_name = who.name;
+            let who = provider(aip.field(3));
+            appointment.practitioner = who.id.text();
+            appointment.practitioner_name = who.name();
         }
         appointment.start_at = appointment.start_at.or(start_at);
         appointment.note_duration(aip.field(9), aip.field(10));

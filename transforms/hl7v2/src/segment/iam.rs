@@ -12,16 +12,16 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, iam: Segment<'m>) {
     let Some((id, mut row)) = allergy(reader, iam) else {
         return;
     };
-    let deleted = iam.field(6).component(1).raw() == "D";
+    let deleted = iam.first_raw(6) == "D";
     // HL7 table 0438.
-    let verification = match iam.field(17).component(1).raw() {
+    let verification = match iam.first_raw(17) {
         "C" => Some("confirmed"),
         "D" => Some("refuted"),
         "E" => Some("entered-in-error"),
         "U" | "P" | "S" => Some("unconfirmed"),
         _ => None,
     };
-    if iam.field(17).component(1).raw() == "I" {
+    if iam.first_raw(17) == "I" {
         row.set(table::CLINICAL_STATUS, "inactive");
     }
     row.set_some(

@@ -44,7 +44,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, mrg: Segment<'m>) {
     let prior = Prior {
         keys,
         external,
-        visit: mrg.field(5).component(1).text(),
+        visit: mrg.first(5).text(),
         names: names(mrg.field(7)).collect(),
     };
     if assumed {

@@ -3,33 +3,34 @@
 use crate::datatype::provider;
 use crate::order::Order;
 use crate::reader::Reader;
-use crate::syntax::Segment;
+use crate::syntax::{Component, Segment};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, orc: Segment<'m>) {
     let ordered_at = reader.time(orc, 9);
     reader.order = Order {
-        control: orc.field(1).component(1).text().unwrap_or_default(),
-        status: orc.field(5).component(1).text().unwrap_or_default(),
-        placer: orc.field(2).component(1).text(),
-        filler: orc.field(3).component(1).text(),
+        control: orc.first(1),
+        status: orc.first(5),
+        placer: orc.first(2),
+        filler: orc.first(3),
         ordered_at,
-        orderer: provider(orc.field(12).repetitions()),
+        orderer: provider(orc.field(12)),
         ..Order::default()
     };
     reader.end_note();
     reader.detailed = None;
 }
 
-impl Order {
+impl<'m> Order<'m> {
     /// The order's own number: the filler's, else the placer's. `9999` stands for "no order" in vaccination reports.
-    pub(super) fn number(&self) -> Option<&str> {
-        let filler = self.filler.as_deref().filter(|n| *n != "9999");
-        filler.or(self.placer.as_deref()).filter(|n| *n != "9999")
+    pub(super) fn number(&self) -> Component<'m> {
+        let named = |number: &Component<'m>| number.content() != "9999";
+        let filler = Some(self.filler).filter(named).unwrap_or_default();
+        Some(filler.or(self.placer)).filter(named).unwrap_or_default()
     }
 
     /// The status of a FHIR R4 request, from ORC-5 (HL7 table 0038), else ORC-1 (table 0119).
     pub(super) fn request_status(&self) -> Option<&'static str> {
-        let of_status = match self.status.as_str() {
+        let of_status = match &*self.status.content() {
             "CM" => Some("completed"),
             "CA" | "RP" => Some("cancelled"),
             "DC" => Some("stopped"),
@@ -38,7 +39,7 @@ impl Order {
             "ER" => Some("unknown"),
             _ => None,
         };
-        of_status.or(match self.control.as_str() {
+        of_status.or(match &*self.control.content() {
             "NW" | "RL" | "OE" | "OK" | "XO" | "XR" | "RO" | "RU" | "RF" | "SC" | "SN" | "PA" | "CH" => {
                 Some("active")
             }

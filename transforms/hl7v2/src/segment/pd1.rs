@@ -1,6 +1,6 @@
 //! PD1: the patient's primary care provider (HL7 v2.5 3.4.10).
 
-use crate::datatype::provider_id;
+use crate::datatype::provider;
 use crate::reader::Reader;
 use crate::syntax::Segment;
 use panorama_model::Presence;
@@ -10,7 +10,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pd1: Segment<'m>) {
     let said = if field.is_null() {
         Presence::Null
     } else {
-        provider_id(field.repetitions()).into()
+        provider(field).id.text().into()
     };
     if !said.is_absent() {
         let record = &mut reader.patient().record;

@@ -23,7 +23,7 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pid: Segment<'m>) {
         religion: coded_said(pid.field(17)),
         mother_maiden_name: mother_maiden_name(pid.field(6)),
         multiple_birth: flag(pid.field(24)),
-        birth_order: said(pid.field(25).component(1)).and_then(|n| n.parse().ok()),
+        birth_order: said(pid.first(25)).and_then(|n| n.parse().ok()),
         identity_unreliable: unreliable(pid),
         ..Person::default()
     };
@@ -197,7 +197,7 @@ fn telecoms<'m>(reader: &mut Reader<'m>, person: &mut Person, pid: Segment<'m>) 
 /// PID-3, 2 and 4 with their authorities, PID-20; PID-19 and what is typed SS is the social security number.
 fn identifiers<'m>(reader: &mut Reader<'m>, person: &mut Person, pid: Segment<'m>) {
     let mut list: Vec<Identifier> = Vec::new();
-    let mut ssn = said(pid.field(19).component(1));
+    let mut ssn = said(pid.first(19));
     for field in [3, 2, 4] {
         for identifier in reader.limited(pid, field).filter_map(cx) {
             let is_ssn = identifier.is_ssn();

@@ -1,5 +1,6 @@
 //! PRD: a provider's part in the referral before it (HL7 v2.5 11.6.3).
 
+use crate::cell::SetPart;
 use crate::reader::Reader;
 use crate::syntax::Segment;
 use panorama_model::{FactTable, fact::referrals as table};
@@ -11,21 +12,17 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, prd: Segment<'m>) {
     // PRD-7 is PLN: id, type, state.
     let ids = prd.field(7);
     let npi = ids.repetitions().find(|r| r.component(2).raw() == "NPI");
-    let id = npi.unwrap_or_else(|| ids.first()).component(1).text();
-    let organisation = prd
-        .field(10)
-        .component(1)
-        .text()
-        .or_else(|| prd.field(4).component(4).text());
+    let id = npi.unwrap_or_else(|| ids.first()).component(1);
+    let organisation = prd.first(10).or(prd.field(4).component(4));
     let is_role = |role: &str| prd.field(1).repetitions().any(|r| r.component(1).raw() == role);
     let (refers, is_referred_to) = (is_role("RP"), is_role("RT"));
     if let Some(row) = reader.fact_row(at) {
         if refers {
-            row.set_some(table::REFERRING_NPI, id.clone());
+            row.set_part(table::REFERRING_NPI, id);
         }
         if is_referred_to {
-            row.set_some(table::REFERRED_TO_NPI, id);
-            row.set_some(table::REFERRED_TO_ORG, organisation);
+            row.set_part(table::REFERRED_TO_NPI, id);
+            row.set_part(table::REFERRED_TO_ORG, organisation);
         }
     }
 }

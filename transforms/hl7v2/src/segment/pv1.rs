@@ -1,19 +1,18 @@
 //! PV1: the visit (HL7 v2.5 3.4.3).
 
-use crate::datatype::{join, non_empty, provider, provider_id, upper_case};
-use crate::reader::{Reader, field_said, number};
-use crate::syntax::{Repetition, Segment};
-use panorama_model::{Presence, Row, Text, Timestamp, Value, fact::encounters as table};
+use crate::cell::SetPart;
+use crate::datatype::{non_empty, provider, upper_case};
+use crate::reader::{Reader, number};
+use crate::syntax::{Repetition, Segment, Subcomponent};
+use panorama_model::{Presence, Row, Timestamp, Value, fact::encounters as table};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, pv1: Segment<'m>) {
-    let visit_number = pv1.field(19).component(1).text();
-    let alternate = pv1.field(50).component(1).text();
-    if visit_number.is_none() && alternate.is_none() && is_placeholder(pv1) {
+    let [visit_number, alternate] = [19, 50].map(|number| pv1.first(number));
+    let id = visit_number.or(alternate).text();
+    if id.is_none() && is_placeholder(pv1) {
         return;
     }
-    let id = visit_number
-        .clone()
-        .or(alternate)
+    let id = id
         .or_else(|| reader.patient().account.clone())
         .unwrap_or_else(|| reader.message_id());
     let effect = reader.visit;
@@ -22,13 +21,13 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pv1: Segment<'m>) {
     let end = reader.time_said(pv1, 45);
     let has_ended = matches!(end, Presence::Value(_));
     let mut row = Row::with_capacity(table::SCHEMA.columns.len());
-    row.set_some(table::VISIT_NUMBER, visit_number);
-    let class = class(pv1.field(2).component(1).raw());
-    row.set_some(table::CLASS, class.map(Text::new_static));
-    row.set_presence(table::TYPE_CODE, field_said(pv1, 4));
-    row.set_some(table::TYPE_DISPLAY, pv1.field(4).component(2).text());
+    row.set_part(table::VISIT_NUMBER, visit_number);
+    let class = class(pv1.first_raw(2));
+    row.set_some(table::CLASS, class);
+    row.set_said(table::TYPE_CODE, pv1.first(4));
+    row.set_part(table::TYPE_DISPLAY, pv1.field(4).component(2));
     let status = effect.status.or(has_ended.then_some("finished"));
-    row.set_some(table::STATUS, status.map(Text::new_static));
+    row.set_some(table::STATUS, status);
     row.set_presence(table::START_AT, or_event(start, effect.starts, event_at));
     row.set_presence(
         table::END_AT,
@@ -38,24 +37,24 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, pv1: Segment<'m>) {
             or_event(end, effect.ends, event_at)
         },
     );
-    row.set_presence(table::SERVICE, field_said(pv1, 10));
+    row.set_said(table::SERVICE, pv1.first(10));
     location(&mut row, pv1);
-    row.set_presence(table::ADMIT_SOURCE, field_said(pv1, 14));
-    row.set_presence(table::DISCHARGE_DISPOSITION, field_said(pv1, 36));
+    row.set_said(table::ADMIT_SOURCE, pv1.first(14));
+    row.set_said(table::DISCHARGE_DISPOSITION, pv1.first(36));
     clinicians(&mut row, pv1);
     row.set_some(table::LAST_EVENT, non_empty(reader.trigger_event.clone()));
-    row.set_some(table::TOTAL_CHARGE, number(pv1.field(47).component(1).raw()));
+    row.set_some(table::TOTAL_CHARGE, number(pv1.first_raw(47)));
     reader.begin_encounter(id, row, effect.deleted);
 }
 
 /// A PV1 that only the message's structure asks for (A28, A31): its class is "not applicable", or it says nothing.
 fn is_placeholder(pv1: Segment<'_>) -> bool {
-    let class = pv1.field(2).component(1).raw();
+    let class = pv1.first_raw(2);
     class == "N" || (2..=pv1.last_field()).all(|number| pv1.field(number).is_empty())
 }
 
 /// The time that was said, else the event's own where the event means just that.
-fn or_event(said: Presence<Timestamp>, means: bool, event_at: Timestamp) -> Presence<Value> {
+fn or_event(said: Presence<Timestamp>, means: bool, event_at: Timestamp) -> Presence<Value<'static>> {
     match said {
         Presence::Absent if means => Presence::Value(event_at.into()),
         said => said.map(Value::from),
@@ -87,18 +86,15 @@ fn location(row: &mut Row, pv1: Segment<'_>) {
         return;
     }
     let (facility, place) = place(field.first());
-    row.set_some(table::FACILITY, facility);
-    row.set_some(table::LOCATION, place);
+    row.set_part(table::FACILITY, facility);
+    row.set_parts(table::LOCATION, place, " ");
 }
 
 /// PL: facility, and where in it.
-pub(super) fn place(location: Repetition<'_>) -> (Option<Text>, Option<Text>) {
+pub(super) fn place(location: Repetition<'_>) -> (Subcomponent<'_>, [Subcomponent<'_>; 3]) {
     let [point_of_care, room, bed, facility] = location.first_components::<4>();
-    let parts = [point_of_care, room, bed].into_iter();
-    (
-        facility.subcomponent(1).text(),
-        non_empty(join(parts.filter_map(|p| p.subcomponent(1).text()), " ")),
-    )
+    let place = [point_of_care, room, bed].map(|part| part.subcomponent(1));
+    (facility.subcomponent(1), place)
 }
 
 fn clinicians(row: &mut Row, pv1: Segment<'_>) {
@@ -107,16 +103,16 @@ fn clinicians(row: &mut Row, pv1: Segment<'_>) {
         row.set(table::ATTENDING_NPI, Value::Null);
         row.set(table::ATTENDING_NAME, Value::Null);
     } else if !attending.is_empty() {
-        let attending = provider(attending.repetitions());
-        row.set_some(table::ATTENDING_NPI, attending.id);
-        row.set_some(table::ATTENDING_NAME, attending.name);
+        let attending = provider(attending);
+        row.set_part(table::ATTENDING_NPI, attending.id);
+        row.set_parts(table::ATTENDING_NAME, attending.names(), " ");
     }
     for (field, column) in [(8, table::REFERRING_NPI), (17, table::ADMITTING_NPI)] {
         let field = pv1.field(field);
         if field.is_null() {
             row.set(column, Value::Null);
         } else if !field.is_empty() {
-            row.set_some(column, provider_id(field.repetitions()));
+            row.set_part(column, provider(field).id);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! TXA: a document (HL7 v2.5 9.7.1); its OBX hold the content, of which only kind and size are told.
 
-use crate::datatype::{coded, provider_id};
+use crate::cell::SetPart;
+use crate::datatype::{coded, provider};
 use crate::patient::Again;
 use crate::reader::Reader;
 use crate::syntax::Segment;
@@ -8,16 +9,12 @@ use panorama_model::{Fact, FactTable, Text, Value, fact::documents as table};
 
 pub(super) fn read<'m>(reader: &mut Reader<'m>, txa: Segment<'m>) {
     let effect = reader.document;
-    let id = txa
-        .field(12)
-        .component(1)
-        .text()
-        .or_else(|| txa.field(12).component(3).text())
-        .unwrap_or_else(|| reader.message_id());
-    let parent = txa.field(13).component(1).text();
+    let [id, universal_id] = [1, 3].map(|number| txa.field(12).component(number));
+    let id = id.or(universal_id).text().unwrap_or_else(|| reader.message_id());
+    let parent = txa.first(13).text();
     let written_at = [4, 6, 7].into_iter().find_map(|field| reader.time(txa, field));
     let kind = coded(txa.field(2).first(), "LN");
-    let availability = txa.field(19).component(1).text();
+    let availability = txa.first(19).text();
     let mut fact = Fact::new(FactTable::Documents, id.clone(), reader.version);
     fact.deleted = effect.deleted || availability.as_deref() == Some("CA");
     let status = match availability.as_deref() {
@@ -26,25 +23,18 @@ pub(super) fn read<'m>(reader: &mut Reader<'m>, txa: Segment<'m>) {
         _ => effect.status,
     };
     let row = &mut fact.row;
-    row.set_some(table::TYPE_CODE, kind.code);
-    row.set_some(table::TYPE_DISPLAY, kind.display);
+    row.set_part(table::TYPE_CODE, kind.code);
+    row.set_part(table::TYPE_DISPLAY, kind.display);
     row.set_some(table::STATUS, status);
     row.set_some(
         table::DOCUMENT_STATUS,
-        completion(txa.field(17).component(1).raw(), effect.amended),
+        completion(txa.first_raw(17), effect.amended),
     );
     row.set_some(table::AVAILABILITY, availability);
     row.set(table::CREATED_AT, written_at.unwrap_or(reader.version.at));
-    row.set_some(
-        table::AUTHOR_NPI,
-        [9, 5]
-            .into_iter()
-            .find_map(|f| provider_id(txa.field(f).repetitions())),
-    );
-    row.set_some(
-        table::TITLE,
-        txa.field(25).text().or_else(|| txa.field(16).text()),
-    );
+    let [author, originator] = [9, 5].map(|field| provider(txa.field(field)).id);
+    row.set_part(table::AUTHOR_NPI, author.or(originator));
+    row.set_part(table::TITLE, txa.field(25).or(txa.field(16)));
     row.set_some(table::REPLACES, parent.clone().filter(|_| effect.replaces_parent));
     let at = reader.add(fact, Again::Same);
     reader.detailed = Some((FactTable::Documents, at));

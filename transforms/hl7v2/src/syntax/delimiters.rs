@@ -76,6 +76,15 @@ pub(super) fn position_of_either(delimiters: [u8; 2], bytes: &[u8]) -> Option<us
     (found != 0).then(|| base + (found.trailing_zeros() / 8) as usize)
 }
 
+/// Where one of two delimiters is first in eight bytes.
+#[inline]
+pub(super) fn position_in_word(delimiters: [u8; 2], word: [u8; 8]) -> Option<usize> {
+    let word = u64::from_le_bytes(word);
+    let [one, other] = delimiters.map(|byte| zero_bytes(word ^ (u64::from(byte) * ONES)));
+    let found = one | other;
+    (found != 0).then_some((found.trailing_zeros() / 8) as usize)
+}
+
 /// A bit for each place of a delimiter in at most 64 bytes.
 #[inline]
 pub(super) fn places(delimiter: u8, bytes: &[u8]) -> u64 {
@@ -140,6 +149,9 @@ mod tests {
             prop_assert_eq!(position(b'|', &bytes), bytes.iter().position(|b| *b == b'|'));
             let either = bytes.iter().position(|b| matches!(b, b'|' | b'\r'));
             prop_assert_eq!(position_of_either([b'|', b'\r'], &bytes), either);
+            if let Some(word) = bytes.first_chunk() {
+                prop_assert_eq!(position_in_word([b'|', b'\r'], *word), either.filter(|at| *at < 8));
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::charset::{self, to_text};
 use super::delimiters::{Marks, marks, position_of_either};
 use super::part::Codec;
-use super::segment::{MSH, Segment, code_of, code_of_bytes};
+use super::segment::{MSH, Segment, code_of, code_of_bytes, is_header};
 use super::separators::{Oddity, Separators};
 use encoding_rs::{Encoding, UTF_8};
 use memchr::memmem::Finder;
@@ -205,6 +205,7 @@ impl<'a> Message<'a> {
             codec: &self.codec,
             line: span.line,
             code: span.code,
+            before: u32::from(is_header(span.code)),
         }
     }
 
@@ -347,11 +348,11 @@ impl Lines<'_> {
 
 /// Three letters or digits, a letter first. Lower case only where fields follow: else it is a line of running text.
 fn is_name(name: &[u8], has_fields: bool) -> bool {
-    name.len() == 3
-        && name.first().is_some_and(u8::is_ascii_alphabetic)
-        && name
-            .iter()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || (has_fields && b.is_ascii_lowercase()))
+    let [first, second, third] = *name else {
+        return false;
+    };
+    let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || (has_fields && b.is_ascii_lowercase());
+    first.is_ascii_alphabetic() && fits(first) && fits(second) && fits(third)
 }
 
 /// White space, control characters (MLLP's VT and FS, NUL), that may stand before a segment.

@@ -4,7 +4,7 @@
 use super::Separators;
 use super::delimiters::{places, position, position_of_either};
 use super::escape::unescape;
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, UTF_8};
 use panorama_model::{Presence, Text};
 use std::borrow::Cow;
 
@@ -54,16 +54,20 @@ pub(crate) fn trim(text: &str) -> &str {
     }
 }
 
-/// The text of a value without escapes.
-fn plain(raw: &str) -> Option<Text> {
+/// Hands over the text of a value without escapes, trimmed, where there is any.
+#[inline]
+fn plain<R>(raw: &str, take: impl FnOnce(&str) -> R) -> Option<R> {
     let text = trim(raw);
-    (!text.is_empty()).then(|| panorama_model::text(text))
+    (!text.is_empty()).then(|| take(text))
 }
 
 #[cold]
-fn unescaped(raw: &str, codec: &Codec) -> Option<Text> {
-    plain(&unescape(raw, codec))
+fn unescaped<R>(raw: &str, codec: &Codec, take: impl FnOnce(&str) -> R) -> Option<R> {
+    plain(&unescape(raw, codec), take)
 }
+
+/// The delimiters of parts that are of no message.
+static NO_CODEC: Codec = Codec::new(Separators::STANDARD, UTF_8);
 
 macro_rules! part {
     ($(#[$doc:meta])* $name:ident) => {
@@ -74,7 +78,13 @@ macro_rules! part {
             codec: &'m Codec,
         }
 
+        #[allow(dead_code, reason = "all kinds of parts can do the same")]
         impl<'m> $name<'m> {
+            #[inline]
+            pub(crate) const fn new(raw: &'m str, codec: &'m Codec) -> Self {
+                Self { raw, codec }
+            }
+
             /// The text as it was sent, escapes and all.
             #[inline]
             pub const fn raw(self) -> &'m str {
@@ -85,6 +95,12 @@ macro_rules! part {
             #[inline]
             pub const fn is_empty(self) -> bool {
                 self.raw.is_empty()
+            }
+
+            /// Said to be none: `""`.
+            #[inline]
+            pub fn is_null(self) -> bool {
+                self.raw == "\"\""
             }
 
             /// The whole part as one text, escapes decoded.
@@ -101,23 +117,51 @@ macro_rules! part {
 
             /// The value, trimmed; `None` where there is none or only blanks.
             pub fn value(self) -> Option<Cow<'m, str>> {
-                match self.presence().into_value()? {
-                    Cow::Borrowed(text) => Some(trim(text)).filter(|t| !t.is_empty()).map(Cow::Borrowed),
-                    Cow::Owned(text) => {
-                        let trimmed = trim(&text);
-                        (!trimmed.is_empty()).then(|| Cow::Owned(trimmed.to_owned()))
-                    }
+                match self.raw {
+                    "" | "\"\"" => None,
+                    raw if self.codec.escapes => unescaped(raw, self.codec, str::to_owned).map(Cow::Owned),
+                    raw => Some(trim(raw)).filter(|text| !text.is_empty()).map(Cow::Borrowed),
                 }
+            }
+
+            /// As [`Self::value`], empty where there is none.
+            pub(crate) fn content(self) -> Cow<'m, str> {
+                self.value().unwrap_or_default()
             }
 
             /// As [`Self::value`], as travelling text.
             #[inline]
             pub fn text(self) -> Option<Text> {
+                self.take(panorama_model::text)
+            }
+
+            /// As [`Self::value`], handed over while it is there.
+            #[inline]
+            pub(crate) fn take<R>(self, take: impl FnOnce(&str) -> R) -> Option<R> {
                 match self.raw {
                     "" | "\"\"" => None,
-                    raw if self.codec.escapes => unescaped(raw, self.codec),
-                    raw => plain(raw),
+                    raw if self.codec.escapes => unescaped(raw, self.codec, take),
+                    raw => plain(raw, take),
                 }
+            }
+
+            /// This part where it has a value, else the other.
+            #[inline]
+            pub(crate) fn or(self, other: Self) -> Self {
+                if self.has_value() { self } else { other }
+            }
+
+            /// True where [`Self::value`] is there.
+            #[inline]
+            pub(crate) fn has_value(self) -> bool {
+                self.take(|_| ()).is_some()
+            }
+        }
+
+        impl Default for $name<'_> {
+            /// An empty one.
+            fn default() -> Self {
+                Self { raw: "", codec: &NO_CODEC }
             }
         }
 
@@ -146,6 +190,19 @@ part! {
     /// One subcomponent: a value.
     Subcomponent
 }
+
+macro_rules! value_of {
+    ($($name:ident)*) => {
+        $(impl<'m> From<$name<'m>> for Subcomponent<'m> {
+            /// The whole part as one value.
+            #[inline]
+            fn from($name { raw, codec }: $name<'m>) -> Self {
+                Self { raw, codec }
+            }
+        })*
+    };
+}
+value_of!(Field Repetition Component);
 
 /// Splits at an ASCII delimiter, or not at all.
 pub(crate) struct Split<'m> {
@@ -186,11 +243,6 @@ fn head(text: &str, delimiter: Option<u8>) -> &str {
 }
 
 impl<'m> Field<'m> {
-    #[inline]
-    pub(crate) const fn new(raw: &'m str, codec: &'m Codec) -> Self {
-        Self { raw, codec }
-    }
-
     /// The repetitions; one empty repetition where the field is empty.
     pub fn repetitions(self) -> impl Iterator<Item = Repetition<'m>> {
         let codec = self.codec;
@@ -231,12 +283,6 @@ impl<'m> Field<'m> {
         let separator = self.codec.repetition;
         separator.is_some_and(|separator| position(separator, self.raw.as_bytes()).is_some())
     }
-
-    /// Said to be none: `""`.
-    #[inline]
-    pub fn is_null(self) -> bool {
-        self.raw == "\"\""
-    }
 }
 
 impl<'m> Repetition<'m> {
@@ -255,23 +301,30 @@ impl<'m> Repetition<'m> {
     }
 
     /// The first `N` components in one pass; empty where the sender has none.
+    #[inline]
     pub fn first_components<const N: usize>(self) -> [Component<'m>; N] {
         let mut found = [Component {
             raw: "",
             codec: self.codec,
         }; N];
-        if self.raw.is_empty() {
-            return found;
+        if !self.raw.is_empty() {
+            self.fill(&mut found);
         }
+        found
+    }
+
+    /// Apart, so that the counts of components share their code.
+    #[inline(never)]
+    fn fill(self, found: &mut [Component<'m>]) {
         if self.raw.len() > 64 {
             for (part, component) in found.iter_mut().zip(self.components()) {
                 *part = component;
             }
-            return found;
+            return;
         }
         let mut ends = places(self.codec.separators.component, self.raw.as_bytes());
         let mut start = 0;
-        for part in &mut found {
+        for part in found {
             if ends == 0 {
                 part.raw = self.raw.get(start..).unwrap_or_default();
                 break;
@@ -283,7 +336,6 @@ impl<'m> Repetition<'m> {
             start = end + 1;
             ends &= ends - 1;
         }
-        found
     }
 }
 

@@ -1,6 +1,8 @@
 //! One segment: its name and its fields, numbered as the standard does.
 
-use super::part::{Codec, Field};
+use super::Separators;
+use super::delimiters::position_in_word;
+use super::part::{Codec, Component, Field};
 
 /// One segment of a message.
 #[derive(Clone, Copy)]
@@ -11,6 +13,8 @@ pub struct Segment<'m> {
     pub(super) codec: &'m Codec,
     pub(super) line: u32,
     pub(super) code: u32,
+    /// The number of the field that is first among the bounds, less one.
+    pub(super) before: u32,
 }
 
 impl<'m> Segment<'m> {
@@ -40,18 +44,66 @@ impl<'m> Segment<'m> {
     /// A field by the number the standard gives it: MSH-1 is the field separator, MSH-2 the encoding characters.
     ///
     /// - Nulls: an empty field where the sender has none.
-    #[inline]
-    pub fn field(self, number: usize) -> Field<'m> {
-        let at = number.wrapping_sub(usize::from(self.is_header()));
-        let raw = match self.bounds.get(at..) {
-            Some([start, end, ..]) if at > 0 => {
-                let place = *start as usize + 1..*end as usize;
-                self.text.get(place).unwrap_or_default()
-            }
-            _ if number == 1 && self.is_header() => self.separator_text(),
-            _ => "",
+    #[inline(never)]
+    pub fn field(&self, number: usize) -> Field<'m> {
+        match self.place(number) {
+            Some((start, end)) if start == end => Field::new("", self.codec),
+            Some((start, end)) => Field::new(self.text.get(start..end).unwrap_or_default(), self.codec),
+            None => self.field_without_place(number),
+        }
+    }
+
+    #[cold]
+    fn field_without_place(&self, number: usize) -> Field<'m> {
+        let is_separator = number == 1 && self.before > 0;
+        Field::new(if is_separator { self.separator_text() } else { "" }, self.codec)
+    }
+
+    /// The first component of a field's first repetition: most fields have no other.
+    #[inline(never)]
+    pub fn first(&self, number: usize) -> Component<'m> {
+        let (start, end) = match self.place(number) {
+            Some((start, end)) if start < end => (start, end),
+            _ if number == 1 => return self.first_of_long(number),
+            _ => return Component::new("", self.codec),
         };
-        Field::new(raw, self.codec)
+        let Separators {
+            component,
+            repetition,
+            ..
+        } = self.codec.separators;
+        let following = self.text.as_bytes().get(start..);
+        if let Some(word) = following.and_then(|text| text.first_chunk()) {
+            // A word may reach into what follows the field.
+            let head = position_in_word([component, repetition], *word);
+            let first_end = start + head.unwrap_or(word.len());
+            if head.is_some() || first_end >= end {
+                let raw = self.text.get(start..first_end.min(end)).unwrap_or_default();
+                return Component::new(raw, self.codec);
+            }
+        }
+        self.first_of_long(number)
+    }
+
+    #[inline(never)]
+    fn first_of_long(&self, number: usize) -> Component<'m> {
+        self.field(number).component(1)
+    }
+
+    /// As [`Self::first`], as it was sent.
+    #[inline(never)]
+    pub fn first_raw(&self, number: usize) -> &'m str {
+        self.first(number).raw()
+    }
+
+    /// From where to where a field is in the text.
+    #[inline]
+    fn place(&self, number: usize) -> Option<(usize, usize)> {
+        let at = number.wrapping_sub(self.before as usize);
+        match self.bounds.get(at..) {
+            Some([start, end, ..]) if at > 0 => Some((*start as usize + 1, *end as usize)),
+            _ => None,
+        }
     }
 
     fn separator_text(self) -> &'m str {
@@ -61,7 +113,7 @@ impl<'m> Segment<'m> {
 
     /// The number of the last field sent.
     pub fn last_field(self) -> usize {
-        self.bounds.len().saturating_sub(2) + usize::from(self.is_header())
+        self.bounds.len().saturating_sub(2) + self.before as usize
     }
 
     /// The whole segment as sent, without its line end.
@@ -76,12 +128,6 @@ impl<'m> Segment<'m> {
     pub const fn line(self) -> u32 {
         self.line
     }
-
-    /// MSH, FHS and BHS count their own separator as field 1.
-    #[inline]
-    const fn is_header(self) -> bool {
-        self.code == MSH || self.code == FHS || self.code == BHS
-    }
 }
 
 impl std::fmt::Debug for Segment<'_> {
@@ -94,6 +140,12 @@ impl std::fmt::Debug for Segment<'_> {
 pub(super) const MSH: u32 = code_of("MSH");
 const FHS: u32 = code_of("FHS");
 const BHS: u32 = code_of("BHS");
+
+/// MSH, FHS and BHS count their own separator as field 1.
+#[inline]
+pub(super) const fn is_header(code: u32) -> bool {
+    code == MSH || code == FHS || code == BHS
+}
 
 /// A segment name's letters in upper case, as a number.
 pub(crate) const fn code_of(name: &str) -> u32 {

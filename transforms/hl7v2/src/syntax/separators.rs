@@ -22,14 +22,7 @@ pub struct Separators {
 impl Default for Separators {
     /// The recommended ones: `|^~\&`.
     fn default() -> Self {
-        Self {
-            field: b'|',
-            component: b'^',
-            repetition: b'~',
-            escape: Some(b'\\'),
-            subcomponent: Some(b'&'),
-            truncation: None,
-        }
+        Self::STANDARD
     }
 }
 
@@ -45,6 +38,15 @@ pub(crate) enum Oddity {
 }
 
 impl Separators {
+    pub(crate) const STANDARD: Self = Self {
+        field: b'|',
+        component: b'^',
+        repetition: b'~',
+        escape: Some(b'\\'),
+        subcomponent: Some(b'&'),
+        truncation: None,
+    };
+
     /// Reads them from a line that starts with `MSH`; `None` where it has no usable MSH-1 or MSH-2 at all.
     pub(crate) fn of_msh(line: &[u8]) -> Option<(Self, Oddity)> {
         let field = *line.get(3)?;

@@ -35,14 +35,14 @@ fn read(payload: &str) -> Decoded {
 
 #[test]
 fn exclusions_and_reinstatements() {
-    let check = |reinstated: &str, excluded: bool, status: Value, at: &str| {
+    let check = |reinstated: &str, excluded: bool, status: Value<'_>, at: &str| {
         let decoded = read(&record("1234567893", "20200319", reinstated, "00000000"));
         assert!(decoded.issues.is_empty());
         let fact = &decoded.records[0].facts[0];
         assert_eq!((fact.id.as_str(), fact.complete), ("1234567893", false));
         assert_eq!(fact.version.at.date().to_string(), at);
-        assert_eq!(fact.row.get(column::LEIE_EXCLUDED), Some(&Value::Bool(excluded)));
-        assert_eq!(fact.row.get(column::CREDENTIAL_STATUS), Some(&status));
+        assert_eq!(fact.row.get(column::LEIE_EXCLUDED), Some(Value::Bool(excluded)));
+        assert_eq!(fact.row.get(column::CREDENTIAL_STATUS), Some(status));
         assert_eq!(fact.row.cells().len(), 2, "the list speaks of nothing else");
     };
     check("00000000", true, "excluded".into(), "2020-03-19");

@@ -110,7 +110,7 @@ fn a_person_with_several_taxonomies() {
     }
     assert_eq!(
         fact.row.get(column::NAME_SUFFIX),
-        Some(&Value::Null),
+        Some(Value::Null),
         "what is blank is none"
     );
     assert_eq!(
@@ -166,7 +166,7 @@ fn a_deactivated_row_keeps_what_was_known() {
     let row = &again.records[0].facts[0].row;
     assert_eq!(
         (row.text(column::NPPES_STATUS), row.get(column::DEACTIVATED_AT)),
-        (Some("active"), Some(&Value::Null))
+        (Some("active"), Some(Value::Null))
     );
 }
 

@@ -45,7 +45,7 @@ fn a_result_becomes_a_provider() {
         ] {
             assert_eq!(fact.row.text(column), Some(expected), "{}", column.name);
         }
-        assert_eq!(fact.row.get(column::NAME_SUFFIX), Some(&Value::Null));
+        assert_eq!(fact.row.get(column::NAME_SUFFIX), Some(Value::Null));
     }
 }
 
