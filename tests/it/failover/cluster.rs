@@ -15,7 +15,7 @@ const RECOVERY_MAX: Duration = Duration::from_secs(30);
 /// How often it is looked.
 const POLL: Duration = Duration::from_millis(50);
 /// How often messages come while it is waited for somebody to read them.
-const DROP: Duration = Duration::from_millis(500);
+const DROP: Duration = Duration::from_secs(2);
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,11 +145,13 @@ impl Cluster {
     pub(super) fn goes_on(&mut self) {
         let began = Instant::now();
         let before: Vec<u64> = self.machines.iter().map(Machine::read).collect();
-        let mut drops = 0;
+        let mut poured_at = None;
         loop {
-            if began.elapsed() >= DROP * drops {
-                drops += 1;
-                self.trickle.pour_one();
+            // Nobody reads before one of them works.
+            let works = self.machines.iter().any(|machine| machine.generation().is_some());
+            if works && poured_at.is_none_or(|at: Instant| at.elapsed() >= DROP) {
+                poured_at = Some(Instant::now());
+                assert!(self.trickle.pour_one(), "no messages are left: take more persons");
             }
             let reads = |(machine, before): (&Machine, &u64)| {
                 machine.generation().is_some() && machine.read() > *before

@@ -44,8 +44,8 @@ impl Trickle {
             .collect();
         Self {
             into: into.join("hl7"),
-            // A third is for what shows that somebody goes on.
-            per_window: files.len() * 2 / 3 / usize::try_from(windows).expect("a number"),
+            // The other half is for what shows that somebody goes on.
+            per_window: files.len() / 2 / usize::try_from(windows).expect("a number"),
             files,
             poured: 0,
         }
@@ -61,19 +61,19 @@ impl Trickle {
     }
 
     pub(super) fn pour_all(&mut self) {
-        while self.poured < self.files.len() {
-            self.pour_one();
-        }
+        while self.pour_one() {}
     }
 
-    pub(super) fn pour_one(&mut self) {
+    /// Pours one file; false where none is left.
+    pub(super) fn pour_one(&mut self) -> bool {
         let Some(bytes) = self.files.get(self.poured) else {
-            return;
+            return false;
         };
         let name = format!("{:06}", self.poured);
         // Whole at once, as a careful sender does it.
         std::fs::write(self.into.join(&name), bytes).expect("written");
         std::fs::rename(self.into.join(&name), self.into.join(format!("{name}.hl7"))).expect("renamed");
         self.poured += 1;
+        true
     }
 }

@@ -118,10 +118,9 @@ impl Overlay for Row {
     }
 
     fn fill_from(&mut self, older: &Self) {
-        for (index, value) in older.cells() {
-            if self.get_index(index).is_none() {
-                self.set_index(index, value);
-            }
+        // Mostly the newer layer speaks of all that the older one does.
+        if older.spoken() & !self.spoken() != 0 {
+            *self = self.over(older);
         }
     }
 }

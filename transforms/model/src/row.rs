@@ -256,6 +256,29 @@ impl Row {
         *self = kept;
     }
 
+    /// This row with the cells of an older one where it has none.
+    pub(crate) fn over(&self, older: &Self) -> Self {
+        let mut whole = Self {
+            cells: Vec::with_capacity(self.cells.len() + older.cells.len()),
+            text: String::with_capacity(self.text.len() + older.text.len()),
+            rare: Vec::new(),
+        };
+        let mut newer = self.cells().peekable();
+        for (index, value) in older.cells() {
+            while let Some((index, value)) = newer.next_if(|(newer, _)| *newer < index) {
+                whole.set_index(index, value);
+            }
+            let (index, value) = newer
+                .next_if(|(newer, _)| *newer == index)
+                .unwrap_or((index, value));
+            whole.set_index(index, value);
+        }
+        for (index, value) in newer {
+            whole.set_index(index, value);
+        }
+        whole
+    }
+
     fn find(&self, index: u8) -> Result<usize, usize> {
         self.cells.binary_search_by_key(&index, |cell| cell.index)
     }
