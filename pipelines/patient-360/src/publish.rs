@@ -8,7 +8,7 @@ use crate::current::Change;
 use crate::quality::{Measurement, measure};
 use crate::render::{RawRange, ReceivedTimes, partition_write, raw_writes};
 use crate::table_number;
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use panorama_api::{
     Announcer, Bus, Committed, ConnectorError, PartitionMode, PartitionWrite, Result, Shutdown, StateBatch,
     StateRead, Table, TableDefinition, TableSink,
@@ -78,6 +78,8 @@ struct Committer {
     shutdown: Shutdown,
 }
 
+/// Tables opened at once. On a disk each has threads of its own, which keep their memory for what comes later.
+const OPENED_AT_ONCE: usize = 4;
 const RAW_MESSAGES: &str = "raw_messages";
 
 impl Publisher {
@@ -90,7 +92,7 @@ impl Publisher {
         shutdown: Shutdown,
         model: (String, usize),
     ) -> Result<Self> {
-        // All at once: one after the other, a table's few round trips to an object store would be minutes of a take-over.
+        // Some at once: one after the other, a table's round trips to an object store would be most of a take-over.
         let definitions = table_number::table_names()
             .into_iter()
             .filter_map(panorama_tables::find);
@@ -102,7 +104,10 @@ impl Publisher {
             }
             Ok((definition.name, table))
         });
-        let tables = try_join_all(opening).await?.into_iter().collect();
+        let tables = stream::iter(opening)
+            .buffered(OPENED_AT_ONCE)
+            .try_collect()
+            .await?;
         Ok(Self {
             bus,
             announcer,
