@@ -96,13 +96,17 @@ impl Publisher {
         let definitions = table_number::table_names()
             .into_iter()
             .filter_map(panorama_tables::find);
+        let stop = &shutdown;
         let opening = definitions.map(|definition| async move {
-            let mut table = sink.open(described(definition)).await?;
-            if let Some(generation) = generation {
-                let owner = format!("panorama/{pipeline}/{}/owner", definition.name);
-                table.fence(&owner, generation).await?;
-            }
-            Ok((definition.name, table))
+            let open = || async {
+                let mut table = sink.open(described(definition)).await?;
+                if let Some(generation) = generation {
+                    let owner = format!("panorama/{pipeline}/{}/owner", definition.name);
+                    table.fence(&owner, generation).await?;
+                }
+                Ok((definition.name, table))
+            };
+            with_retries(RetryPolicy::default(), stop, definition.name, open).await
         });
         let tables = stream::iter(opening)
             .buffered(OPENED_AT_ONCE)

@@ -1,3 +1,5 @@
+//! Rows: the last word holds, cells come back as they went in, and the stored form is that of a list.
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
