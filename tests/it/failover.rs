@@ -1,6 +1,5 @@
 //! Several processes of one pipeline on a real Kafka: one works, the others stand by. Whatever is done to them, to the broker
-//! and to the network, the tables are right to the message, and somebody works on soon. What others were told of changes is
-//! not compared here: `connectors/failover/README.md` says what is left of that.
+//! and to the network, the tables are right to the message, others were told what they say, and somebody works on soon.
 //!
 //! `PANORAMA_FAILOVER_WINDOWS`, `_PERSONS` and `_SEED` size the run.
 
@@ -10,7 +9,9 @@ mod trickle;
 
 use crate::broker::Broker;
 use crate::essence::{config, differences, essence, run, run_role, with_feeds};
-use crate::kafka::{follow, from_environment, on_kafka, places_are_unique, service};
+use crate::kafka::{
+    follow, from_environment, on_kafka, places_are_unique, service, what_others_were_told_is_in_the_tables,
+};
 use crate::network::Network;
 use crate::rows::Chance;
 use crate::support::{Scratch, panorama, said};
@@ -87,6 +88,7 @@ fn whoever_is_lost_another_goes_on() {
     let location = shared.path().join("tables");
     assert_eq!(differences(&expected, &essence(&location)), None);
     assert_eq!(places_are_unique(&location), expected["raw_messages"].len());
+    what_others_were_told_is_in_the_tables(&cluster.broker, "failover.", &location);
     println!(
         "failover: {windows} windows, {in_the_middle} of them in the middle of work, {} messages; processes that ended by \
          themselves: {ended}; somebody worked again after at most:",

@@ -115,9 +115,15 @@ fn a_pipeline_moves_with_every_message_it_ever_received() {
         refused.contains("data_dir is that of the old pipeline"),
         "{refused}"
     );
-    std::fs::remove_dir_all(old.path().join("tables/raw_messages")).expect("a table");
     let other = with_feeds(&made, "migrate-other");
-    let refused = migrate(&from, &config(other.path())).expect_err("half of it is gone");
+    let to = config(other.path());
+    let text = std::fs::read_to_string(&to).expect("a configuration");
+    std::fs::write(&to, text.replace("format: hl7v2", "format: fhir-r4")).expect("a configuration");
+    let refused = migrate(&from, &to).expect_err("nobody could read them");
+    assert!(refused.contains("hospital has another format"), "{refused}");
+    std::fs::write(&to, text).expect("a configuration");
+    std::fs::remove_dir_all(old.path().join("tables/raw_messages")).expect("a table");
+    let refused = migrate(&from, &to).expect_err("half of it is gone");
     assert!(refused.contains("raw_messages"), "{refused}");
 }
 

@@ -100,7 +100,7 @@ impl Broker {
              listeners=PLAINTEXT://127.0.0.1:BROKER_PORT,CONTROLLER://127.0.0.1:CONTROLLER_PORT\n\
              advertised.listeners=PLAINTEXT://127.0.0.1:BROKER_PORT\ncontroller.listener.names=CONTROLLER\n\
              listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\nlog.dirs={log}\n\
-             offsets.topic.num.partitions=1\nauto.create.topics.enable=false\n{settings}\n"
+             offsets.topic.num.partitions=1\ntransaction.state.log.num.partitions=1\nauto.create.topics.enable=false\n{settings}\n"
         );
         let words = [
             ("OTHER_PORT", self.other.to_string()),

@@ -16,6 +16,9 @@ pub struct Announcement {
 /// A log that can tell others of changes.
 #[async_trait]
 pub trait Announcer: Send + Sync {
+    /// Becomes the one who tells: from now on nobody who claimed before can tell anything.
+    async fn claim(&self) -> Result<()>;
+
     /// Tells changes in order. Returns once they are durable. Telling one again does no harm: readers go by the newest.
     async fn announce(&self, topic: &str, changes: Vec<Announcement>) -> Result<()>;
 }

@@ -1,64 +1,152 @@
 //! Telling others of changes: compacted topics, spread over partitions by key as Kafka's own clients do it.
+//!
+//! Changes are told in transactions of one name, so that the brokers refuse whoever told before: a process that slept
+//! while another one took over cannot tell what is no more so.
 
-use crate::append::{self, Delivery};
+use crate::append::Delivery;
 use crate::bus::{KafkaBus, blocking};
+use crate::client::Producer;
 use crate::core::Core;
-use crate::error::{KafkaBusError, Result as KafkaResult};
+use crate::error::{KafkaBusError, Result};
 use crate::{admin, envelope};
 use async_trait::async_trait;
-use panorama_api::{Announcement, Announcer, Result};
-use rdkafka::producer::BaseRecord;
-use std::sync::Arc;
+use panorama_api::{Announcement, Announcer};
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseRecord, Producer as _};
+use std::collections::HashSet;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 /// Partitions of topics that are made: so many readers of one group can share the work.
 const PARTITIONS: u32 = 6;
-/// Changes on their way at once. More: fewer waits for reports; fewer: less memory.
-const AT_ONCE: usize = 1_000;
+/// What transactions are called, behind the prefix.
+const TRANSACTIONS: &str = "changes";
+
+/// The one who tells.
+pub(crate) struct Teller {
+    producer: Producer,
+    left: Left,
+    /// Topics that were made or checked.
+    topics: HashSet<String>,
+}
+
+/// What a transaction that failed has left behind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    /// Messages that are not to count.
+    Open,
+    /// A commit whose outcome is unknown.
+    Committing,
+}
 
 #[async_trait]
 impl Announcer for KafkaBus {
-    async fn announce(&self, topic: &str, changes: Vec<Announcement>) -> Result<()> {
-        let core = self.core();
+    async fn claim(&self) -> panorama_api::Result<()> {
+        let core = Arc::clone(self.core());
+        let claimed = blocking(move || {
+            let teller = Teller::claim(&core)?;
+            *locked(&core) = Some(teller);
+            Ok(())
+        });
+        let name = self.core().full_name(TRANSACTIONS);
+        claimed
+            .await
+            .map_err(|error| error.at("claim the transactions", name))
+    }
+
+    async fn announce(&self, topic: &str, changes: Vec<Announcement>) -> panorama_api::Result<()> {
+        let (core, name) = (Arc::clone(self.core()), topic.to_owned());
         let at = |error: KafkaBusError| error.at("tell changes to", core.full_name(topic));
-        if !core.announced().contains(topic) {
-            let (checked, name) = (Arc::clone(core), topic.to_owned());
-            let ensured = blocking(move || admin::ensure_changes(&checked, &name, PARTITIONS));
-            ensured.await.map_err(at)?;
-            core.announced().insert(topic.to_owned());
+        let bytes_max = core.options.message_bytes_max;
+        if let Some(bytes) = changes.iter().map(weight).find(|bytes| *bytes > bytes_max) {
+            return Err(at(KafkaBusError::MessageTooLarge { bytes, bytes_max }));
         }
-        for some in changes.chunks(AT_ONCE) {
-            send(core, topic, some).await.map_err(at)?;
-        }
-        Ok(())
+        let permit = core.admit(changes.iter().map(weight).sum()).await.map_err(at)?;
+        let teller = Arc::clone(&core);
+        let told = blocking(move || {
+            let told = match &mut *locked(&teller) {
+                Some(telling) => telling.tell(&teller, &name, &changes),
+                None => Err(KafkaBusError::Closed),
+            };
+            drop(permit);
+            told
+        });
+        told.await.map_err(at)
     }
 }
 
-async fn send(core: &Arc<Core>, topic: &str, changes: &[Announcement]) -> KafkaResult<()> {
-    let topic = core.full_name(topic);
-    let weight = |change: &Announcement| {
-        change.key.len() + change.value.as_ref().map_or(0, bytes::Bytes::len) + envelope::OVERHEAD_BYTES
-    };
-    let bytes_max = core.options.message_bytes_max;
-    if let Some(bytes) = changes.iter().map(weight).find(|bytes| *bytes > bytes_max) {
-        return Err(KafkaBusError::MessageTooLarge { bytes, bytes_max });
-    }
-    let _permit = core.admit(changes.iter().map(weight).sum()).await?;
-    let mut reports = Vec::with_capacity(changes.len());
-    for change in changes {
-        let (answer, report) = oneshot::channel();
-        let mut record: BaseRecord<'_, str, [u8], _> =
-            BaseRecord::with_opaque_to(&topic, Box::new(Delivery::Entry(answer))).key(change.key.as_str());
-        if let Some(value) = &change.value {
-            record = record.payload(value.as_ref());
-        }
-        core.producer
-            .send(record)
-            .map_err(|(error, _)| append::refused(core, &error))?;
-        reports.push(report);
-    }
-    for report in reports {
-        report.await.map_err(|_| KafkaBusError::Closed)??;
-    }
-    Ok(())
+fn locked(core: &Core) -> MutexGuard<'_, Option<Teller>> {
+    core.teller.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+fn weight(change: &Announcement) -> usize {
+    change.key.len() + change.value.as_ref().map_or(0, bytes::Bytes::len) + envelope::OVERHEAD_BYTES
+}
+
+impl Teller {
+    /// Becomes the one who tells. Blocking.
+    fn claim(core: &Core) -> Result<Self> {
+        let name = core.full_name(TRANSACTIONS);
+        let producer = core.clients.transactional_producer(&core.options, &name)?;
+        let claimed = producer.init_transactions(core.options.request_timeout);
+        claimed.map_err(|error| core.clients.error(&error))?;
+        Ok(Self {
+            producer,
+            left: Left::Nothing,
+            topics: HashSet::new(),
+        })
+    }
+
+    /// Tells changes in one transaction. Blocking.
+    fn tell(&mut self, core: &Core, topic: &str, changes: &[Announcement]) -> Result<()> {
+        if !self.topics.contains(topic) {
+            admin::ensure_changes(core, topic, PARTITIONS)?;
+            self.topics.insert(topic.to_owned());
+        }
+        self.transact(core, topic, changes)
+            .map_err(|error| match self.producer.client().fatal_error() {
+                Some((_, reason)) => KafkaBusError::Fenced { reason },
+                None => core.clients.error(&error),
+            })
+    }
+
+    fn transact(
+        &mut self,
+        core: &Core,
+        topic: &str,
+        changes: &[Announcement],
+    ) -> std::result::Result<(), KafkaError> {
+        let (topic, wait) = (core.full_name(topic), core.options.request_timeout);
+        match self.left {
+            Left::Nothing => {}
+            Left::Open => self.producer.abort_transaction(wait)?,
+            Left::Committing => self.producer.commit_transaction(wait)?,
+        }
+        self.left = Left::Nothing;
+        self.producer.begin_transaction()?;
+        self.left = Left::Open;
+        for change in changes {
+            // What became of each is what becomes of the transaction.
+            let (answer, _) = oneshot::channel();
+            let mut record: BaseRecord<'_, str, [u8], _> =
+                BaseRecord::with_opaque_to(&topic, Box::new(Delivery::Entry(answer)))
+                    .key(change.key.as_str());
+            if let Some(value) = &change.value {
+                record = record.payload(value.as_ref());
+            }
+            self.producer.send(record).map_err(|(error, _)| error)?;
+        }
+        let committed = self.producer.commit_transaction(wait);
+        self.left = match &committed {
+            Ok(()) => Left::Nothing,
+            Err(KafkaError::Transaction(error)) if error.is_retriable() => Left::Committing,
+            Err(_) => Left::Open,
+        };
+        committed
+    }
+}
+
+#[cfg(test)]
+#[path = "announce_tests.rs"]
+mod tests;

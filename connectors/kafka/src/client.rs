@@ -151,6 +151,21 @@ impl Clients {
     }
 
     pub(crate) fn producer(&self, options: &KafkaOptions) -> Result<Producer> {
+        self.make(&self.producing(options))
+    }
+
+    /// One whose messages come in transactions of a name, and keep out who made transactions of that name before.
+    pub(crate) fn transactional_producer(&self, options: &KafkaOptions, name: &str) -> Result<Producer> {
+        let mut config = self.producing(options);
+        // Not shorter than a message may be on its way.
+        let timeout = options.delivery_timeout + options.request_timeout;
+        config
+            .set("transactional.id", name)
+            .set("transaction.timeout.ms", timeout.as_millis().to_string());
+        self.make(&config)
+    }
+
+    fn producing(&self, options: &KafkaOptions) -> ClientConfig {
         let mut config = self.base.clone();
         config
             .set("enable.idempotence", "true")
@@ -168,7 +183,7 @@ impl Clients {
             .set("queue.buffering.max.kbytes", "2147483647")
             // Sizes are checked against the topic's own limit, with a better answer.
             .set("message.max.bytes", "1000000000");
-        self.make(&config)
+        config
     }
 
     pub(crate) fn consumer(&self, options: &KafkaOptions) -> Result<Consumer> {

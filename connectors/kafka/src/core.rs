@@ -1,6 +1,7 @@
 //! What handles and threads share: the clients, the topics, the positions.
 
 use crate::KafkaOptions;
+use crate::announce::Teller;
 use crate::append::Delivery;
 use crate::client::{Admin, Clients, Consumer, Producer};
 use crate::cursor::{self, Until};
@@ -12,7 +13,7 @@ use crate::{admin, recover};
 use panorama_api::ReadLimits;
 use rdkafka::error::KafkaResult;
 use rdkafka::producer::{BaseRecord, Producer as _};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -66,8 +67,8 @@ pub(crate) struct Core {
     topics: RwLock<HashMap<String, Arc<Topic>>>,
     /// When the last append failed, and why, if it did.
     refusal: Mutex<Option<(Instant, KafkaBusError)>>,
-    /// Topics of changes that were made or checked.
-    announced: Mutex<HashSet<String>>,
+    /// Who tells others of changes, once that is this process.
+    pub(crate) teller: Mutex<Option<Teller>>,
     /// One for each topic: held while it is looked at for the first time.
     attaching: Mutex<HashMap<String, Arc<Mutex<()>>>>,
     permits: Arc<Semaphore>,
@@ -91,7 +92,7 @@ impl Core {
             stopping: AtomicBool::new(false),
             topics: RwLock::default(),
             refusal: Mutex::default(),
-            announced: Mutex::default(),
+            teller: Mutex::default(),
             attaching: Mutex::default(),
             permits: Arc::new(Semaphore::new(
                 options.queue_bytes_max.clamp(1, Semaphore::MAX_PERMITS),
@@ -112,7 +113,7 @@ impl Core {
         Ok(core)
     }
 
-    /// Looks at topics, at all of them at once: each is a few questions, and answers take their time.
+    /// Looks at topics, many at once: each is a few questions, and answers take their time.
     fn look_at(&self, topics: &[String]) -> Result<()> {
         let looks = |topic: &String| {
             if self.find(topic)?.is_none() {
@@ -153,10 +154,6 @@ impl Core {
 
     pub(crate) fn refusal(&self) -> std::sync::MutexGuard<'_, Option<(Instant, KafkaBusError)>> {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn announced(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
-        self.announced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn unreachable(&self) -> KafkaBusError {

@@ -18,6 +18,7 @@ use panorama_api::{
 };
 use panorama_model::Timestamp;
 use rdkafka::config::ClientConfig;
+use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -478,6 +479,17 @@ async fn encrypted_and_known_by_a_secret() {
     );
 }
 
+/// How many brokers have all that a topic's partition has.
+fn in_sync(bus: &KafkaBus, topic: &str) -> usize {
+    let core = bus.core();
+    let name = core.full_name(topic);
+    let metadata = core
+        .clients
+        .metadata(&core.consumer, Some(&name), Duration::from_secs(10));
+    let in_sync = |metadata: &Metadata| metadata.topics()[0].partitions()[0].isr().len();
+    metadata.as_ref().map_or(0, in_sync)
+}
+
 /// Three brokers, three copies, two of them before an answer. Each broker is killed in turn while messages come.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_three_brokers_any_one_may_be_lost() {
@@ -526,8 +538,11 @@ async fn of_three_brokers_any_one_may_be_lost() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         broker.resume();
-        // Two of three must know it again before the next may go.
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        // All must know it again before the next may go.
+        while in_sync(&bus, "three") < 3 {
+            assert!(std::time::Instant::now() < deadline, "broker {at} stays behind");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
     stop.send(true).unwrap();
     let sent = writer.await.unwrap();

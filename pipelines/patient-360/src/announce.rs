@@ -2,13 +2,16 @@
 //! the newest message of each key.
 //!
 //! What was told of a row is kept, hashed, beside the state: a row that was only made again is not told again, and one that
-//! is gone is taken back. A crash between telling and noting it tells it twice.
+//! is gone is taken back. Before something is told, what was told of it counts as unknown, durably: whoever goes on after a
+//! crash between telling and noting tells it again, or takes it back.
 
 use crate::current::{Change, outbox_key};
 use crate::render::partition_write;
 use crate::{spaces, table_number};
 use arrow::array::RecordBatch;
-use panorama_api::{Announcement, Announcer, ConnectorError, Result, Shutdown, StateBatch, StateRead};
+use panorama_api::{
+    Announcement, Announcer, ConnectorError, Result, Shutdown, StateBatch, StateRead, StateStore,
+};
 use panorama_runtime::{Metrics, RetryPolicy, with_retries};
 use panorama_tables::table::{identity_events, patient_360};
 use panorama_tables::{Definition, row_json};
@@ -67,9 +70,17 @@ pub(crate) const TOLD: &[Told] = &[
 /// Columns that name a source record.
 const RECORD_KEY: [&str; 4] = ["source", "record_kind", "assigning_authority", "source_record_id"];
 
+/// Changes told at once, and their bytes (INV-9). More: fewer waits for the state and the brokers; fewer: less memory.
+const AT_ONCE: usize = 10_000;
+const BYTES_AT_ONCE: usize = 8 << 20;
+
+/// The hash of a row of which it is not known what was told.
+const UNKNOWN: u64 = 0;
+
 /// What is told, and to whom.
 pub(crate) struct Changes<'a> {
     pub announcer: &'a dyn Announcer,
+    pub store: &'a dyn StateStore,
     pub pipeline: &'a str,
     pub metrics: &'a Metrics,
     pub shutdown: &'a Shutdown,
@@ -82,7 +93,7 @@ pub(crate) async fn tell(
     epoch: u64,
     changed: &[(u8, Vec<(i32, Change)>)],
 ) -> Result<StateBatch> {
-    let mut notes = StateBatch::default();
+    let mut telling = Telling::default();
     for told in TOLD {
         let Some(definition) = table_number::definition(told.table) else {
             continue;
@@ -107,29 +118,66 @@ pub(crate) async fn tell(
                 stretch.before = told_before(&**state, &stretch.prefix)?;
             }
             for batch in batches {
-                changes
-                    .send(told.topic, stretch.messages(&batch?, &mut notes)?)
-                    .await?;
+                stretch.rows(&batch?, &mut telling)?;
+                if telling.count >= AT_ONCE || telling.bytes >= BYTES_AT_ONCE {
+                    changes.send(&mut telling).await?;
+                }
             }
-            changes.send(told.topic, stretch.gone(&mut notes)).await?;
+            stretch.gone(&mut telling);
         }
     }
-    Ok(notes)
+    changes.send(&mut telling).await?;
+    Ok(telling.notes)
+}
+
+/// Changes on their way.
+#[derive(Default)]
+struct Telling {
+    /// By topic, in order.
+    messages: Vec<(&'static str, Vec<Announcement>)>,
+    count: usize,
+    bytes: usize,
+    /// What was told of rows is unknown from now on.
+    doubts: StateBatch,
+    /// What was told of them, once it is.
+    notes: StateBatch,
+}
+
+impl Telling {
+    fn add(&mut self, topic: &'static str, name: &[u8], message: Announcement) {
+        self.doubts.put(
+            spaces::ANNOUNCED,
+            name,
+            [&UNKNOWN.to_be_bytes(), message.key.as_bytes()].concat(),
+        );
+        self.count += 1;
+        self.bytes += message.key.len() + message.value.as_deref().map_or(0, <[u8]>::len);
+        match self.messages.last_mut() {
+            Some((last, messages)) if *last == topic => messages.push(message),
+            _ => self.messages.push((topic, vec![message])),
+        }
+    }
 }
 
 impl Changes<'_> {
-    async fn send(&self, topic: &'static str, messages: Vec<Announcement>) -> Result<()> {
-        if messages.is_empty() {
+    /// Tells what waits. First everybody who could go on after us must know of it.
+    async fn send(&self, telling: &mut Telling) -> Result<()> {
+        if telling.count == 0 {
             return Ok(());
         }
-        with_retries(RetryPolicy::default(), self.shutdown, topic, || {
-            self.announcer.announce(topic, messages.clone())
-        })
-        .await?;
-        self.metrics
-            .announced
-            .get_or_create(&Metrics::label("topic", topic))
-            .inc_by(messages.len() as u64);
+        self.store.commit(std::mem::take(&mut telling.doubts))?;
+        self.store.share()?;
+        for (topic, messages) in telling.messages.drain(..) {
+            with_retries(RetryPolicy::default(), self.shutdown, topic, || {
+                self.announcer.announce(topic, messages.clone())
+            })
+            .await?;
+            self.metrics
+                .announced
+                .get_or_create(&Metrics::label("topic", topic))
+                .inc_by(messages.len() as u64);
+        }
+        (telling.count, telling.bytes) = (0, 0);
         Ok(())
     }
 }
@@ -146,9 +194,8 @@ struct Stretch<'a> {
 }
 
 impl Stretch<'_> {
-    /// The messages of rows that are not as they were told.
-    fn messages(&mut self, batch: &RecordBatch, notes: &mut StateBatch) -> Result<Vec<Announcement>> {
-        let mut out = Vec::new();
+    /// Adds the rows that are not as they were told.
+    fn rows(&mut self, batch: &RecordBatch, telling: &mut Telling) -> Result<()> {
         for at in 0..batch.num_rows() {
             let mut row = row_json(batch, at);
             if let Some(partition) = self.definition.partition {
@@ -160,11 +207,9 @@ impl Stretch<'_> {
             if self.before.remove(&name).is_some_and(|(known, _)| known == hash) {
                 continue;
             }
-            notes.put(
-                spaces::ANNOUNCED,
-                [self.prefix.as_slice(), &name.to_be_bytes()].concat(),
-                [&hash.to_be_bytes(), key.as_bytes()].concat(),
-            );
+            let name = self.name(name);
+            let note = [&hash.to_be_bytes(), key.as_bytes()].concat();
+            telling.notes.put(spaces::ANNOUNCED, &name, note);
             let message: Map<String, Value> = [
                 ("type".to_owned(), Value::from(self.told.what)),
                 ("epoch".to_owned(), Value::from(self.epoch)),
@@ -173,25 +218,27 @@ impl Stretch<'_> {
             .into_iter()
             .collect();
             let value = serde_json::to_vec(&message).map_err(broken)?.into();
-            out.push(Announcement {
-                key,
-                value: Some(value),
-            });
+            let value = Some(value);
+            telling.add(self.told.topic, &name, Announcement { key, value });
         }
-        Ok(out)
+        Ok(())
     }
 
     /// Takes back what was told of rows that are no more.
-    fn gone(self, notes: &mut StateBatch) -> Vec<Announcement> {
-        let mut out = Vec::new();
-        for (name, (_, key)) in self.before.into_iter().filter(|_| self.told.taken_back) {
-            notes.delete(
-                spaces::ANNOUNCED,
-                [self.prefix.as_slice(), &name.to_be_bytes()].concat(),
-            );
-            out.push(Announcement { key, value: None });
+    fn gone(mut self, telling: &mut Telling) {
+        if !self.told.taken_back {
+            return;
         }
-        out
+        for (name, (_, key)) in std::mem::take(&mut self.before) {
+            let name = self.name(name);
+            telling.notes.delete(spaces::ANNOUNCED, &name);
+            telling.add(self.told.topic, &name, Announcement { key, value: None });
+        }
+    }
+
+    /// Where it is noted what was told of a row.
+    fn name(&self, row: u128) -> Vec<u8> {
+        [self.prefix.as_slice(), &row.to_be_bytes()].concat()
     }
 
     fn key(&self, row: &Map<String, Value>) -> String {
@@ -213,7 +260,7 @@ impl Stretch<'_> {
 /// A hash of what a row says, but when it was made.
 fn hash_of(row: &Map<String, Value>) -> Result<u64> {
     let said: Vec<_> = row.iter().filter(|(column, _)| *column != "updated_at").collect();
-    Ok(xxh3_64(&serde_json::to_vec(&said).map_err(broken)?))
+    Ok(xxh3_64(&serde_json::to_vec(&said).map_err(broken)?).max(UNKNOWN + 1))
 }
 
 fn broken(error: serde_json::Error) -> ConnectorError {
@@ -223,7 +270,11 @@ fn broken(error: serde_json::Error) -> ConnectorError {
 /// True where nothing of a table was ever told: it is new, or telling is.
 fn is_first(state: &dyn StateRead, table: u8) -> Result<bool> {
     let mut first = true;
-    state.scan_prefix(spaces::ANNOUNCED, &[table], &mut |_, _| {
+    // What is not known to be told does not count: the first time may have been cut short.
+    state.scan_prefix(spaces::ANNOUNCED, &[table], &mut |_, value| {
+        if value.starts_with(&UNKNOWN.to_be_bytes()) {
+            return ControlFlow::Continue(());
+        }
         first = false;
         ControlFlow::Break(())
     })?;
@@ -254,3 +305,7 @@ fn told_before(state: &dyn StateRead, prefix: &[u8]) -> Result<BTreeMap<u128, (u
     })?;
     Ok(before)
 }
+
+#[cfg(test)]
+#[path = "announce_tests.rs"]
+mod tests;

@@ -229,7 +229,7 @@ fn publish_all(
         last = Some(job.epoch);
         // Whoever goes on after this process must know all that the tables know.
         let shared = store.share();
-        let result = shared.and_then(|()| runtime.block_on(publisher.publish(job)));
+        let result = shared.and_then(|()| runtime.block_on(publisher.publish(job, store)));
         let failed = result.is_err();
         if published.send(result).is_err() || failed {
             return Ok(());

@@ -11,7 +11,7 @@ use crate::table_number;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use panorama_api::{
     Announcer, Bus, Committed, ConnectorError, PartitionMode, PartitionWrite, Result, Shutdown, StateBatch,
-    StateRead, Table, TableDefinition, TableSink,
+    StateRead, StateStore, Table, TableDefinition, TableSink,
 };
 use panorama_model::{Row, Timestamp};
 use panorama_runtime::{Metrics, RetryPolicy, now, seconds_between, with_retries};
@@ -112,6 +112,10 @@ impl Publisher {
             .buffered(OPENED_AT_ONCE)
             .try_collect()
             .await?;
+        if let Some(announcer) = &announcer {
+            let claim = || announcer.claim();
+            with_retries(RetryPolicy::default(), stop, "changes", claim).await?;
+        }
         Ok(Self {
             bus,
             announcer,
@@ -143,7 +147,7 @@ impl Publisher {
     }
 
     /// Brings every table to the job's epoch.
-    pub(crate) async fn publish(&mut self, job: Job) -> Result<Published> {
+    pub(crate) async fn publish(&mut self, job: Job, store: &dyn StateStore) -> Result<Published> {
         let began = Instant::now();
         self.begin_measuring(&job);
         let received = ReceivedTimes::default();
@@ -157,7 +161,7 @@ impl Publisher {
         let (committed, partitions) = others?;
         done.extend(committed);
         // Whoever hears of a change finds it in the tables.
-        let announced = self.announce(&job).await?;
+        let announced = self.announce(&job, store).await?;
         let is_done = self.measuring.as_ref().is_some_and(JoinHandle::is_finished);
         if is_done || job.measure == Measure::Now {
             self.end_measuring();
@@ -181,12 +185,13 @@ impl Publisher {
     }
 
     /// Tells other systems what changed, where the log can.
-    async fn announce(&self, job: &Job) -> Result<StateBatch> {
+    async fn announce(&self, job: &Job, store: &dyn StateStore) -> Result<StateBatch> {
         let Some(announcer) = &self.announcer else {
             return Ok(StateBatch::default());
         };
         let changes = Changes {
             announcer: &**announcer,
+            store,
             pipeline: &self.committer.pipeline,
             metrics: &self.committer.metrics,
             shutdown: &self.committer.shutdown,

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Migrate, output: &Output) -> anyhow::Result<()> {
         BusType::Kafka => bus::open(&to, None)?,
     };
     let moving = Moving {
-        topics: topics(&old, &to)?,
+        topics: topics(&old, &from, &to)?,
         old,
         new,
         runtime,
@@ -90,15 +90,22 @@ fn check(from: &Config, to: &Config, runtime: &Runtime) -> anyhow::Result<()> {
 }
 
 /// The topics that move and their partitions: each has a source there that reads it as the old one did.
-fn topics(old: &LocalLog, to: &Config) -> anyhow::Result<Vec<(String, u32)>> {
+fn topics(old: &LocalLog, from: &Config, to: &Config) -> anyhow::Result<Vec<(String, u32)>> {
     let steward = SourceDecoder::steward().source;
     let mut topics = Vec::new();
     for (topic, partitions) in old.topics()? {
         let Some(source) = source_of(&topic) else { continue };
-        let is_there = source == steward || to.sources.iter().any(|there| there.id == source);
+        let [before, after] = [from, to].map(|config| {
+            let found = config.sources.iter().find(|there| there.id == source);
+            found.map(|found| &found.format)
+        });
         ensure!(
-            is_there,
+            source == steward || after.is_some(),
             "sources: none has the id {source}, whose messages would never be read; add it as it was"
+        );
+        ensure!(
+            before.is_none() || before == after,
+            "sources: {source} has another format than before, in which its messages cannot be read; leave it as it was"
         );
         topics.push((topic.to_string(), partitions));
     }
