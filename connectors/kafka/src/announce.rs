@@ -10,15 +10,18 @@ use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
 use crate::{admin, envelope};
 use async_trait::async_trait;
-use panorama_api::{Announcement, Announcer};
+use panorama_api::{Announcement, Announcer, ErrorClass};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseRecord, Producer as _};
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Partitions of topics that are made: so many readers of one group can share the work.
 const PARTITIONS: u32 = 6;
+/// How long it is waited for an answer that tells brokers that are away from those that serve no transactions.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// What transactions are called, behind the prefix.
 const TRANSACTIONS: &str = "changes";
 
@@ -90,7 +93,16 @@ impl Teller {
         let name = core.full_name(TRANSACTIONS);
         let producer = core.clients.transactional_producer(&core.options, &name)?;
         let claimed = producer.init_transactions(core.options.request_timeout);
-        claimed.map_err(|error| core.clients.error(&error))?;
+        claimed.map_err(|error| {
+            let meaning = core.clients.error(&error);
+            let answers = || core.clients.metadata(&core.consumer, None, ANSWER_MAX).is_ok();
+            if meaning.class() == ErrorClass::Retry && answers() {
+                let reason = error.to_string();
+                KafkaBusError::NoTransactions { reason }
+            } else {
+                meaning
+            }
+        })?;
         Ok(Self {
             producer,
             left: Left::Nothing,

@@ -2,8 +2,9 @@
 
 use crate::broker::Broker;
 use crate::tests::options;
-use crate::{KafkaBus, KafkaBusError};
+use crate::{KafkaBus, KafkaBusError, KafkaOptions};
 use panorama_api::{Announcement, Announcer, ErrorClass};
+use std::time::Duration;
 
 fn word(key: &str, value: &str) -> Vec<Announcement> {
     vec![Announcement {
@@ -38,5 +39,29 @@ async fn who_told_before_cannot_tell_any_more() {
     assert_eq!(
         std::collections::BTreeSet::from_iter(said),
         std::collections::BTreeSet::from(expected)
+    );
+}
+
+/// A lone broker that was set up as one of three.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn brokers_without_transactions_are_told_of() {
+    let Some(broker) = Broker::start("transaction.state.log.replication.factor=3") else {
+        return;
+    };
+    let bus = KafkaBus::open(KafkaOptions {
+        request_timeout: Duration::from_secs(10),
+        ..options(&broker)
+    });
+    let error = bus.unwrap().claim().await.unwrap_err();
+    let cause = error.cause.downcast_ref::<KafkaBusError>();
+    assert!(
+        matches!(cause, Some(KafkaBusError::NoTransactions { .. })),
+        "{cause:?}"
+    );
+    assert!(
+        cause
+            .unwrap()
+            .to_string()
+            .contains("transaction.state.log.replication.factor")
     );
 }

@@ -39,7 +39,8 @@ pub enum KafkaBusError {
     /// The brokers know us and say no.
     #[error(
         "not allowed: {reason}; this principal needs READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS and CREATE on topics that \
-         begin with bus.topic_prefix, and IDEMPOTENT_WRITE on the cluster"
+         begin with bus.topic_prefix, IDEMPOTENT_WRITE on the cluster, and, where changes are told, WRITE and DESCRIBE on the \
+         transactional id <bus.topic_prefix>changes"
     )]
     Denied {
         /// What was refused.
@@ -124,6 +125,15 @@ pub enum KafkaBusError {
     #[error("the brokers no longer accept this producer: {reason}; restart, which looks up what was stored")]
     Fenced {
         /// What the brokers said.
+        reason: String,
+    },
+    /// The brokers answer, but for transactions.
+    #[error(
+        "the brokers serve no transactions, in which changes are told: {reason}; with fewer than three brokers set \
+         transaction.state.log.replication.factor and transaction.state.log.min.isr to what there is, or bus.changes to false"
+    )]
+    NoTransactions {
+        /// What the client said.
         reason: String,
     },
     /// Fewer messages are there than were read already.
@@ -223,7 +233,10 @@ impl KafkaBusError {
     /// What to do about it.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Unreachable { .. } | Self::Replicas { .. } | Self::Undelivered { .. } => ErrorClass::Retry,
+            Self::Unreachable { .. }
+            | Self::Replicas { .. }
+            | Self::Undelivered { .. }
+            | Self::NoTransactions { .. } => ErrorClass::Retry,
             // What was stored is looked up before the next append, which then goes on behind it.
             Self::OtherWriter { .. } => ErrorClass::Retry,
             Self::Client { may_pass: true, .. } => ErrorClass::Retry,
