@@ -5,9 +5,10 @@ use crate::append::Delivery;
 use crate::error::{KafkaBusError, Result};
 use rdkafka::ClientContext;
 use rdkafka::admin::AdminClient;
+use rdkafka::client::Client;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseProducer, ProducerContext};
@@ -86,6 +87,36 @@ impl ProducerContext for Context {
             Ok(message) => Ok(message.offset()),
             Err((error, _)) => Err(self.meaning(error)),
         });
+    }
+}
+
+/// How long the first question for watermarks waits. Each after it waits twice as long.
+const LEADER_WAIT: Duration = Duration::from_secs(1);
+
+/// The first offset that is kept and the one behind the last, as the partition's leader says. Blocking.
+///
+/// The client asks the leader it knows. Of a topic that it neither reads nor writes nothing tells it of another one, as
+/// long as the one it knows is gone: so who does not answer is looked up again.
+pub(crate) fn watermarks<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    partition: i32,
+    wait: Duration,
+) -> KafkaResult<(i64, i64)> {
+    let deadline = Instant::now() + wait;
+    let rest = || deadline.saturating_duration_since(Instant::now());
+    let mut patience = LEADER_WAIT;
+    loop {
+        let asked = client.fetch_watermarks(topic, partition, patience.min(rest()));
+        let silent =
+            matches!(&asked, Err(error) if error.rdkafka_error_code() == Some(Code::OperationTimedOut));
+        if silent && let Err(error) = client.fetch_metadata(Some(topic), patience) {
+            tracing::debug!(topic, %error, "who leads is not known");
+        }
+        if !silent || rest().is_zero() {
+            return asked;
+        }
+        patience *= 2;
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::KafkaOptions;
 use crate::announce::Teller;
 use crate::append::Delivery;
-use crate::client::{Admin, Clients, Consumer, Producer};
+use crate::client::{self, Admin, Clients, Consumer, Producer};
 use crate::cursor::{self, Until};
 use crate::envelope::Feed;
 use crate::error::{KafkaBusError, Result};
@@ -224,7 +224,7 @@ impl Core {
 
     /// Asked over the producer's connections: on a reader's, the broker answers only after the fetch that waits for news there.
     fn ask(&self, topic: &str, partition: i32, wait: Duration) -> KafkaResult<(i64, i64)> {
-        self.producer.client().fetch_watermarks(topic, partition, wait)
+        client::watermarks(self.producer.client(), topic, partition, wait)
     }
 
     /// Bounds of a partition: what is durable by our own knowledge, what is kept by the brokers'.

@@ -1,6 +1,6 @@
 //! Reading a topic of somebody else's, all partitions side by side, each from where it was read to. Blocking.
 
-use crate::client::{Clients, Consumer};
+use crate::client::{self, Clients, Consumer};
 use crate::cursor::passes;
 use crate::error::{KafkaBusError, Result};
 use crate::params::{KafkaParams, OnGap, Start};
@@ -8,7 +8,7 @@ use crate::{KafkaOptions, envelope};
 use panorama_api::{ErrorClass, NewMessage, SourceContext};
 use panorama_model::Text;
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use std::collections::BTreeMap;
@@ -317,9 +317,7 @@ impl<'a> TopicReader<'a> {
     /// Looks for new partitions, and tells how far behind the known ones are. Brokers that are away are not asked for long.
     fn survey(&mut self) -> Result<()> {
         for (partition, stretch) in &self.stretches {
-            let found = self
-                .consumer
-                .fetch_watermarks(&self.params.topic, *partition, LOOK * 10);
+            let found = self.ask(*partition, LOOK * 10);
             if let (Ok((_, high)), Ok(number)) = (found, u32::try_from(*partition)) {
                 let behind = u64::try_from(high).unwrap_or(0).saturating_sub(stretch.next);
                 self.context.observer.lag(&self.params.topic, number, behind);
@@ -333,10 +331,12 @@ impl<'a> TopicReader<'a> {
         outcome
     }
 
+    fn ask(&self, partition: i32, wait: Duration) -> KafkaResult<(i64, i64)> {
+        client::watermarks(self.consumer.client(), &self.params.topic, partition, wait)
+    }
+
     fn watermarks(&self, partition: i32) -> Result<(u64, u64)> {
-        let found =
-            self.consumer
-                .fetch_watermarks(&self.params.topic, partition, self.options.request_timeout);
+        let found = self.ask(partition, self.options.request_timeout);
         let (low, high) = found.map_err(|error| self.clients.error(&error))?;
         Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
     }
