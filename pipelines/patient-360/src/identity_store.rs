@@ -1,41 +1,55 @@
 //! What identity keeps, in the pipeline's state: changed in memory, committed with the epoch (INV-4).
 
+use crate::meta::Meta;
+use crate::oversize::OversizeBlocks;
 use crate::spaces;
 use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
 use panorama_identity::{
-    BlockKey, Edge, IdentityStore, Membership, PairStatements, RecordEntry, RecordNumber,
+    BlockKey, Edge, IdentityStore, Membership, Outline, Outlines, PairStatements, RecordEntry, RecordNumber,
 };
 use panorama_model::SourceRecordKey;
 use panorama_runtime::TypedSpace;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// So many values of a few words take the memory of one record.
 pub(crate) const SMALL: usize = 8;
 
+/// So many outlines take the memory of one record, as all that is held of it together.
+const OUTLINES: usize = 64;
+
+/// The records in a block. Most blocks hold one or two: those take no memory of their own.
+type Members = SmallVec<[u64; 2]>;
+
 /// Identity's state. The trait has no errors: the first failure is kept and ends the epoch at its commit.
 pub(crate) struct PipelineIdentityStore {
     numbers: TypedSpace<u128, u64>,
     records: TypedSpace<u64, Arc<RecordEntry>>,
+    /// Of the newest records, and of older ones that were looked at: made again, not stored.
+    outlines: Outlines,
     memberships: TypedSpace<u64, Membership>,
-    blocks: TypedSpace<u64, Vec<u64>>,
+    blocks: TypedSpace<u64, Members>,
     edges: TypedSpace<u64, Vec<Edge>>,
     statements: TypedSpace<u64, Vec<PairStatements>>,
+    oversize: OversizeBlocks,
     next_record: u64,
     next_sequence: u64,
     failure: Option<ConnectorError>,
 }
 
 impl PipelineIdentityStore {
-    /// The store over `state`, which has given out record numbers up to `next_record`.
-    pub(crate) fn new(
+    /// The store over `state`, which has given out numbers and sequence as `meta` says. Blocks of more than
+    /// `block_records_max` records are counted.
+    pub(crate) fn open(
         state: &Arc<dyn StateRead>,
-        next_record: u64,
-        next_sequence: u64,
+        meta: &Meta,
         entries_max: usize,
-    ) -> Self {
-        Self {
+        block_records_max: usize,
+    ) -> Result<Self> {
+        Ok(Self {
             numbers: TypedSpace::new(spaces::RECORD_NUMBERS, Arc::clone(state), entries_max * SMALL),
             records: TypedSpace::new(spaces::IDENTITY_RECORDS, Arc::clone(state), entries_max * 2),
+            outlines: Outlines::new(entries_max * OUTLINES),
             memberships: TypedSpace::new(
                 spaces::IDENTITY_MEMBERSHIPS,
                 Arc::clone(state),
@@ -48,10 +62,11 @@ impl PipelineIdentityStore {
             ),
             edges: TypedSpace::new(spaces::IDENTITY_EDGES, Arc::clone(state), entries_max * 4),
             statements: TypedSpace::new(spaces::IDENTITY_DECISIONS, Arc::clone(state), entries_max * 4),
-            next_record,
-            next_sequence,
+            oversize: OversizeBlocks::open(&**state, block_records_max)?,
+            next_record: meta.next_record,
+            next_sequence: meta.identity_sequence,
             failure: None,
-        }
+        })
     }
 
     /// The number the next record gets.
@@ -74,7 +89,8 @@ impl PipelineIdentityStore {
         self.memberships.flush(batch)?;
         self.blocks.flush(batch)?;
         self.edges.flush(batch)?;
-        self.statements.flush(batch)
+        self.statements.flush(batch)?;
+        self.oversize.flush(batch)
     }
 
     fn keep<T: Default>(failure: &mut Option<ConnectorError>, result: Result<T>) -> T {
@@ -109,10 +125,23 @@ impl IdentityStore for PipelineIdentityStore {
 
     fn record(&mut self, record: RecordNumber) -> Option<Arc<RecordEntry>> {
         let found = self.records.get(record.0).map(|r| r.cloned());
-        Self::keep(&mut self.failure, found)
+        let found = Self::keep(&mut self.failure, found)?;
+        if self.outlines.get(record).is_none() {
+            self.outlines.put(record, &found);
+        }
+        Some(found)
+    }
+
+    fn outline(&mut self, record: RecordNumber) -> Option<&Outline> {
+        self.outlines.get(record)
+    }
+
+    fn expect_outlines(&mut self, records: &[RecordNumber]) {
+        self.outlines.touch(records);
     }
 
     fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>) {
+        self.outlines.put(record, &entry);
         self.records.put(record.0, entry);
     }
 
@@ -126,7 +155,7 @@ impl IdentityStore for PipelineIdentityStore {
     }
 
     fn block_len(&mut self, block: BlockKey) -> usize {
-        let found = self.blocks.get(block.0).map(|b| b.map_or(0, Vec::len));
+        let found = self.blocks.get(block.0).map(|b| b.map_or(0, SmallVec::len));
         Self::keep(&mut self.failure, found)
     }
 
@@ -138,20 +167,27 @@ impl IdentityStore for PipelineIdentityStore {
     }
 
     fn block_insert(&mut self, block: BlockKey, record: RecordNumber) -> usize {
-        let inserted = self.blocks.get_or_insert_with(block.0, Vec::new).map(|members| {
-            if let Err(at) = members.binary_search(&record.0) {
-                members.insert(at, record.0);
-            }
-            members.len()
-        });
+        let oversize = &mut self.oversize;
+        let inserted = self
+            .blocks
+            .get_or_insert_with(block.0, Members::new)
+            .map(|members| {
+                if let Err(at) = members.binary_search(&record.0) {
+                    members.insert(at, record.0);
+                    oversize.grew(members.len());
+                }
+                members.len()
+            });
         Self::keep(&mut self.failure, inserted)
     }
 
     fn block_remove(&mut self, block: BlockKey, record: RecordNumber) -> usize {
+        let oversize = &mut self.oversize;
         let removed = self.blocks.get_mut(block.0).map(|members| {
             members.map_or(0, |members| {
                 if let Ok(at) = members.binary_search(&record.0) {
                     members.remove(at);
+                    oversize.shrank(members.len());
                 }
                 members.len()
             })

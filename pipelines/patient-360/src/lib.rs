@@ -31,6 +31,7 @@ mod identity_store;
 mod kept;
 mod matching;
 mod meta;
+mod oversize;
 mod people;
 mod pipeline;
 mod project;

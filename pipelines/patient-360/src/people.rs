@@ -73,9 +73,10 @@ impl People {
             );
             ControlFlow::Continue(())
         })?;
+        let block_records_max = scorer.model().limits.block_records_max;
         Ok(Self {
             engine: IdentityEngine::new(Arc::clone(scorer)),
-            store: PipelineIdentityStore::new(state, meta.next_record, meta.identity_sequence, entries_max),
+            store: PipelineIdentityStore::open(state, meta, entries_max, block_records_max)?,
             records: TypedSpace::new(spaces::RECORDS, Arc::clone(state), entries_max),
             last_words: TypedSpace::new(spaces::LAST_WORDS, Arc::clone(state), entries_max * SMALL),
             persons: TypedSpace::new(spaces::PERSONS, Arc::clone(state), entries_max * 4),

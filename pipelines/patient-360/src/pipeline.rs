@@ -113,10 +113,7 @@ impl Pipeline {
             (Arc::clone(&self.bus), self.announcer.clone()),
             Arc::clone(&self.metrics),
             finish.shutdown.clone(),
-            (
-                self.scorer.model().version.clone(),
-                self.scorer.model().limits.block_records_max,
-            ),
+            self.scorer.model().version.clone(),
         ))?;
         let state: Arc<dyn StateRead> = Arc::<dyn StateStore>::clone(&self.store);
         let meta = recover(&*state, &runtime.block_on(publisher.epochs())?)?;

@@ -3,6 +3,7 @@
 //!
 //! Counts are of everything. What needs a look into records is taken from a sample of them, spread over all.
 
+use crate::oversize::OversizeBlocks;
 use crate::records::{PersonEntry, each, read};
 use crate::rows::each_review;
 use crate::spaces;
@@ -49,10 +50,9 @@ pub(crate) struct Measurement {
 pub(crate) fn measure(
     state: &dyn StateRead,
     epoch: u64,
-    model: (&str, usize),
+    model: &str,
     metrics: &Metrics,
 ) -> Result<Measurement> {
-    let (model_version, block_records_max) = model;
     let began = std::time::Instant::now();
     let at = now();
     let persons = Persons::count(state)?;
@@ -60,7 +60,7 @@ pub(crate) fn measure(
     let links = Links::estimate(state, every)?;
     let fields = Fields::look(state, every, at)?;
     let reviews = Reviews::count(state, at)?;
-    let oversize = oversize_blocks(state, block_records_max)?;
+    let oversize = OversizeBlocks::of(state)?;
     metrics.oversize_blocks.set(signed(oversize));
     persons.tell(metrics);
     links.tell(metrics);
@@ -71,7 +71,7 @@ pub(crate) fn measure(
     let mut row = Row::new();
     row.set(column::RUN_AT, at);
     row.set(column::EPOCH, signed(epoch));
-    row.set(column::MODEL_VERSION, model_version);
+    row.set(column::MODEL_VERSION, model);
     persons.fill(&mut row);
     row.set(column::ESTIMATED_PRECISION, links.precision());
     row.set(column::ESTIMATED_RECALL, links.recall());
@@ -367,19 +367,6 @@ impl Reviews {
         let at = (self.ages.len() * 95).div_ceil(100).saturating_sub(1);
         self.ages.get(at).copied()
     }
-}
-
-fn oversize_blocks(state: &dyn StateRead, records_max: usize) -> Result<u64> {
-    let mut oversize = 0;
-    each(
-        state,
-        spaces::IDENTITY_BLOCKS,
-        |_| true,
-        |_, members: Vec<u64>| {
-            oversize += u64::from(members.len() > records_max);
-        },
-    )?;
-    Ok(oversize)
 }
 
 fn check(

@@ -107,6 +107,10 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// # Errors
     /// Where the state cannot be read, or holds bytes of another form.
     pub fn get(&mut self, key: K) -> Result<Option<&V>> {
+        let is_held = self.young.contains_key(&key) || self.old.contains_key(&key);
+        if !is_held && is_new(self.written.as_ref(), &self.hasher, key) {
+            return Ok(None);
+        }
         Ok(self.load(key)?.0.value.as_ref())
     }
 

@@ -1,74 +1,137 @@
 //! A filter of the keys of a space that was empty when it was opened: a first load asks for millions of keys that are not
 //! there, and each such question would cost a search of the store.
 
-/// Bits of the filter: 4 MiB of memory, one key in fifty mistaken for a known one at the limit below.
-const BITS: usize = 1 << 25;
-/// Keys from which on the filter says too little to be worth asking.
-const KEYS_MAX: usize = 3_500_000;
+/// Bytes of the layers of the filter: for some three million keys, and thirty in all. Each layer is asked, and
+/// each answer is a line of memory to be fetched, so there are few.
+const LAYERS: [usize; 2] = [4 << 20, 32 << 20];
+/// Bits for a key: one in fifty is mistaken for a known one where a layer is full.
+const KEY_BITS: usize = 10;
 /// Bits set per key.
 const PROBES: u64 = 5;
 /// Words of the block that holds all bits of a key: one line of the processor's cache.
 const BLOCK_WORDS: usize = 8;
 
-/// Says of a key whether it may be there; never says no of one that is.
+/// Says of a key whether it may be there; never says no of one that is. Grows with the keys (a scalable Bloom filter: Almeida
+/// et al. 2007).
 pub(crate) struct KeyFilter {
-    bits: Vec<u64>,
-    keys: usize,
+    layers: Vec<Layer>,
+    is_useful: bool,
 }
 
 impl KeyFilter {
     /// A filter of no keys. Its memory is taken up as keys come.
     pub(crate) fn new() -> Self {
         Self {
-            bits: vec![0; BITS / 64],
-            keys: 0,
+            layers: vec![Layer::new(LAYERS[0])],
+            is_useful: true,
         }
     }
 
-    /// True while the filter is worth asking.
+    /// True while the filter is worth asking: it is not where there are more keys than it was made for.
     pub(crate) const fn is_useful(&self) -> bool {
-        self.keys < KEYS_MAX
+        self.is_useful
     }
 
     /// Notes a key by its hash.
     pub(crate) fn insert(&mut self, hash: u64) {
+        if !self.is_useful || self.may_hold(hash) {
+            return;
+        }
+        if self.layers.last().is_some_and(Layer::is_full) {
+            match LAYERS.get(self.layers.len()) {
+                Some(bytes) => self.layers.push(Layer::new(*bytes)),
+                None => {
+                    self.layers = Vec::new();
+                    self.is_useful = false;
+                }
+            }
+        }
+        if let Some(last) = self.layers.last_mut() {
+            last.insert(hash);
+        }
+    }
+
+    /// False only where the key was never noted.
+    pub(crate) fn may_hold(&self, hash: u64) -> bool {
+        // Most keys are in the largest.
+        self.layers.iter().rev().any(|layer| layer.may_hold(hash))
+    }
+}
+
+struct Layer {
+    bits: Vec<u64>,
+    keys: usize,
+}
+
+impl Layer {
+    fn new(bytes: usize) -> Self {
+        Self {
+            bits: vec![0; bytes / 8],
+            keys: 0,
+        }
+    }
+
+    const fn is_full(&self) -> bool {
+        self.keys >= self.bits.len() * 64 / KEY_BITS
+    }
+
+    fn insert(&mut self, hash: u64) {
         self.keys += 1;
-        for (word, bit) in places(hash) {
+        for (word, bit) in self.places(hash) {
             if let Some(word) = self.bits.get_mut(word) {
                 *word |= bit;
             }
         }
     }
 
-    /// False only where the key was never noted.
-    pub(crate) fn may_hold(&self, hash: u64) -> bool {
-        places(hash).all(|(word, bit)| self.bits.get(word).is_some_and(|word| word & bit != 0))
+    fn may_hold(&self, hash: u64) -> bool {
+        self.places(hash)
+            .all(|(word, bit)| self.bits.get(word).is_some_and(|word| word & bit != 0))
     }
-}
 
-/// A blocked filter (Putze, Sanders and Singler 2007): the hash chooses a block, double hashing the bits within it.
-fn places(hash: u64) -> impl Iterator<Item = (usize, u64)> {
-    const BLOCK_BITS: u64 = 64 * BLOCK_WORDS as u64;
-    let blocks = BITS as u64 / BLOCK_BITS;
-    let block = usize::try_from((hash >> 32) % blocks).unwrap_or(0) * BLOCK_WORDS;
-    let step = (hash >> 9) | 1;
-    (0..PROBES).map(move |n| {
-        let bit = hash.wrapping_add(step.wrapping_mul(n)) % BLOCK_BITS;
-        (block + usize::try_from(bit / 64).unwrap_or(0), 1 << (bit % 64))
-    })
+    /// A blocked filter (Putze, Sanders and Singler 2007): the hash chooses a block, double hashing the bits within it.
+    fn places(&self, hash: u64) -> impl Iterator<Item = (usize, u64)> + use<> {
+        const BLOCK_BITS: u64 = 64 * BLOCK_WORDS as u64;
+        let blocks = (self.bits.len() / BLOCK_WORDS) as u64;
+        let block = usize::try_from((hash >> 32) % blocks).unwrap_or(0) * BLOCK_WORDS;
+        let step = (hash >> 9) | 1;
+        (0..PROBES).map(move |n| {
+            let bit = hash.wrapping_add(step.wrapping_mul(n)) % BLOCK_BITS;
+            (block + usize::try_from(bit / 64).unwrap_or(0), 1 << (bit % 64))
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn hash(n: u64) -> u64 {
+        n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (n << 7)
+    }
+
     #[test]
     fn a_noted_key_is_never_denied_and_few_others_are_let_through() {
         let mut filter = KeyFilter::new();
-        let hash = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (n << 7);
         (0..100_000).for_each(|n| filter.insert(hash(n)));
         assert!((0..100_000).all(|n| filter.may_hold(hash(n))));
         let mistaken = (100_000..200_000).filter(|n| filter.may_hold(hash(*n))).count();
         assert!(mistaken < 1000, "{mistaken}");
+    }
+
+    #[test]
+    fn it_grows_with_its_keys() {
+        let mut filter = KeyFilter::new();
+        let keys = 2 * LAYERS[0] * 8 / KEY_BITS;
+        (0..keys as u64).for_each(|n| filter.insert(hash(n)));
+        assert_eq!(filter.layers.len(), LAYERS.len());
+        assert!((0..keys as u64).step_by(7).all(|n| filter.may_hold(hash(n))));
+        let others = (1 << 40)..(1 << 40) + 100_000;
+        let mistaken = others.filter(|n| filter.may_hold(hash(*n))).count();
+        assert!(mistaken < 3000, "{mistaken}");
+        // The same keys again take no room.
+        (0..keys as u64).for_each(|n| filter.insert(hash(n)));
+        let last = filter.layers.last().map_or(0, |last| last.keys);
+        assert!(last < keys, "{last}");
     }
 }

@@ -5,6 +5,7 @@ use crate::blocking::BlockKey;
 use crate::chunked::Chunked;
 use crate::decision::PairStatements;
 use crate::outline::Outline;
+use crate::outlines::Outlines;
 use crate::score::MatchWeight;
 use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::SourceRecordKey;
@@ -73,7 +74,7 @@ fn touch(entry: &RecordEntry) -> usize {
 pub struct MemoryStore {
     numbers: Vec<Hashed<u128, RecordNumber>>,
     slots: Chunked<Slot>,
-    outlines: Chunked<Outline>,
+    outlines: Outlines,
     /// Few records are spoken of.
     statements: HashMap<u64, Vec<PairStatements>>,
     blocks: BlockTable,
@@ -85,7 +86,7 @@ impl Default for MemoryStore {
         Self {
             numbers: vec![Hashed::default(); NUMBER_PARTS],
             slots: Chunked::default(),
-            outlines: Chunked::default(),
+            outlines: Outlines::new(u32::MAX as usize),
             statements: HashMap::default(),
             blocks: BlockTable::default(),
             sequence: 0,
@@ -129,10 +130,9 @@ impl IdentityStore for MemoryStore {
 
     fn number_of(&mut self, key: &SourceRecordKey) -> RecordNumber {
         let hash = key.hash128();
-        let (slots, outlines) = (&mut self.slots, &mut self.outlines);
+        let slots = &mut self.slots;
         let mut new = || {
             slots.push(Slot::default());
-            outlines.push(Outline::default());
             RecordNumber(slots.len() as u64 - 1)
         };
         match self.numbers.get_mut(part_of(hash)) {
@@ -151,14 +151,11 @@ impl IdentityStore for MemoryStore {
     }
 
     fn outline(&mut self, record: RecordNumber) -> Option<&Outline> {
-        self.outlines.get(usize::try_from(record.0).ok()?)
+        self.outlines.get(record)
     }
 
     fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>) {
-        let at = usize::try_from(record.0).unwrap_or(usize::MAX);
-        if let Some(outline) = self.outlines.get_mut(at) {
-            *outline = Outline::of(entry.matched());
-        }
+        self.outlines.put(record, &entry);
         if let Some(slot) = self.slot_mut(record) {
             slot.entry = Some(entry);
         }
@@ -179,10 +176,7 @@ impl IdentityStore for MemoryStore {
     }
 
     fn expect_outlines(&mut self, records: &[RecordNumber]) {
-        let outlines = records
-            .iter()
-            .filter_map(|record| self.outlines.get(usize::try_from(record.0).ok()?));
-        std::hint::black_box(outlines.map(Outline::touch).fold(0, usize::wrapping_add));
+        self.outlines.touch(records);
     }
 
     fn expect_records(&mut self, records: &[RecordNumber]) {

@@ -1,0 +1,126 @@
+//! How many blocks hold too many records to find candidates by: counted as they grow and shrink, because looking at all
+//! blocks for it takes as long as looking at all that identity keeps.
+
+use crate::spaces;
+use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+
+const KEY: &[u8] = b"oversize_blocks";
+
+/// The count, and the limit it is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OversizeBlocks {
+    records_max: u64,
+    count: u64,
+}
+
+impl OversizeBlocks {
+    /// As state has it; counted anew where that was of another limit.
+    pub(crate) fn open(state: &dyn StateRead, records_max: usize) -> Result<Self> {
+        let records_max = records_max as u64;
+        match Self::stored(state)? {
+            Some(stored) if stored.records_max == records_max => Ok(stored),
+            _ => Self::counted(state, records_max),
+        }
+    }
+
+    /// How many there were when state was written.
+    pub(crate) fn of(state: &dyn StateRead) -> Result<u64> {
+        Ok(Self::stored(state)?.map_or(0, |stored| stored.count))
+    }
+
+    fn stored(state: &dyn StateRead) -> Result<Option<Self>> {
+        let bytes = state.get(spaces::META, KEY)?;
+        let stored = bytes.map(|bytes| postcard::from_bytes(&bytes)).transpose();
+        stored.map_err(|e| ConnectorError::fatal("read", spaces::META.0, e))
+    }
+
+    fn counted(state: &dyn StateRead, records_max: u64) -> Result<Self> {
+        let (mut count, mut broken) = (0, None);
+        state.scan(spaces::IDENTITY_BLOCKS, &[], None, &mut |_, members| {
+            // A list begins with its length.
+            match postcard::take_from_bytes::<u64>(members) {
+                Ok((len, _)) => count += u64::from(len > records_max),
+                Err(error) => broken = Some(error),
+            }
+            broken
+                .as_ref()
+                .map_or(ControlFlow::Continue(()), |_| ControlFlow::Break(()))
+        })?;
+        match broken {
+            Some(error) => Err(ConnectorError::fatal("read", spaces::IDENTITY_BLOCKS.0, error)),
+            None => Ok(Self { records_max, count }),
+        }
+    }
+
+    /// A block got one more record, and holds so many now.
+    pub(crate) const fn grew(&mut self, len: usize) {
+        if len as u64 == self.records_max + 1 {
+            self.count += 1;
+        }
+    }
+
+    /// A block lost one record, and holds so many now.
+    pub(crate) const fn shrank(&mut self, len: usize) {
+        if len as u64 == self.records_max {
+            self.count = self.count.saturating_sub(1);
+        }
+    }
+
+    pub(crate) fn flush(self, batch: &mut StateBatch) -> Result<()> {
+        let bytes =
+            postcard::to_allocvec(&self).map_err(|e| ConnectorError::fatal("encode", spaces::META.0, e))?;
+        batch.put(spaces::META, KEY, bytes);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity_store::PipelineIdentityStore;
+    use crate::meta::Meta;
+    use panorama_api::StateStore;
+    use panorama_identity::{BlockKey, IdentityStore, RecordNumber};
+    use panorama_log_local::{LocalLog, LocalLogOptions};
+    use std::sync::Arc;
+
+    #[test]
+    fn the_count_is_that_of_all_blocks_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = LocalLog::open(dir.path(), LocalLogOptions::default(), spaces::ALL).unwrap();
+        let state: Arc<dyn StateRead> = Arc::new(log.clone());
+        let open = |max| PipelineIdentityStore::open(&state, &Meta::default(), 64, max).unwrap();
+        let mut store = open(3);
+        let check = |store: &mut PipelineIdentityStore, expected| {
+            let mut batch = StateBatch::default();
+            store.flush(&mut batch).unwrap();
+            log.commit(batch).unwrap();
+            assert_eq!(OversizeBlocks::of(&*state).unwrap(), expected);
+            let counted = OversizeBlocks::counted(&*state, 3).unwrap();
+            assert_eq!(counted.count, expected);
+        };
+        check(&mut store, 0);
+        for block in 0..7 {
+            for record in 0..=block {
+                store.block_insert(BlockKey(block), RecordNumber(record));
+            }
+            // Twice is once.
+            store.block_insert(BlockKey(block), RecordNumber(block));
+        }
+        check(&mut store, 4);
+        for record in [0, 1, 2, 99] {
+            store.block_remove(BlockKey(4), RecordNumber(record));
+            store.block_remove(BlockKey(6), RecordNumber(record));
+        }
+        check(&mut store, 3);
+        // Of another limit it is counted anew.
+        drop(store);
+        check(&mut open(3), 3);
+        let mut batch = StateBatch::default();
+        open(5).flush(&mut batch).unwrap();
+        log.commit(batch).unwrap();
+        assert_eq!(OversizeBlocks::of(&*state).unwrap(), 1);
+    }
+}
