@@ -3,18 +3,25 @@
 use super::*;
 use crate::table::OpenTable;
 use panorama_api::{Result, Table};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How many epochs there are; `PANORAMA_CONTEND_EPOCHS` makes it more.
-fn epochs() -> u64 {
-    let given = std::env::var("PANORAMA_CONTEND_EPOCHS");
-    given.map_or(100, |given| given.parse().expect("a number"))
+/// How many tables there are, and how many epochs each gets.
+fn size() -> (u64, u64) {
+    let given =
+        |name: &str, or: u64| std::env::var(name).map_or(or, |given| given.parse().expect("a number"));
+    (
+        given("PANORAMA_CONTEND_TABLES", 4),
+        given("PANORAMA_CONTEND_EPOCHS", 25),
+    )
 }
 
 const OWNER: &str = "owner";
+/// How long, at most, a table's share of a wait is.
+const ROUND_MS: u64 = 50;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Score {
     generation: AtomicU64,
     landed: [AtomicU64; 2],
@@ -26,14 +33,16 @@ impl Score {
     /// Whether both had their share of all that is to happen.
     fn is_enough(&self) -> bool {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let enough = epochs() / 25;
+        let (tables, epochs) = size();
+        let enough = tables * epochs / 25;
         let both = self.landed.iter().all(|landed| count(landed) >= enough);
         both && count(&self.refused) > 0 && count(&self.cut_off) >= enough
     }
 
     /// How the machine shares its time decides who gets how far: they go on until it is enough, or is no use any more.
     fn is_over(&self, epoch: u64) -> bool {
-        epoch >= epochs() && (self.is_enough() || epoch >= 20 * epochs())
+        let (_, epochs) = size();
+        epoch >= epochs && (self.is_enough() || epoch >= 20 * epochs)
     }
 }
 
@@ -43,8 +52,14 @@ fn of(epoch: u64) -> [i64; 2] {
     [first, first + 1]
 }
 
-/// Owns the table for some commits, as often as it takes.
-async fn contender(root: std::path::PathBuf, me: usize, score: Arc<Score>) {
+/// A table that is owned, and its newest epoch.
+struct Owned {
+    table: OpenTable,
+    epoch: u64,
+}
+
+/// Owns all tables for some commits, as often as it takes.
+async fn contender(roots: Vec<PathBuf>, me: usize, score: Arc<Score>) {
     let mut dice = 7 + me as u64;
     let mut draw = move |below: u64| {
         dice = dice
@@ -53,18 +68,21 @@ async fn contender(root: std::path::PathBuf, me: usize, score: Arc<Score>) {
         (dice >> 33) % below
     };
     loop {
-        let table = own(&root, &score).await;
-        let (mut table, mut epoch) = match table {
-            Ok(owned) => owned,
-            Err(_) => continue,
+        let Ok(mut all) = own(&roots, &score).await else {
+            stand_by(draw(ROUND_MS), roots.len()).await;
+            continue;
         };
         for _ in 0..1 + draw(40) {
-            if score.is_over(epoch) {
+            // Whoever went before was cut off between two tables: those that are behind come first.
+            let Some(next) = all.iter_mut().min_by_key(|owned| owned.epoch) else {
+                return;
+            };
+            if score.is_over(next.epoch) {
                 return;
             }
-            epoch += 1;
+            let epoch = next.epoch + 1;
             let bucket = i32::try_from(epoch % 4).unwrap();
-            let commit = table.commit("app", epoch, AT, append(bucket, &of(epoch)));
+            let commit = next.table.commit("app", epoch, AT, append(bucket, &of(epoch)));
             // Now and then it dies on the way: nobody knows whether this commit landed.
             let patience = if draw(16) == 0 {
                 Duration::from_micros(draw(4_000))
@@ -75,59 +93,70 @@ async fn contender(root: std::path::PathBuf, me: usize, score: Arc<Score>) {
                 score.cut_off.fetch_add(1, Ordering::Relaxed);
                 break;
             };
-            match outcome {
-                Ok(done) => {
-                    score.landed[me].fetch_add(u64::from(!done.already), Ordering::Relaxed);
-                }
-                // The other one came between.
-                Err(_) => {
-                    score.refused.fetch_add(1, Ordering::Relaxed);
-                    break;
-                }
-            }
+            // The other one came between.
+            let Ok(done) = outcome else {
+                score.refused.fetch_add(1, Ordering::Relaxed);
+                stand_by(draw(ROUND_MS), roots.len()).await;
+                break;
+            };
+            next.epoch = epoch;
+            score.landed[me].fetch_add(u64::from(!done.already), Ordering::Relaxed);
         }
     }
 }
 
-async fn own(root: &Path, score: &Score) -> Result<(OpenTable, u64)> {
-    let mut table = tables(root).open_table(definition()).await?;
+/// Who was kept out lets the other one work for a while, as a standby does: each at once again, and nobody ever gets further
+/// than to keep the other out.
+async fn stand_by(milliseconds: u64, tables: usize) {
+    tokio::time::sleep(Duration::from_millis(milliseconds) * u32::try_from(tables).unwrap()).await;
+}
+
+async fn own(roots: &[PathBuf], score: &Score) -> Result<Vec<Owned>> {
     let generation = 1 + score.generation.fetch_add(1, Ordering::Relaxed);
-    table.fence(OWNER, generation).await?;
-    let epoch = table.epoch("app").await?.unwrap_or(0);
-    Ok((table, epoch))
+    let mut all = Vec::new();
+    for root in roots {
+        let mut table = tables(root).open_table(definition()).await?;
+        table.fence(OWNER, generation).await?;
+        let epoch = table.epoch("app").await?.unwrap_or(0);
+        all.push(Owned { table, epoch });
+    }
+    Ok(all)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_owners_at_once_are_one_after_another() {
-    let root = Scratch::new();
+    let scratch = Scratch::new();
+    let (count, epochs) = size();
+    let roots: Vec<PathBuf> = (0..count)
+        .map(|number| scratch.path().join(number.to_string()))
+        .collect();
+    for root in &roots {
+        std::fs::create_dir(root).unwrap();
+        drop(tables(root).open_table(definition()).await.unwrap());
+    }
     let score = Arc::new(Score::default());
-    drop(tables(root.path()).open_table(definition()).await.unwrap());
-    let contenders = [0, 1].map(|me| tokio::spawn(contender(root.path().to_owned(), me, Arc::clone(&score))));
+    let contenders = [0, 1].map(|me| tokio::spawn(contender(roots.clone(), me, Arc::clone(&score))));
     for contender in contenders {
         contender.await.unwrap();
     }
-    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let (refused, cut_off) = (count(&score.refused), count(&score.cut_off));
-    let landed = [count(&score.landed[0]), count(&score.landed[1])];
-    println!("landed {landed:?}, refused {refused}, cut off {cut_off}");
+    println!("{score:?}");
     assert!(score.is_enough());
-    // Each epoch's rows are there, once, whoever brought them.
-    let mut table = tables(root.path()).open_table(definition()).await.unwrap();
-    let last = table.epoch("app").await.unwrap().unwrap();
-    assert!(last >= epochs());
-    let expected: Vec<i64> = (1..=last).flat_map(of).collect();
-    assert_eq!(ids(root.path()).await, expected);
-    // Every version is there, and another reader reads it.
-    let mut table = crate::location::Location::new(root.path().to_str().unwrap(), HashMap::new())
-        .unwrap()
-        .table("people")
-        .handle()
-        .unwrap();
-    table.load().await.unwrap();
-    let newest = table.version().unwrap();
-    for version in 0..=newest {
-        table.load_version(version).await.unwrap();
-        assert_eq!(table.version(), Some(version));
+    for root in &roots {
+        // Each epoch's rows are there, once, whoever brought them.
+        let mut table = tables(root).open_table(definition()).await.unwrap();
+        let last = table.epoch("app").await.unwrap().unwrap();
+        assert!(last >= epochs);
+        let expected: Vec<i64> = (1..=last).flat_map(of).collect();
+        assert_eq!(ids(root).await, expected);
+        // Every version is there, and another reader reads it.
+        let location = crate::location::Location::new(root.to_str().unwrap(), HashMap::new()).unwrap();
+        let mut table = location.table("people").handle().unwrap();
+        table.load().await.unwrap();
+        let newest = table.version().unwrap();
+        for version in 0..=newest {
+            table.load_version(version).await.unwrap();
+            assert_eq!(table.version(), Some(version));
+        }
     }
 }
 
