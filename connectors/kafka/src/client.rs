@@ -90,13 +90,14 @@ impl ProducerContext for Context {
     }
 }
 
-/// How long the first question for watermarks waits. Each after it waits twice as long.
+/// How long the first question for watermarks waits, each after it twice as long; and how long one for the leader.
 const LEADER_WAIT: Duration = Duration::from_secs(1);
 
 /// The first offset that is kept and the one behind the last, as the partition's leader says. Blocking.
 ///
 /// The client asks the leader it knows. Of a topic that it neither reads nor writes nothing tells it of another one, as
-/// long as the one it knows is gone: so who does not answer is looked up again.
+/// long as the one it knows is gone: so who does not answer is looked up again. A leader that is only slow has about half of
+/// the wait for its answer.
 pub(crate) fn watermarks<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
@@ -108,9 +109,9 @@ pub(crate) fn watermarks<C: ClientContext>(
     let mut patience = LEADER_WAIT;
     loop {
         let asked = client.fetch_watermarks(topic, partition, patience.min(rest()));
-        let silent =
-            matches!(&asked, Err(error) if error.rdkafka_error_code() == Some(Code::OperationTimedOut));
-        if silent && let Err(error) = client.fetch_metadata(Some(topic), patience) {
+        let code = asked.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+        let silent = matches!(code, Some(Code::OperationTimedOut | Code::AllBrokersDown));
+        if silent && let Err(error) = client.fetch_metadata(Some(topic), LEADER_WAIT.min(wait)) {
             tracing::debug!(topic, %error, "who leads is not known");
         }
         if !silent || rest().is_zero() {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// So many values of a few words take the memory of one record.
 pub(crate) const SMALL: usize = 8;
 
-/// So many outlines take the memory of one record, as all that is held of it together.
+/// Outlines for each value held in memory: of 128 bytes each, an eighth of what is reckoned for a value.
 const OUTLINES: usize = 64;
 
 /// The records in a block. Most blocks hold one or two: those take no memory of their own.

@@ -115,9 +115,9 @@ mod tests {
             store.block_remove(BlockKey(6), RecordNumber(record));
         }
         check(&mut store, 3);
-        // Of another limit it is counted anew.
         drop(store);
         check(&mut open(3), 3);
+        // Of another limit it is counted anew.
         let mut batch = StateBatch::default();
         open(5).flush(&mut batch).unwrap();
         log.commit(batch).unwrap();

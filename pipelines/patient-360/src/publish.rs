@@ -64,8 +64,8 @@ pub(crate) struct Publisher {
     announcer: Option<Arc<dyn Announcer>>,
     committer: Committer,
     tables: Tables,
-    /// Version of the model in force.
-    model: String,
+    /// Of the model in force.
+    model_version: String,
     measuring: Option<JoinHandle<Result<Measurement>>>,
     /// Measurements whose rows are not in the tables yet.
     measured: Vec<Measurement>,
@@ -90,7 +90,7 @@ impl Publisher {
         (bus, announcer): (Arc<dyn Bus>, Option<Arc<dyn Announcer>>),
         metrics: Arc<Metrics>,
         shutdown: Shutdown,
-        model: String,
+        model_version: String,
     ) -> Result<Self> {
         // Some at once: one after the other, a table's round trips to an object store would be most of a take-over.
         let definitions = table_number::table_names()
@@ -125,7 +125,7 @@ impl Publisher {
                 shutdown,
             },
             tables,
-            model,
+            model_version,
             measuring: None,
             measured: Vec::new(),
         })
@@ -209,7 +209,7 @@ impl Publisher {
             return;
         }
         let (state, epoch) = (Arc::clone(&job.snapshot), job.epoch);
-        let (metrics, model) = (Arc::clone(&self.committer.metrics), self.model.clone());
+        let (metrics, model) = (Arc::clone(&self.committer.metrics), self.model_version.clone());
         self.measuring = Some(std::thread::spawn(move || {
             measure(&*state, epoch, &model, &metrics)
         }));

@@ -50,7 +50,7 @@ pub(crate) struct Measurement {
 pub(crate) fn measure(
     state: &dyn StateRead,
     epoch: u64,
-    model: &str,
+    model_version: &str,
     metrics: &Metrics,
 ) -> Result<Measurement> {
     let began = std::time::Instant::now();
@@ -71,7 +71,7 @@ pub(crate) fn measure(
     let mut row = Row::new();
     row.set(column::RUN_AT, at);
     row.set(column::EPOCH, signed(epoch));
-    row.set(column::MODEL_VERSION, model);
+    row.set(column::MODEL_VERSION, model_version);
     persons.fill(&mut row);
     row.set(column::ESTIMATED_PRECISION, links.precision());
     row.set(column::ESTIMATED_RECALL, links.recall());

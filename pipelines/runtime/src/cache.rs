@@ -63,7 +63,7 @@ impl<V> Entry<V> {
 }
 
 /// One space, read through two generations of cache (INV-9: at most `2 x entries_max` unchanged entries are held, and those
-/// of two epochs).
+/// of two epochs; and the filter of a space that was empty when it was opened, of 36 MiB at most).
 pub struct TypedSpace<K, V> {
     space: Space,
     state: Arc<dyn StateRead>,
@@ -107,8 +107,12 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// # Errors
     /// Where the state cannot be read, or holds bytes of another form.
     pub fn get(&mut self, key: K) -> Result<Option<&V>> {
-        let is_held = self.young.contains_key(&key) || self.old.contains_key(&key);
-        if !is_held && is_new(self.written.as_ref(), &self.hasher, key) {
+        // What never was takes no room.
+        if self.written.is_some()
+            && !self.young.contains_key(&key)
+            && !self.old.contains_key(&key)
+            && is_new(self.written.as_ref(), &self.hasher, key)
+        {
             return Ok(None);
         }
         Ok(self.load(key)?.0.value.as_ref())
@@ -266,6 +270,108 @@ impl postcard::ser_flavors::Flavor for Appending<'_> {
 
 /// True where the space was empty when it was opened and the key was not written since.
 fn is_new(written: Option<&KeyFilter>, hasher: &DefaultHashBuilder, key: impl StateKey) -> bool {
-    let written = written.filter(|written| written.is_useful());
     written.is_some_and(|written| !written.may_hold(hasher.hash_one(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use panorama_api::Visit;
+    use std::collections::BTreeMap;
+    use std::sync::{Mutex, PoisonError};
+
+    const SPACE: Space = Space("test");
+
+    /// A state in memory.
+    #[derive(Default)]
+    struct Stored(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
+
+    impl Stored {
+        fn commit(&self, batch: &StateBatch) {
+            let mut all = self.0.lock().unwrap();
+            for (_, key, value) in batch.iter() {
+                match value {
+                    Some(value) => all.insert(key.to_vec(), value.to_vec()),
+                    None => all.remove(key),
+                };
+            }
+        }
+    }
+
+    impl StateRead for Stored {
+        fn get(&self, _space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
+            Ok(self
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(key)
+                .cloned())
+        }
+
+        fn scan(&self, _space: Space, _from: &[u8], _to: Option<&[u8]>, visit: Visit<'_>) -> Result<()> {
+            for (key, value) in self.0.lock().unwrap().iter() {
+                if visit(key, value).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    /// Puts, deletes and looks, while epochs end and are committed one epoch late: always what a plain map says.
+    #[test]
+    fn it_is_a_map_whatever_it_has_let_go_of() {
+        for (seed, entries_max, found) in (0..24).map(|n| (n, 1 + n % 4, n % 3)) {
+            let mut dice = seed as u64;
+            let mut draw = |below: u64| {
+                dice = dice
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                (dice >> 33) % below
+            };
+            let stored = Arc::new(Stored::default());
+            let mut expected = BTreeMap::new();
+            // What is there at first has no filter.
+            for key in 0..found as u64 {
+                let mut batch = StateBatch::default();
+                batch.put(SPACE, key.to_be_bytes(), postcard::to_allocvec(&key).unwrap());
+                stored.commit(&batch);
+                expected.insert(key, key);
+            }
+            let mut space = TypedSpace::new(SPACE, Arc::<Stored>::clone(&stored), entries_max);
+            let mut late = StateBatch::default();
+            for value in 0..4000 {
+                let key = draw(40);
+                match draw(8) {
+                    0 | 1 => {
+                        space.put(key, value);
+                        expected.insert(key, value);
+                    }
+                    2 => {
+                        space.delete(key);
+                        expected.remove(&key);
+                    }
+                    3 => {
+                        let made = *space.get_or_put_with(key, || value).unwrap();
+                        assert_eq!(made, *expected.entry(key).or_insert(value));
+                    }
+                    4 => {
+                        if let Some(held) = space.get_mut(key).unwrap() {
+                            *held += 1;
+                        }
+                        expected.entry(key).and_modify(|held| *held += 1);
+                    }
+                    5 => {
+                        stored.commit(&late);
+                        late = StateBatch::default();
+                        space.flush(&mut late).unwrap();
+                    }
+                    _ => assert_eq!(space.get(key).unwrap(), expected.get(&key)),
+                }
+            }
+            for key in 0..40 {
+                assert_eq!(space.get(key).unwrap(), expected.get(&key));
+            }
+        }
+    }
 }

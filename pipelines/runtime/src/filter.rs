@@ -1,9 +1,9 @@
 //! A filter of the keys of a space that was empty when it was opened: a first load asks for millions of keys that are not
 //! there, and each such question would cost a search of the store.
 
-/// Bytes of the layers of the filter: for some three million keys, and thirty in all. Each layer is asked, and
-/// each answer is a line of memory to be fetched, so there are few.
-const LAYERS: [usize; 2] = [4 << 20, 32 << 20];
+/// Bytes of the layers of a filter: for three million keys, and thirty million in all. Each layer is asked, and each answer
+/// is a line of memory to be fetched, so there are few.
+const LAYERS: &[usize] = &[4 << 20, 32 << 20];
 /// Bits for a key: one in fifty is mistaken for a known one where a layer is full.
 const KEY_BITS: usize = 10;
 /// Bits set per key.
@@ -12,38 +12,39 @@ const PROBES: u64 = 5;
 const BLOCK_WORDS: usize = 8;
 
 /// Says of a key whether it may be there; never says no of one that is. Grows with the keys (a scalable Bloom filter: Almeida
-/// et al. 2007).
+/// et al. 2007), and gives up where there are more than it was made for.
 pub(crate) struct KeyFilter {
+    /// None once it has given up.
     layers: Vec<Layer>,
-    is_useful: bool,
+    sizes: &'static [usize],
 }
 
 impl KeyFilter {
     /// A filter of no keys. Its memory is taken up as keys come.
     pub(crate) fn new() -> Self {
-        Self {
-            layers: vec![Layer::new(LAYERS[0])],
-            is_useful: true,
-        }
+        Self::of(LAYERS)
     }
 
-    /// True while the filter is worth asking: it is not where there are more keys than it was made for.
-    pub(crate) const fn is_useful(&self) -> bool {
-        self.is_useful
+    fn of(sizes: &'static [usize]) -> Self {
+        Self {
+            layers: sizes
+                .first()
+                .map(|bytes| Layer::new(*bytes))
+                .into_iter()
+                .collect(),
+            sizes,
+        }
     }
 
     /// Notes a key by its hash.
     pub(crate) fn insert(&mut self, hash: u64) {
-        if !self.is_useful || self.may_hold(hash) {
+        if self.may_hold(hash) {
             return;
         }
         if self.layers.last().is_some_and(Layer::is_full) {
-            match LAYERS.get(self.layers.len()) {
+            match self.sizes.get(self.layers.len()) {
                 Some(bytes) => self.layers.push(Layer::new(*bytes)),
-                None => {
-                    self.layers = Vec::new();
-                    self.is_useful = false;
-                }
+                None => self.layers = Vec::new(),
             }
         }
         if let Some(last) = self.layers.last_mut() {
@@ -54,7 +55,7 @@ impl KeyFilter {
     /// False only where the key was never noted.
     pub(crate) fn may_hold(&self, hash: u64) -> bool {
         // Most keys are in the largest.
-        self.layers.iter().rev().any(|layer| layer.may_hold(hash))
+        self.layers.is_empty() || self.layers.iter().rev().any(|layer| layer.may_hold(hash))
     }
 }
 
@@ -106,8 +107,11 @@ impl Layer {
 mod tests {
     use super::*;
 
-    fn hash(n: u64) -> u64 {
-        n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (n << 7)
+    /// As even as the hashes that come (the finalizer of MurmurHash3).
+    const fn hash(n: u64) -> u64 {
+        let n = (n ^ n >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        let n = (n ^ n >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        n ^ n >> 33
     }
 
     #[test]
@@ -120,18 +124,25 @@ mod tests {
     }
 
     #[test]
-    fn it_grows_with_its_keys() {
-        let mut filter = KeyFilter::new();
-        let keys = 2 * LAYERS[0] * 8 / KEY_BITS;
-        (0..keys as u64).for_each(|n| filter.insert(hash(n)));
-        assert_eq!(filter.layers.len(), LAYERS.len());
-        assert!((0..keys as u64).step_by(7).all(|n| filter.may_hold(hash(n))));
-        let others = (1 << 40)..(1 << 40) + 100_000;
-        let mistaken = others.filter(|n| filter.may_hold(hash(*n))).count();
-        assert!(mistaken < 3000, "{mistaken}");
+    fn it_grows_with_its_keys_and_gives_up_beyond() {
+        const SIZES: &[usize] = &[1 << 14, 1 << 16];
+        let keys = |sizes: &[usize]| (sizes.iter().sum::<usize>() * 8 / KEY_BITS) as u64;
+        let mut filter = KeyFilter::of(SIZES);
+        let some = keys(&SIZES[..1]) * 2;
+        (0..some).for_each(|n| filter.insert(hash(n)));
+        assert_eq!(filter.layers.len(), 2);
+        let mistaken = (1 << 40..(1 << 40) + 10_000)
+            .filter(|n| filter.may_hold(hash(*n)))
+            .count();
+        assert!(mistaken < 500, "{mistaken}");
         // The same keys again take no room.
-        (0..keys as u64).for_each(|n| filter.insert(hash(n)));
-        let last = filter.layers.last().map_or(0, |last| last.keys);
-        assert!(last < keys, "{last}");
+        let held = filter.layers[1].keys;
+        (0..some).for_each(|n| filter.insert(hash(n)));
+        assert_eq!(filter.layers[1].keys, held);
+        for n in 0..keys(SIZES) * 2 {
+            filter.insert(hash(n));
+            assert!(filter.may_hold(hash(n)) && filter.may_hold(hash(n / 2)));
+        }
+        assert!(filter.layers.is_empty() && filter.may_hold(hash(1 << 50)));
     }
 }

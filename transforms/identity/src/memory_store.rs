@@ -86,6 +86,7 @@ impl Default for MemoryStore {
         Self {
             numbers: vec![Hashed::default(); NUMBER_PARTS],
             slots: Chunked::default(),
+            // Of all: no number is larger (see `SmallEdge`).
             outlines: Outlines::new(u32::MAX as usize),
             statements: HashMap::default(),
             blocks: BlockTable::default(),

@@ -23,9 +23,20 @@ struct Piece {
 }
 
 impl Piece {
-    fn new(of: u64) -> Self {
-        let outlines = vec![None; usize::try_from(PIECE).unwrap_or_default()];
-        Self { of, outlines }
+    /// Holds nothing yet, and takes no memory.
+    const fn empty() -> Self {
+        Self {
+            of: 0,
+            outlines: Vec::new(),
+        }
+    }
+
+    /// Holds other numbers from now on.
+    fn turn_to(&mut self, of: u64) {
+        self.of = of;
+        self.outlines.clear();
+        self.outlines
+            .resize(usize::try_from(PIECE).unwrap_or_default(), None);
     }
 }
 
@@ -49,14 +60,14 @@ impl Outlines {
     pub fn put(&mut self, record: RecordNumber, entry: &RecordEntry) {
         let (of, at) = (record.0 / PIECE, record.0 % PIECE);
         let place = self.place(of);
-        while self.places.len() <= place {
-            self.places.push(Piece::new(self.places.len() as u64));
+        if self.places.len() <= place {
+            self.places.resize(place + 1, Piece::empty());
         }
         let Some(piece) = self.places.get_mut(place).filter(|piece| piece.of <= of) else {
             return;
         };
-        if piece.of < of {
-            *piece = Piece::new(of);
+        if piece.of < of || piece.outlines.is_empty() {
+            piece.turn_to(of);
         }
         if let Some(slot) = usize::try_from(at).ok().and_then(|at| piece.outlines.get_mut(at)) {
             *slot = Some(Outline::of(entry.matched()));

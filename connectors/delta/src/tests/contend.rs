@@ -68,9 +68,13 @@ async fn contender(roots: Vec<PathBuf>, me: usize, score: Arc<Score>) {
         (dice >> 33) % below
     };
     loop {
-        let Ok(mut all) = own(&roots, &score).await else {
-            stand_by(draw(ROUND_MS), roots.len()).await;
-            continue;
+        let mut all = match own(&roots, &score).await {
+            Ok(all) => all,
+            Err(error) => {
+                assert!(error.cause.to_string().contains("generation"), "{}", error.cause);
+                stand_by(draw(ROUND_MS), roots.len()).await;
+                continue;
+            }
         };
         for _ in 0..1 + draw(40) {
             // Whoever went before was cut off between two tables: those that are behind come first.
