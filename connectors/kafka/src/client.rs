@@ -103,7 +103,7 @@ pub(crate) fn watermarks<C: ClientContext>(
     topic: &str,
     partition: i32,
     wait: Duration,
-) -> KafkaResult<(i64, i64)> {
+) -> KafkaResult<(u64, u64)> {
     let deadline = Instant::now() + wait;
     let rest = || deadline.saturating_duration_since(Instant::now());
     let mut patience = LEADER_WAIT;
@@ -115,7 +115,8 @@ pub(crate) fn watermarks<C: ClientContext>(
             tracing::debug!(topic, %error, "who leads is not known");
         }
         if !silent || rest().is_zero() {
-            return asked;
+            let unsigned = |offset| u64::try_from(offset).unwrap_or(0);
+            return asked.map(|(low, high)| (unsigned(low), unsigned(high)));
         }
         patience *= 2;
     }

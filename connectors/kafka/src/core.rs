@@ -218,12 +218,11 @@ impl Core {
     /// The first offset that is kept, and the one behind the last, as the brokers say. Blocking.
     pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(u64, u64)> {
         let found = self.ask(topic, partition, self.options.request_timeout);
-        let (low, high) = found.map_err(|error| self.clients.error(&error))?;
-        Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
+        found.map_err(|error| self.clients.error(&error))
     }
 
     /// Asked over the producer's connections: on a reader's, the broker answers only after the fetch that waits for news there.
-    fn ask(&self, topic: &str, partition: i32, wait: Duration) -> KafkaResult<(i64, i64)> {
+    fn ask(&self, topic: &str, partition: i32, wait: Duration) -> KafkaResult<(u64, u64)> {
         client::watermarks(self.producer.client(), topic, partition, wait)
     }
 
@@ -247,9 +246,9 @@ impl Core {
         match found {
             Ok((low, high)) => {
                 if !log.is_ours {
-                    log.follow(u64::try_from(high).unwrap_or(0));
+                    log.follow(high);
                 }
-                log.start = log.start.max(u64::try_from(low).unwrap_or(0).min(log.end));
+                log.start = log.start.max(low.min(log.end));
             }
             // What is known still holds; a read or an append will say what is wrong.
             Err(error) => tracing::debug!(topic = %partition.topic, %error, "no news of the bounds"),

@@ -319,7 +319,7 @@ impl<'a> TopicReader<'a> {
         for (partition, stretch) in &self.stretches {
             let found = self.ask(*partition, LOOK * 10);
             if let (Ok((_, high)), Ok(number)) = (found, u32::try_from(*partition)) {
-                let behind = u64::try_from(high).unwrap_or(0).saturating_sub(stretch.next);
+                let behind = high.saturating_sub(stretch.next);
                 self.context.observer.lag(&self.params.topic, number, behind);
             }
         }
@@ -331,14 +331,13 @@ impl<'a> TopicReader<'a> {
         outcome
     }
 
-    fn ask(&self, partition: i32, wait: Duration) -> KafkaResult<(i64, i64)> {
+    fn ask(&self, partition: i32, wait: Duration) -> KafkaResult<(u64, u64)> {
         client::watermarks(self.consumer.client(), &self.params.topic, partition, wait)
     }
 
     fn watermarks(&self, partition: i32) -> Result<(u64, u64)> {
         let found = self.ask(partition, self.options.request_timeout);
-        let (low, high) = found.map_err(|error| self.clients.error(&error))?;
-        Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
+        found.map_err(|error| self.clients.error(&error))
     }
 }
 

@@ -278,7 +278,7 @@ mod tests {
     use super::*;
     use panorama_api::Visit;
     use std::collections::BTreeMap;
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::Mutex;
 
     const SPACE: Space = Space("test");
 
@@ -300,12 +300,7 @@ mod tests {
 
     impl StateRead for Stored {
         fn get(&self, _space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
-            Ok(self
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get(key)
-                .cloned())
+            Ok(self.0.lock().unwrap().get(key).cloned())
         }
 
         fn scan(&self, _space: Space, _from: &[u8], _to: Option<&[u8]>, visit: Visit<'_>) -> Result<()> {

@@ -14,7 +14,7 @@ const BLOCK_WORDS: usize = 8;
 /// Says of a key whether it may be there; never says no of one that is. Grows with the keys (a scalable Bloom filter: Almeida
 /// et al. 2007), and gives up where there are more than it was made for.
 pub(crate) struct KeyFilter {
-    /// None once it has given up.
+    /// Empty once it has given up.
     layers: Vec<Layer>,
     sizes: &'static [usize],
 }
@@ -27,11 +27,7 @@ impl KeyFilter {
 
     fn of(sizes: &'static [usize]) -> Self {
         Self {
-            layers: sizes
-                .first()
-                .map(|bytes| Layer::new(*bytes))
-                .into_iter()
-                .collect(),
+            layers: sizes.iter().take(1).map(|bytes| Layer::new(*bytes)).collect(),
             sizes,
         }
     }

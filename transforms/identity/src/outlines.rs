@@ -104,6 +104,12 @@ mod tests {
         }
     }
 
+    /// Who bounds memory reckons with it.
+    #[test]
+    fn one_takes_two_cache_lines() {
+        assert_eq!(size_of::<Option<Outline>>(), 128);
+    }
+
     #[test]
     fn the_newest_are_held() {
         let mut outlines = Outlines::new(2 * usize::try_from(PIECE).unwrap());
