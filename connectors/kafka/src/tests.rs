@@ -507,8 +507,9 @@ async fn of_three_brokers_any_one_may_be_lost() {
     report(conformance::bus(&open).await);
     let bus = KafkaBus::open(options.clone()).unwrap();
     bus.ensure_topic("three", 1).await.unwrap();
-    // One that never writes has to find a new leader too.
+    // One that never writes, and knows who leads, has to find a new leader too.
     let reader = KafkaBus::open(options.clone()).unwrap();
+    assert_eq!(reader.bounds("three", 0).unwrap(), (0, 0));
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
     let writer = tokio::spawn({
         let bus = bus.clone();
