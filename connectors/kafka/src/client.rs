@@ -90,14 +90,14 @@ impl ProducerContext for Context {
     }
 }
 
-/// How long the first question for watermarks waits, each after it twice as long; and how long one for the leader.
+/// How long the first question for watermarks waits, and one for the leader; each after it twice as long, up to a bound.
 const LEADER_WAIT: Duration = Duration::from_secs(1);
+const LEADER_WAIT_MAX: Duration = Duration::from_secs(8);
 
 /// The first offset that is kept and the one behind the last, as the partition's leader says. Blocking.
 ///
 /// The client asks the leader it knows. Of a topic that it neither reads nor writes nothing tells it of another one, as
-/// long as the one it knows is gone: so who does not answer is looked up again. A leader that is only slow has about half of
-/// the wait for its answer.
+/// long as the one it knows is gone: so who does not answer is looked up again.
 pub(crate) fn watermarks<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
@@ -111,14 +111,16 @@ pub(crate) fn watermarks<C: ClientContext>(
         let asked = client.fetch_watermarks(topic, partition, patience.min(rest()));
         let code = asked.as_ref().err().and_then(KafkaError::rdkafka_error_code);
         let silent = matches!(code, Some(Code::OperationTimedOut | Code::AllBrokersDown));
-        if silent && let Err(error) = client.fetch_metadata(Some(topic), LEADER_WAIT.min(wait)) {
+        // At least once, however short the wait.
+        let look = patience.min(rest()).max(LEADER_WAIT.min(wait));
+        if silent && let Err(error) = client.fetch_metadata(Some(topic), look) {
             tracing::debug!(topic, %error, "who leads is not known");
         }
         if !silent || rest().is_zero() {
             let unsigned = |offset| u64::try_from(offset).unwrap_or(0);
             return asked.map(|(low, high)| (unsigned(low), unsigned(high)));
         }
-        patience *= 2;
+        patience = LEADER_WAIT_MAX.min(patience * 2);
     }
 }
 
