@@ -6,6 +6,7 @@ use crate::{Acknowledge, Admission, MllpParams, Outcome};
 use bytes::{BufMut, Bytes, BytesMut};
 use panorama_api::{Appended, NewMessage, SourceContext};
 use panorama_model::Headers;
+use std::future::ready;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +14,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, warn};
 
-/// The first read of a connection; it doubles while reads come back full, so that a burst becomes one append.
+/// The read that waits for bytes.
 const READ_BYTES_MIN: usize = 16 << 10;
-/// The largest read. Larger makes the first answers of a burst wait; smaller makes more, smaller appends.
+/// Bytes read before what is complete among them is stored, where they have come already. More makes the first answers
+/// of a burst wait; fewer makes more, smaller appends.
 const READ_BYTES_MAX: usize = 1 << 20;
 /// Bytes each connection may hold outside the shared budget, so that small messages get through whatever the others do.
 const FREE_BYTES: usize = 64 << 10;
@@ -62,7 +64,6 @@ where
         headers,
         reader: FrameReader::new(usize::try_from(shared.params.frame_bytes_max.0).unwrap_or(usize::MAX)),
         share: shared.budget.share(),
-        read_bytes: READ_BYTES_MIN,
         quiet_since: Instant::now(),
         frame_since: None,
         has_sent: false,
@@ -83,7 +84,6 @@ struct Connection<'a> {
     headers: Arc<Headers>,
     reader: FrameReader,
     share: Share,
-    read_bytes: usize,
     /// When the last frame ended.
     quiet_since: Instant,
     /// When the frame being read began.
@@ -130,6 +130,17 @@ impl Connection<'_> {
 
     /// Waits for bytes, the end, a request to stop, or the end of patience.
     async fn wait<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<Event> {
+        let mut shutdown = self.shared.context.shutdown.clone();
+        let asked = Instant::now();
+        tokio::select! {
+            biased;
+            () = shutdown.requested() => return Ok(Event::Stop),
+            () = self.room() => {}
+        }
+        // The sender is not to blame for the time others took.
+        let waited = asked.elapsed();
+        self.quiet_since += waited;
+        self.frame_since = self.frame_since.map(|since| since + waited);
         let params = &self.shared.params;
         let deadline = match self.frame_since {
             _ if self.reader.awaits_terminator() => Instant::now() + TERMINATOR_TIMEOUT,
@@ -137,7 +148,6 @@ impl Connection<'_> {
             None if self.has_sent => self.quiet_since + params.idle_timeout.0,
             None => self.quiet_since + params.first_frame_timeout.0,
         };
-        let mut shutdown = self.shared.context.shutdown.clone();
         tokio::select! {
             biased;
             () = shutdown.requested() => Ok(Event::Stop),
@@ -150,18 +160,38 @@ impl Connection<'_> {
         }
     }
 
+    /// Waits for room for the next read. What is held while nothing comes is the message begun, and never more.
+    async fn room(&mut self) {
+        let held = self.reader.buffered_bytes() + READ_BYTES_MIN;
+        self.share.grow_to(held.saturating_sub(FREE_BYTES)).await;
+    }
+
+    /// Waits for bytes, then takes what else has come, so that a burst becomes one append. Cancel-safe.
     async fn read<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<usize> {
-        let wanted = self.reader.buffered_bytes() + self.read_bytes;
-        self.share.grow_to(wanted.saturating_sub(FREE_BYTES)).await;
         let buffer = self.reader.buffer_mut();
-        buffer.reserve(self.read_bytes);
-        let count = stream.read_buf(&mut buffer.limit(self.read_bytes)).await?;
-        self.read_bytes = match count {
-            full if full == self.read_bytes => (self.read_bytes * 2).min(READ_BYTES_MAX),
-            few if few < self.read_bytes / 4 => (self.read_bytes / 2).max(READ_BYTES_MIN),
-            _ => self.read_bytes,
-        };
-        Ok(count)
+        buffer.reserve(READ_BYTES_MIN);
+        let mut total = stream.read_buf(&mut buffer.limit(READ_BYTES_MIN)).await?;
+        let mut size = READ_BYTES_MIN;
+        let mut full = total == size;
+        while full && total < READ_BYTES_MAX {
+            size = (size * 2).min(READ_BYTES_MAX - total);
+            let held = self.reader.buffered_bytes() + size;
+            if !self.share.try_grow_to(held.saturating_sub(FREE_BYTES)) {
+                break;
+            }
+            let buffer = self.reader.buffer_mut();
+            buffer.reserve(size);
+            let mut room = buffer.limit(size);
+            let count = tokio::select! {
+                biased;
+                // The end, or an error, comes again with the next read.
+                read = stream.read_buf(&mut room) => read.unwrap_or(0),
+                () = ready(()) => 0,
+            };
+            total += count;
+            full = count == size;
+        }
+        Ok(total)
     }
 
     fn note_progress(&mut self, has_units: bool) {
@@ -176,11 +206,6 @@ impl Connection<'_> {
         } else {
             self.frame_since = None;
         }
-        let held = self.shared.budget.held_bytes();
-        self.shared
-            .context
-            .observer
-            .buffered(&self.shared.buffer_name, held);
     }
 
     /// Gives back what is no longer held.
@@ -191,6 +216,11 @@ impl Connection<'_> {
         if held == 0 && buffer.capacity() > FREE_BYTES {
             *buffer = BytesMut::new();
         }
+        let all = self.shared.budget.held_bytes();
+        self.shared
+            .context
+            .observer
+            .buffered(&self.shared.buffer_name, all);
     }
 
     /// Appends the frames in one call, and makes the answers, in order.

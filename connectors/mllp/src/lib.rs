@@ -3,7 +3,7 @@
 //! Where messages enter the data path: frames are appended to the source's raw topic exactly as received, and answered
 //! only once the append returned, which means durable (INV-3). What a frame means, whether it is a copy and what the
 //! answer says is injected through [`Acknowledge`]: this crate knows no HL7. Frames, connections, buffers and waits
-//! have limits, all in [`MllpParams`] (INV-9); when the byte budget is used up, sockets are not read (back-pressure).
+//! have limits, all in [`MllpParams`] (INV-9); when the byte budget is used up, sockets are not read but one (back-pressure).
 //!
 //! [`MllpClient`] is the other end, for demos, load and tests.
 

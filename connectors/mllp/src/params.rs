@@ -37,7 +37,8 @@ pub struct MllpParams {
     #[serde(default = "frame_bytes_max")]
     #[schemars(with = "String", extend("format" = "bytes"))]
     pub frame_bytes_max: ByteCount,
-    /// Bytes that all connections together may hold unstored. When they are used up, sockets are not read.
+    /// Bytes that all connections together may hold unstored, besides 64 KiB each. When they are used up, one connection
+    /// at a time completes its message and the others are not read.
     #[serde(default = "in_flight_bytes_max")]
     #[schemars(with = "String", extend("format" = "bytes"))]
     pub in_flight_bytes_max: ByteCount,

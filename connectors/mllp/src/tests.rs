@@ -113,7 +113,9 @@ impl Observer for Counts {
     fn failed(&self, component: &str, class: ErrorClass) {
         self.add(format!("failed {component} {}", class.name()), 1);
     }
-    fn buffered(&self, _: &str, _: u64) {}
+    fn buffered(&self, _: &str, bytes: u64) {
+        self.0.lock().unwrap().insert("buffered".into(), bytes);
+    }
     fn lag(&self, _: &str, _: u32, _: u64) {}
 }
 
@@ -322,31 +324,58 @@ async fn frames_beyond_the_limit_are_refused_and_the_connection_lives() {
 
 #[tokio::test]
 async fn a_small_budget_slows_and_loses_nothing() {
+    // Of three messages at a time the budget holds two, one, and not even one.
+    for budget in [2 << 20, 1 << 20, 100 << 10] {
+        let limited = MllpParams {
+            in_flight_bytes_max: ByteCount(budget),
+            ..params()
+        };
+        let running = start(limited, MemoryBus::default()).await;
+        let send = |n: u8| {
+            let address = running.address;
+            async move {
+                let mut client = MllpClient::new(
+                    address,
+                    ClientOptions {
+                        window: 4,
+                        ..ClientOptions::default()
+                    },
+                );
+                let frames = (0..4).map(|_| Bytes::from(vec![b'a' + n; 1 << 20]));
+                client
+                    .send_all(frames, |_, answer| assert!(answer.starts_with(b"AA:")))
+                    .await
+                    .unwrap()
+            }
+        };
+        let (a, b, c) = within(async { tokio::join!(send(0), send(1), send(2)) }).await;
+        assert_eq!(a.answered + b.answered + c.answered, 12);
+        assert_eq!(a.resent + b.resent + c.resent, 0, "nobody was taken for slow");
+        assert_eq!(running.stopped().await.0.payloads().len(), 12);
+    }
+}
+
+#[tokio::test]
+async fn connections_that_rest_hold_nothing() {
     let limited = MllpParams {
-        in_flight_bytes_max: ByteCount(3 << 20),
+        in_flight_bytes_max: ByteCount(1 << 20),
         ..params()
     };
     let running = start(limited, MemoryBus::default()).await;
-    let send = |n: u8| {
-        let address = running.address;
-        async move {
-            let mut client = MllpClient::new(
-                address,
-                ClientOptions {
-                    window: 4,
-                    ..ClientOptions::default()
-                },
-            );
-            let frames = (0..4).map(|_| Bytes::from(vec![b'a' + n; 1 << 20]));
-            client
-                .send_all(frames, |_, answer| assert!(answer.starts_with(b"AA:")))
-                .await
-                .unwrap()
-        }
-    };
-    let (a, b, c) = within(async { tokio::join!(send(0), send(1), send(2)) }).await;
-    assert_eq!(a.answered + b.answered + c.answered, 12);
-    assert_eq!(running.stopped().await.0.payloads().len(), 12);
+    let large = [b"\x0b".as_slice(), &vec![b'a'; 900 << 10], b"\x1c\r"].concat();
+    let mut resting = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        assert_eq!(exchange(&mut stream, &large, 1).await, ["AA:aaaaaaaa"]);
+        resting.push(stream);
+    }
+    let buffered = || running.counts.get("buffered");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while buffered() > 0 && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(buffered(), 0);
+    running.stopped().await;
 }
 
 #[tokio::test]
