@@ -13,33 +13,86 @@ use crate::kafka::{
     follow, from_environment, on_kafka, places_are_unique, service, what_others_were_told_is_in_the_tables,
 };
 use crate::network::Network;
+use crate::object_store::on_store;
 use crate::rows::Chance;
+use crate::server::{Proxy, Server};
 use crate::support::{Scratch, panorama, said};
 use cluster::{Cluster, Fault};
 use machine::Machine;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use trickle::Trickle;
 
+/// Where a pipeline keeps its tables, and the journal beside them.
+enum Lake {
+    Directory,
+    /// Behind a network that loses requests and answers.
+    Store(Server, Proxy),
+}
+
+impl Lake {
+    /// The configuration of a directory with its tables here.
+    fn keeps(&self, shared: &Path, file: PathBuf) -> PathBuf {
+        match self {
+            Self::Directory => file,
+            Self::Store(server, proxy) => on_store(file, shared, server, Some(proxy.port)),
+        }
+    }
+
+    /// The files of the tables.
+    fn files(&self, shared: &Path) -> PathBuf {
+        match self {
+            Self::Directory => shared.join("tables"),
+            Self::Store(server, _) => server.files(),
+        }
+    }
+
+    /// How long the working process may be silent: longer than a client waits for an answer of the store.
+    const fn silence(&self) -> Duration {
+        match self {
+            Self::Directory => Duration::from_millis(1_500),
+            Self::Store(..) => Duration::from_secs(5),
+        }
+    }
+}
+
 #[test]
 fn whoever_is_lost_another_goes_on() {
+    another_goes_on("failover.", &Lake::Directory);
+}
+
+/// Machines that share nothing but Kafka and an object store.
+#[test]
+fn whoever_is_lost_another_goes_on_from_an_object_store() {
+    let Some(server) = Server::start() else { return };
+    let proxy = Proxy::before(&server, 100, 13);
+    let lake = Lake::Store(server, proxy);
+    another_goes_on("store.", &lake);
+    if let Lake::Store(_, proxy) = lake {
+        println!("failover: of the store's requests {:?}", proxy.faults());
+    }
+}
+
+fn another_goes_on(prefix: &str, lake: &Lake) {
     let network = Network::new();
     let Some(broker) = network.broker() else { return };
     let windows = from_environment("PANORAMA_FAILOVER_WINDOWS", 10);
     let persons = from_environment("PANORAMA_FAILOVER_PERSONS", 400).to_string();
-    let made = Scratch::new("failover");
+    let made = Scratch::new(prefix);
     let out = made.text("feeds");
     let output = panorama(&["synth", "--persons", &persons, "--seed", "21", "--out", &out]);
     assert!(output.status.success(), "{}", said(&output));
-    let embedded = with_feeds(&made, "failover-embedded");
+    let embedded = with_feeds(&made, &format!("{prefix}embedded"));
     run(&config(embedded.path()), &[]);
     let expected = essence(&embedded.path().join("tables"));
 
-    let shared = Scratch::new("failover-shared");
+    let shared = Scratch::new(&format!("{prefix}shared"));
     let trickle = Trickle::begin(&made.path().join("feeds"), &shared.path().join("feeds"), windows);
-    let file = on_kafka(shared.path(), &network.address(), "failover.");
+    let file = on_kafka(shared.path(), &network.address(), prefix);
+    let file = lake.keeps(shared.path(), file);
     follow(&file);
-    let machines = ["one", "two", "three"].map(|name| Machine::new(shared.path(), name));
+    let machines = ["one", "two", "three"].map(|name| Machine::new(shared.path(), name, lake.silence()));
     let mut cluster = Cluster {
         ingest: service("ingest", &file),
         machines: machines.into(),
@@ -85,12 +138,15 @@ fn whoever_is_lost_another_goes_on() {
     run_role("ingest", &file, &[]);
     // The last one has what all the others left behind.
     run_role("process", &file, &cluster.machines[0].settings()[..1]);
-    let location = shared.path().join("tables");
+    if let Lake::Store(_, proxy) = lake {
+        proxy.be_kind();
+    }
+    let location = lake.files(shared.path());
     assert_eq!(differences(&expected, &essence(&location)), None);
     assert_eq!(places_are_unique(&location), expected["raw_messages"].len());
-    what_others_were_told_is_in_the_tables(&cluster.broker, "failover.", &location);
+    what_others_were_told_is_in_the_tables(&cluster.broker, prefix, &location);
     println!(
-        "failover: {windows} windows, {in_the_middle} of them in the middle of work, {} messages; processes that ended by \
+        "{prefix} {windows} windows, {in_the_middle} of them in the middle of work, {} messages; processes that ended by \
          themselves: {ended}; somebody worked again after at most:",
         expected["raw_messages"].len(),
     );

@@ -8,9 +8,8 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The configuration of a directory, with its tables in the store.
-fn on_store(dir: &Path, server: &Server, proxy: Option<u16>) -> PathBuf {
-    let file = config(dir);
+/// The configuration of a directory, changed to keep its tables in the store.
+pub(crate) fn on_store(file: PathBuf, dir: &Path, server: &Server, proxy: Option<u16>) -> PathBuf {
     let before = fs::read_to_string(&file).expect("a configuration");
     let local = format!("  location: \"{}\"\n", dir.join("tables").display());
     assert!(before.contains(&local), "{before}");
@@ -38,7 +37,7 @@ fn the_tables_are_those_of_a_directory_killed_or_not() {
     assert!(expected["patient_360"].len() > 15 && expected["raw_messages"].len() > 300);
 
     let remote = with_feeds(&made, "s3-remote");
-    let file = on_store(remote.path(), &server, Some(proxy.port));
+    let file = on_store(config(remote.path()), remote.path(), &server, Some(proxy.port));
     let small = small_steps();
     let in_the_middle = run_killed(&file, &small, 3, 400..1900);
     run(&file, &small);
@@ -76,7 +75,9 @@ fn validate_looks_at_the_store() {
     let Some(server) = Server::start() else { return };
     let scratch = Scratch::new("s3-validate");
     fs::create_dir_all(scratch.path().join("feeds")).expect("feeds");
-    let file = on_store(scratch.path(), &server, None).display().to_string();
+    let file = on_store(config(scratch.path()), scratch.path(), &server, None)
+        .display()
+        .to_string();
     let check = |set: &str, code: i32, words: &str| {
         let answer = panorama(&["validate", "--config", &file, "--set", set]);
         assert_eq!(answer.status.code(), Some(code), "{}", said(&answer));

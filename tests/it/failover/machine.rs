@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// How long the working process may be silent.
-const SILENCE: Duration = Duration::from_millis(1_500);
-
 /// One process of the pipeline, with a directory of its own.
 pub(super) struct Machine {
     directory: PathBuf,
     port: u16,
+    /// How long the working process may be silent.
+    silence: Duration,
     process: Option<Child>,
     /// How often its process ended by itself.
     pub(super) ended: u64,
 }
 
 impl Machine {
-    pub(super) fn new(directory: &Path, name: &str) -> Self {
+    pub(super) fn new(directory: &Path, name: &str, silence: Duration) -> Self {
         Self {
             directory: directory.join(name),
             port: free_port(),
+            silence,
             process: None,
             ended: 0,
         }
@@ -32,7 +32,7 @@ impl Machine {
         [
             format!("data_dir={}", self.directory.display()),
             format!("http.listen=127.0.0.1:{}", self.port),
-            format!("bus.take_over_after={}ms", SILENCE.as_millis()),
+            format!("bus.take_over_after={}ms", self.silence.as_millis()),
             "limits.epoch_messages_max=24".to_owned(),
             "limits.epoch_interval=20ms".to_owned(),
             "tables.commit_interval=100ms".to_owned(),
