@@ -1,7 +1,7 @@
 //! Why a pair scored what it scored: the waterfall from prior to probability (INV-7).
 
 use crate::pair_kind::PairKind;
-use crate::score::{Compiled, LevelBits, MatchWeight, Scorer, Totals, Veto};
+use crate::score::{Compiled, LevelBits, MatchWeight, Scorer, Totals, Veto, rarer_bits};
 use panorama_model::Text;
 use panorama_standardize::StandardPerson;
 use serde::{Deserialize, Serialize};
@@ -144,7 +144,7 @@ impl Scorer {
         if let Some((kind, term)) = compared.term
             && let Some(slot) = rarer.get_mut(kind as usize)
         {
-            *slot = self.rarer_bits(bits, kind, term);
+            *slot = rarer_bits(bits, kind.table(&self.given, &self.family).bits(term));
         }
         totals.rarer(rarer);
         let term_bits: f32 = rarer.iter().sum();

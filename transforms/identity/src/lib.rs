@@ -21,6 +21,7 @@ mod explain;
 mod frequency;
 mod frequency_names;
 mod glance;
+mod hashed;
 mod memory_store;
 mod model;
 mod outline;

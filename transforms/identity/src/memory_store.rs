@@ -4,42 +4,14 @@ use crate::block_table::BlockTable;
 use crate::blocking::BlockKey;
 use crate::chunked::Chunked;
 use crate::decision::PairStatements;
+use crate::hashed::Hashed;
 use crate::outline::Outline;
 use crate::outlines::Outlines;
 use crate::score::MatchWeight;
 use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::SourceRecordKey;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-
-/// Keys that are hashes already need no second one.
-#[derive(Clone, Copy, Debug, Default)]
-struct HashedAlready(u64);
-
-impl Hasher for HashedAlready {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-
-    fn write_u128(&mut self, value: u128) {
-        #[expect(clippy::cast_possible_truncation, reason = "either half of a hash is a hash")]
-        let low = value as u64;
-        self.0 = low;
-    }
-}
-
-type Hashed<K, V> = HashMap<K, V, BuildHasherDefault<HashedAlready>>;
 
 /// Numbers by key in parts that grow by themselves: one alone would stop its record for longer.
 const NUMBER_PARTS: usize = 64;

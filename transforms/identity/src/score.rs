@@ -158,6 +158,13 @@ pub(crate) struct PairLevels {
     pub(crate) rarer: [f32; 2],
 }
 
+/// A comparison's finding, with what its term is worth.
+#[derive(Clone, Copy)]
+struct Found {
+    level: usize,
+    term: Option<(TermKind, f32)>,
+}
+
 /// The probability from which a pair is linked that looks like twins: a wrong link between them harms two patients. A lower
 /// one links twins, a higher one leaves more people to stewards whose given name changed altogether.
 const CERTAIN: f64 = 0.999;
@@ -318,23 +325,26 @@ impl Scorer {
 
     /// Sorts a pair into levels and adds up what they say.
     pub(crate) fn compare(&self, a: &StandardPerson, b: &StandardPerson) -> PairLevels {
-        let compared = self.compiled.iter().map(|c| c.compare(a, b));
-        self.add_up(compared)
+        self.add_up(self.compiled.iter().map(|c| self.found(c, a, b)))
+    }
+
+    fn found(&self, compiled: &Compiled, a: &StandardPerson, b: &StandardPerson) -> Option<Found> {
+        let Compared { level, term } = compiled.compare(a, b)?;
+        let term = term.map(|(kind, term)| (kind, kind.table(&self.given, &self.family).bits(term)));
+        Some(Found { level, term })
     }
 
     /// Compares two records as [`Scorer::compare`] does, but gives up as soon as they cannot have the weight.
     fn compare_for(&self, a: &StandardPerson, b: &StandardPerson, weight: MatchWeight) -> Option<PairLevels> {
         let mut reach = self.bound.start();
-        let mut found: SmallVec<[Option<Compared<'_>>; 16]> = smallvec::smallvec![None; self.compiled.len()];
+        let mut found: SmallVec<[Option<Found>; 16]> = smallvec::smallvec![None; self.compiled.len()];
         for at in self.bound.order.iter().copied() {
             let (Some(compiled), Some(slot)) = (self.compiled.get(at), found.get_mut(at)) else {
                 continue;
             };
-            *slot = compiled.compare(a, b);
+            *slot = self.found(compiled, a, b);
             let said = slot.and_then(|c| {
-                let term = c
-                    .term
-                    .map(|(kind, term)| kind.table(&self.given, &self.family).bits(term));
+                let term = c.term.map(|(_, bits)| bits);
                 Some((compiled.bits.get(c.level)?, term))
             });
             self.bound.learn(&mut reach, at, said);
@@ -346,22 +356,22 @@ impl Scorer {
     }
 
     /// Adds up what comparisons say, always in the order of the model: sums of floats depend on it.
-    fn add_up<'a>(&self, compared: impl Iterator<Item = Option<Compared<'a>>>) -> PairLevels {
+    fn add_up(&self, found: impl Iterator<Item = Option<Found>>) -> PairLevels {
         let mut out = PairLevels {
             levels: Levels::new(),
             totals: self.prior,
             rarer: [0.0; 2],
         };
-        for (compiled, compared) in self.compiled.iter().zip(compared) {
-            let Some(compared) = compared else {
+        for (compiled, found) in self.compiled.iter().zip(found) {
+            let Some(found) = found else {
                 out.levels.push(u8::MAX);
                 continue;
             };
-            out.levels.push(u8::try_from(compared.level).unwrap_or(u8::MAX));
-            if let Some(bits) = compiled.bits.get(compared.level) {
+            out.levels.push(u8::try_from(found.level).unwrap_or(u8::MAX));
+            if let Some(bits) = compiled.bits.get(found.level) {
                 out.totals.add(bits);
-                if let Some((kind, term)) = compared.term {
-                    let rarer = self.rarer_bits(bits, kind, term);
+                if let Some((kind, term)) = found.term {
+                    let rarer = rarer_bits(bits, term);
                     if let Some(slot) = out.rarer.get_mut(kind as usize) {
                         *slot += rarer;
                     }
@@ -392,18 +402,17 @@ impl Scorer {
             && !self.has_identifier_match(levels)
     }
 
-    /// How many bits rarer a term is than terms agreed on at this level usually are.
-    pub(crate) fn rarer_bits(&self, bits: &LevelBits, kind: TermKind, term: &str) -> f32 {
-        kind.table(&self.given, &self.family).bits(term)
-            + bits.get(PairKind::Strangers.index()).copied().unwrap_or(0.0)
-    }
-
     fn has_identifier_match(&self, levels: &[u8]) -> bool {
         self.compiled
             .iter()
             .zip(levels)
             .any(|(compiled, level)| *level == 0 && matches!(compiled.name(), "identifiers" | "ssn"))
     }
+}
+
+/// How many bits rarer a term is than terms agreed on at this level usually are.
+pub(crate) fn rarer_bits(bits: &LevelBits, term: f32) -> f32 {
+    term + bits.get(PairKind::Strangers.index()).copied().unwrap_or(0.0)
 }
 
 /// What forbids two records to be one person.
