@@ -147,7 +147,7 @@ fn another_goes_on(prefix: &str, lake: &Lake) {
     assert_eq!(places_are_unique(&location), expected["raw_messages"].len());
     what_others_were_told_is_in_the_tables(&cluster.broker, prefix, &location);
     println!(
-        "{prefix} {windows} windows, {in_the_middle} of them in the middle of work, {} messages; processes that ended by \
+        "failover, {prefix}: {windows} windows, {in_the_middle} of them in the middle of work, {} messages; processes that ended by \
          themselves: {ended}; somebody worked again after at most:",
         expected["raw_messages"].len(),
     );
