@@ -8,8 +8,7 @@ use panorama_identity::{
     BlockKey, Edge, IdentityStore, Membership, Outline, Outlines, PairStatements, RecordEntry, RecordNumber,
 };
 use panorama_model::SourceRecordKey;
-use panorama_runtime::TypedSpace;
-use smallvec::SmallVec;
+use panorama_runtime::{PostingIndex, PostingLimits, TypedSpace};
 use std::sync::Arc;
 
 /// So many values of a few words take the memory of one record.
@@ -18,8 +17,10 @@ pub(crate) const SMALL: usize = 8;
 /// Outlines for each value held in memory: of 128 bytes each, an eighth of what is reckoned for a value.
 const OUTLINES: usize = 64;
 
-/// The records in a block. Most blocks hold one or two: those take no memory of their own.
-type Members = SmallVec<[u64; 2]>;
+/// Changes of blocks in memory, for each value held there: of some 60 bytes each.
+const BLOCK_CHANGES: usize = 64;
+/// Bytes of pages of blocks in memory, for each value held there.
+const BLOCK_BYTES: usize = 4096;
 
 /// Identity's state. The trait has no errors: the first failure is kept and ends the epoch at its commit.
 pub(crate) struct PipelineIdentityStore {
@@ -28,7 +29,7 @@ pub(crate) struct PipelineIdentityStore {
     /// Of the newest records, and of older ones that were looked at: made again, not stored.
     outlines: Outlines,
     memberships: TypedSpace<u64, Membership>,
-    blocks: TypedSpace<u64, Members>,
+    blocks: PostingIndex,
     edges: TypedSpace<u64, Vec<Edge>>,
     statements: TypedSpace<u64, Vec<PairStatements>>,
     oversize: OversizeBlocks,
@@ -46,7 +47,16 @@ impl PipelineIdentityStore {
         entries_max: usize,
         block_records_max: usize,
     ) -> Result<Self> {
+        let limits = PostingLimits {
+            changes_max: entries_max * BLOCK_CHANGES,
+            page_bytes_max: entries_max * BLOCK_BYTES,
+            frequent_min: block_records_max,
+        };
+        let (pages, changes) = (spaces::IDENTITY_BLOCKS, spaces::IDENTITY_BLOCK_CHANGES);
+        let mut blocks = PostingIndex::open(pages, changes, Arc::clone(state), limits)?;
         Ok(Self {
+            oversize: OversizeBlocks::open(&**state, &mut blocks, block_records_max)?,
+            blocks,
             numbers: TypedSpace::new(spaces::RECORD_NUMBERS, Arc::clone(state), entries_max * SMALL),
             records: TypedSpace::new(spaces::IDENTITY_RECORDS, Arc::clone(state), entries_max * 2),
             outlines: Outlines::new(entries_max * OUTLINES),
@@ -55,14 +65,8 @@ impl PipelineIdentityStore {
                 Arc::clone(state),
                 entries_max * SMALL,
             ),
-            blocks: TypedSpace::new(
-                spaces::IDENTITY_BLOCKS,
-                Arc::clone(state),
-                entries_max * SMALL * 2,
-            ),
             edges: TypedSpace::new(spaces::IDENTITY_EDGES, Arc::clone(state), entries_max * 4),
             statements: TypedSpace::new(spaces::IDENTITY_DECISIONS, Arc::clone(state), entries_max * 4),
-            oversize: OversizeBlocks::open(&**state, block_records_max)?,
             next_record: meta.next_record,
             next_sequence: meta.identity_sequence,
             failure: None,
@@ -77,6 +81,11 @@ impl PipelineIdentityStore {
     /// The next of the rising sequence.
     pub(crate) const fn sequence(&self) -> u64 {
         self.next_sequence
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn blocks(&mut self) -> &mut PostingIndex {
+        &mut self.blocks
     }
 
     /// Moves the changes into the epoch's batch, or says what failed since the last time.
@@ -155,48 +164,33 @@ impl IdentityStore for PipelineIdentityStore {
     }
 
     fn block_len(&mut self, block: BlockKey) -> usize {
-        let found = self.blocks.get(block.0).map(|b| b.map_or(0, SmallVec::len));
+        let found = self.blocks.len(block.0);
         Self::keep(&mut self.failure, found)
     }
 
     fn block_members(&mut self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) {
-        let found = self.blocks.get(block.0).map(|block| {
-            members.extend(block.into_iter().flatten().take(max).copied().map(RecordNumber));
+        let found = self.blocks.numbers(block.0).map(|numbers| {
+            members.extend(numbers.iter().take(max).copied().map(RecordNumber));
         });
         Self::keep(&mut self.failure, found);
     }
 
     fn block_insert(&mut self, block: BlockKey, record: RecordNumber) -> usize {
-        let oversize = &mut self.oversize;
-        let inserted = self
-            .blocks
-            .get_or_insert_with(block.0, Members::new)
-            .map(|members| {
-                if let Err(at) = members.binary_search(&record.0) {
-                    members.insert(at, record.0);
-                    oversize.grew(members.len());
-                }
-                members.len()
-            });
-        Self::keep(&mut self.failure, inserted)
+        let changed = self.blocks.insert(block.0, record.0);
+        let changed = Self::keep(&mut self.failure, changed);
+        if changed.is_other {
+            self.oversize.grew(changed.len);
+        }
+        changed.len
     }
 
     fn block_remove(&mut self, block: BlockKey, record: RecordNumber) -> usize {
-        let oversize = &mut self.oversize;
-        let removed = self.blocks.get_mut(block.0).map(|members| {
-            members.map_or(0, |members| {
-                if let Ok(at) = members.binary_search(&record.0) {
-                    members.remove(at);
-                    oversize.shrank(members.len());
-                }
-                members.len()
-            })
-        });
-        let left = Self::keep(&mut self.failure, removed);
-        if left == 0 {
-            self.blocks.delete(block.0);
+        let changed = self.blocks.remove(block.0, record.0);
+        let changed = Self::keep(&mut self.failure, changed);
+        if changed.is_other {
+            self.oversize.shrank(changed.len);
         }
-        left
+        changed.len
     }
 
     fn edges(&mut self, record: RecordNumber, edges: &mut Vec<Edge>) {

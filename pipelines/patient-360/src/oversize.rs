@@ -3,8 +3,8 @@
 
 use crate::spaces;
 use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
+use panorama_runtime::PostingIndex;
 use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
 
 const KEY: &[u8] = b"oversize_blocks";
 
@@ -17,11 +17,10 @@ pub(crate) struct OversizeBlocks {
 
 impl OversizeBlocks {
     /// As state has it; counted anew where that was of another limit.
-    pub(crate) fn open(state: &dyn StateRead, records_max: usize) -> Result<Self> {
-        let records_max = records_max as u64;
+    pub(crate) fn open(state: &dyn StateRead, blocks: &mut PostingIndex, records_max: usize) -> Result<Self> {
         match Self::stored(state)? {
-            Some(stored) if stored.records_max == records_max => Ok(stored),
-            _ => Self::counted(state, records_max),
+            Some(stored) if stored.records_max == records_max as u64 => Ok(stored),
+            _ => Self::counted(blocks, records_max),
         }
     }
 
@@ -36,22 +35,11 @@ impl OversizeBlocks {
         stored.map_err(|e| ConnectorError::fatal("read", spaces::META.0, e))
     }
 
-    fn counted(state: &dyn StateRead, records_max: u64) -> Result<Self> {
-        let (mut count, mut broken) = (0, None);
-        state.scan(spaces::IDENTITY_BLOCKS, &[], None, &mut |_, members| {
-            // A list begins with its length.
-            match postcard::take_from_bytes::<u64>(members) {
-                Ok((len, _)) => count += u64::from(len > records_max),
-                Err(error) => broken = Some(error),
-            }
-            broken
-                .as_ref()
-                .map_or(ControlFlow::Continue(()), |_| ControlFlow::Break(()))
-        })?;
-        match broken {
-            Some(error) => Err(ConnectorError::fatal("read", spaces::IDENTITY_BLOCKS.0, error)),
-            None => Ok(Self { records_max, count }),
-        }
+    fn counted(blocks: &mut PostingIndex, records_max: usize) -> Result<Self> {
+        Ok(Self {
+            records_max: records_max as u64,
+            count: blocks.count_over(records_max)?,
+        })
     }
 
     /// A block got one more record, and holds so many now.
@@ -98,7 +86,7 @@ mod tests {
             store.flush(&mut batch).unwrap();
             log.commit(batch).unwrap();
             assert_eq!(OversizeBlocks::of(&*state).unwrap(), expected);
-            let counted = OversizeBlocks::counted(&*state, 3).unwrap();
+            let counted = OversizeBlocks::counted(store.blocks(), 3).unwrap();
             assert_eq!(counted.count, expected);
         };
         check(&mut store, 0);

@@ -36,8 +36,10 @@ pub(crate) const DIRTY_PERSONS: Space = Space("dirty_persons");
 pub(crate) const SEEN: Space = Space("seen");
 /// What identity keeps of a record.
 pub(crate) const IDENTITY_RECORDS: Space = Space("identity_records");
-/// Blocking key -> record numbers.
-pub(crate) const IDENTITY_BLOCKS: Space = Space("identity_blocks");
+/// Blocking key -> record numbers: an inverted index in pages.
+pub(crate) const IDENTITY_BLOCKS: Space = Space("identity_block_pages");
+/// What is not in pages yet of it.
+pub(crate) const IDENTITY_BLOCK_CHANGES: Space = Space("identity_block_changes");
 /// Record number -> scored pairs.
 pub(crate) const IDENTITY_EDGES: Space = Space("identity_edges");
 /// Record number -> decisions of sources and stewards.
@@ -65,6 +67,7 @@ pub const ALL: &[Space] = &[
     SEEN,
     IDENTITY_RECORDS,
     IDENTITY_BLOCKS,
+    IDENTITY_BLOCK_CHANGES,
     IDENTITY_EDGES,
     IDENTITY_DECISIONS,
     IDENTITY_MEMBERSHIPS,

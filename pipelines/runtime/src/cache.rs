@@ -276,42 +276,10 @@ fn is_new(written: Option<&KeyFilter>, hasher: &DefaultHashBuilder, key: impl St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use panorama_api::Visit;
+    use crate::stored::Stored;
     use std::collections::BTreeMap;
-    use std::sync::Mutex;
 
     const SPACE: Space = Space("test");
-
-    /// A state in memory.
-    #[derive(Default)]
-    struct Stored(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
-
-    impl Stored {
-        fn commit(&self, batch: &StateBatch) {
-            let mut all = self.0.lock().unwrap();
-            for (_, key, value) in batch.iter() {
-                match value {
-                    Some(value) => all.insert(key.to_vec(), value.to_vec()),
-                    None => all.remove(key),
-                };
-            }
-        }
-    }
-
-    impl StateRead for Stored {
-        fn get(&self, _space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
-            Ok(self.0.lock().unwrap().get(key).cloned())
-        }
-
-        fn scan(&self, _space: Space, _from: &[u8], _to: Option<&[u8]>, visit: Visit<'_>) -> Result<()> {
-            for (key, value) in self.0.lock().unwrap().iter() {
-                if visit(key, value).is_break() {
-                    break;
-                }
-            }
-            Ok(())
-        }
-    }
 
     /// Puts, deletes and looks, while epochs end and are committed one epoch late: always what a plain map says.
     #[test]

@@ -25,6 +25,11 @@ impl KeyFilter {
         Self::of(LAYERS)
     }
 
+    /// So many keys it has room for.
+    pub(crate) fn keys_max() -> u64 {
+        LAYERS.iter().map(|bytes| (bytes * 8 / KEY_BITS) as u64).sum()
+    }
+
     fn of(sizes: &'static [usize]) -> Self {
         Self {
             layers: sizes.iter().take(1).map(|bytes| Layer::new(*bytes)).collect(),

@@ -7,10 +7,14 @@ mod clock;
 mod filter;
 mod health;
 mod metrics;
+mod postings;
 mod retry;
+#[cfg(test)]
+mod stored;
 
 pub use cache::{StateKey, TypedSpace};
 pub use clock::{now, seconds_between};
 pub use health::{Health, Readiness};
 pub use metrics::Metrics;
+pub use postings::{Changed, PostingIndex, PostingLimits};
 pub use retry::{RetryPolicy, with_retries};

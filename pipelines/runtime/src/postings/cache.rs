@@ -1,0 +1,83 @@
+//! Pages in memory: those used lately, and those that may not be durable yet.
+
+use hashbrown::HashMap;
+use panorama_api::{Result, Space, StateRead};
+use std::borrow::Cow;
+
+/// Names a page: its shard, its run, and its number in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PageKey(u64);
+
+impl PageKey {
+    pub(super) const fn new(shard: usize, run: u32, page: u16) -> Self {
+        Self((shard as u64) << 48 | (run as u64) << 16 | page as u64)
+    }
+
+    pub(super) const fn bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+}
+
+/// Two generations of pages: what is used moves to the younger one, the older one is let go of as a whole.
+pub(super) struct PageCache {
+    young: HashMap<PageKey, Vec<u8>>,
+    old: HashMap<PageKey, Vec<u8>>,
+    young_bytes: usize,
+    bytes_max: usize,
+    aged_before: bool,
+}
+
+impl PageCache {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            young_bytes: 0,
+            bytes_max,
+            aged_before: false,
+        }
+    }
+
+    /// A page, from state where it is not at hand; empty where there is none.
+    pub(super) fn get(&mut self, key: PageKey, state: &dyn StateRead, space: Space) -> Result<&[u8]> {
+        if !self.young.contains_key(&key) {
+            let page = match self.old.remove(&key) {
+                Some(page) => page,
+                None => state.get(space, &key.bytes())?.unwrap_or_default(),
+            };
+            self.put(key, page);
+        }
+        Ok(self.young.get(&key).map_or(&[], Vec::as_slice))
+    }
+
+    /// A page that need not be kept.
+    pub(super) fn read(&self, key: PageKey, state: &dyn StateRead, space: Space) -> Result<Cow<'_, [u8]>> {
+        Ok(match self.young.get(&key).or_else(|| self.old.get(&key)) {
+            Some(page) => Cow::Borrowed(page),
+            None => Cow::Owned(state.get(space, &key.bytes())?.unwrap_or_default()),
+        })
+    }
+
+    /// Keeps a page, at least until the epoch after the next is flushed.
+    pub(super) fn put(&mut self, key: PageKey, page: Vec<u8>) {
+        self.young_bytes += page.len();
+        self.young.insert(key, page);
+    }
+
+    /// Lets go of a page that will not be asked for again.
+    pub(super) fn forget(&mut self, key: PageKey) {
+        if let Some(page) = self.young.remove(&key) {
+            self.young_bytes = self.young_bytes.saturating_sub(page.len());
+        }
+        self.old.remove(&key);
+    }
+
+    /// Lets go of what was not used lately: never twice in a row, or what is not durable yet would go.
+    pub(super) fn age(&mut self) {
+        self.aged_before = !self.aged_before && self.young_bytes >= self.bytes_max;
+        if self.aged_before {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+    }
+}

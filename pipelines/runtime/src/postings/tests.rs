@@ -1,0 +1,127 @@
+//! Against plain sets, over restarts.
+
+use super::*;
+use crate::stored::Stored;
+use std::collections::{BTreeMap, BTreeSet};
+
+const PAGES: Space = Space("pages");
+const LISTS: Space = Space("lists");
+
+type Sets = BTreeMap<u64, BTreeSet<u64>>;
+
+fn open(stored: &Arc<Stored>, limits: PostingLimits) -> PostingIndex {
+    PostingIndex::open(PAGES, LISTS, Arc::<Stored>::clone(stored), limits).unwrap()
+}
+
+/// A stream of numbers below what is asked (Knuth's linear generator).
+fn draws(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut dice = seed;
+    move |below| {
+        dice = dice
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) % below
+    }
+}
+
+/// As even as the hashes that come; few shards, so that runs grow.
+const fn term(n: u64) -> u64 {
+    (n % 3) << 55 | (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12)
+}
+
+fn assert_same(index: &mut PostingIndex, sets: &Sets, terms: u64) {
+    for term in (0..terms).map(term) {
+        let expected: Vec<u64> = sets.get(&term).into_iter().flatten().copied().collect();
+        assert_eq!(index.numbers(term).unwrap(), expected);
+        assert_eq!(index.len(term).unwrap(), expected.len());
+    }
+    for max in [1, 5, 30] {
+        let over = sets.values().filter(|set| set.len() > max).count() as u64;
+        assert_eq!(index.count_over(max).unwrap(), over);
+    }
+}
+
+/// Numbers come and go, epochs end and are committed one epoch late, and the process dies now and then with an epoch that was
+/// not committed: always what plain sets say.
+#[test]
+fn it_is_a_map_of_sets_whatever_is_in_memory_and_whatever_is_lost() {
+    for seed in 0..12 {
+        let mut draw = draws(seed);
+        let limits = PostingLimits {
+            changes_max: [1, 3 * SHARDS, 200 * SHARDS][usize::try_from(seed % 3).unwrap()],
+            page_bytes_max: [1, 2_000, 1 << 20][usize::try_from(seed / 3 % 3).unwrap()],
+            frequent_min: 20,
+        };
+        let terms = [20, 3_000][usize::try_from(seed % 2).unwrap()];
+        let stored = Arc::new(Stored::default());
+        let mut index = open(&stored, limits);
+        let mut sets = Sets::new();
+        let (mut late, mut durable, mut filed) = (StateBatch::default(), Sets::new(), Sets::new());
+        for step in 0..30_000 {
+            let (term, number) = (term(draw(terms)), draw(60));
+            let changed = match draw(1000) {
+                0..=3 => {
+                    stored.commit(&late);
+                    durable = std::mem::replace(&mut filed, sets.clone());
+                    late = StateBatch::default();
+                    index.flush(&mut late).unwrap();
+                    continue;
+                }
+                4 if draw(4) == 0 => {
+                    index = open(&stored, limits);
+                    (sets, filed, late) = (durable.clone(), durable.clone(), StateBatch::default());
+                    assert_same(&mut index, &sets, terms.min(50));
+                    continue;
+                }
+                0..=699 => (index.insert(term, number), sets.entry(term).or_default().insert(number)),
+                _ => (
+                    index.remove(term, number),
+                    sets.get_mut(&term).is_some_and(|set| set.remove(&number)),
+                ),
+            };
+            let len = sets.get(&term).map_or(0, BTreeSet::len);
+            let (told, is_other) = (changed.0.unwrap(), changed.1);
+            assert_eq!(told, Changed { is_other, len }, "seed {seed}, step {step}");
+        }
+        assert_same(&mut index, &sets, terms);
+        stored.commit(&late);
+        let mut last = StateBatch::default();
+        index.flush(&mut last).unwrap();
+        stored.commit(&last);
+        assert_same(&mut open(&stored, limits), &sets, terms);
+    }
+}
+
+/// Lists go once all that they say is in pages, and runs stay few.
+#[test]
+fn lists_are_deleted_and_runs_merged() {
+    let limits = PostingLimits {
+        changes_max: 40_000,
+        page_bytes_max: 1 << 20,
+        frequent_min: 100,
+    };
+    let stored = Arc::new(Stored::default());
+    let mut index = open(&stored, limits);
+    for number in 0..200_000_u64 {
+        let term = (number / 2).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        index.insert(term, number).unwrap();
+        if number % 1_000 == 999 {
+            let mut batch = StateBatch::default();
+            index.flush(&mut batch).unwrap();
+            stored.commit(&batch);
+            assert!(index.lists.len() <= 2 * limits.changes_max / 1_000);
+            let recent: usize = index.shards.iter().map(|shard| shard.recent.len()).sum();
+            assert!(recent <= limits.changes_max);
+            assert!(index.shards.iter().all(|shard| shard.runs.len() <= 4));
+        }
+    }
+    let mut kept = 0;
+    let count = &mut |_: &[u8], page: &[u8]| {
+        kept += page.len() / PAIR_BYTES;
+        ControlFlow::Continue(())
+    };
+    stored.scan(PAGES, &[], None, count).unwrap();
+    // No page of a run that was merged is left.
+    assert!(kept <= 200_000 + SHARDS * 8, "{kept}");
+    assert!((0..100_000_u64).all(|n| index.len(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap() == 2));
+}
