@@ -45,6 +45,14 @@ struct Change {
 }
 
 impl StateBatch {
+    /// A batch with room for so many changes, of so many bytes in all.
+    pub fn with_capacity(changes: usize, bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            changes: Vec::with_capacity(changes),
+        }
+    }
+
     /// Sets a key.
     pub fn put(&mut self, space: Space, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         let key_at = self.bytes.len();

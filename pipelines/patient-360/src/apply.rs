@@ -44,6 +44,8 @@ pub(crate) struct Apply {
     threads: usize,
     meta: Meta,
     positions: Positions,
+    /// Changes and bytes of the last epoch's batch.
+    last_batch: (usize, usize),
     people: People,
     rows: Rows,
     seen: TypedSpace<u128, u64>,
@@ -76,6 +78,7 @@ impl Apply {
             seen: TypedSpace::new(spaces::SEEN, state, entries_max),
             meta,
             positions,
+            last_batch: (0, 0),
             reported_at: None,
             publishing: None,
         })
@@ -314,10 +317,15 @@ impl Apply {
         self.metrics.spent("wait for filing", waiting);
         let committing = Instant::now();
         self.meta.epoch += 1;
-        let mut batch = StateBatch::default();
-        self.people.flush(&mut self.meta, &mut batch)?;
-        self.rows.flush(&mut batch)?;
-        self.seen.flush(&mut batch)?;
+        // Most epochs change about as much as the one before.
+        let (changes, bytes) = self.last_batch;
+        let mut batch = StateBatch::with_capacity(changes + changes / 8, bytes + bytes / 8);
+        let (rows, seen) = (&mut self.rows, &mut self.seen);
+        self.people.flush(&mut self.meta, &mut batch, |batch| {
+            rows.flush(batch)?;
+            seen.flush(batch)
+        })?;
+        self.last_batch = (batch.len(), batch.bytes());
         self.dirty.note(self.meta.epoch, &mut batch);
         write_positions(&self.positions, &mut batch)?;
         self.metrics.spent("encode state", committing);

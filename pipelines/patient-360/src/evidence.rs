@@ -103,6 +103,16 @@ pub(crate) fn evidence_of(state: &dyn StateRead, record: u64) -> Result<Vec<Evid
         .collect())
 }
 
+/// Whether anything was said of any fact, in committed state.
+pub(crate) fn any_evidence(state: &dyn StateRead) -> Result<bool> {
+    let mut any = false;
+    state.scan(spaces::EVIDENCE, &[], None, &mut |_, _| {
+        any = true;
+        ControlFlow::Break(())
+    })?;
+    Ok(any)
+}
+
 /// All that was said of the facts of a record, in committed state, oldest first.
 fn committed_words(state: &dyn StateRead, record: u64) -> Result<Vec<Word>> {
     let mut words: Vec<Word> = Vec::new();

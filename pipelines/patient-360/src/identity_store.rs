@@ -163,6 +163,10 @@ impl IdentityStore for PipelineIdentityStore {
         self.memberships.put(record.0, membership);
     }
 
+    fn expect_blocks(&mut self, blocks: &[BlockKey]) {
+        self.blocks.touch(blocks.iter().map(|block| block.0));
+    }
+
     fn block_len(&mut self, block: BlockKey) -> usize {
         let found = self.blocks.len(block.0);
         Self::keep(&mut self.failure, found)

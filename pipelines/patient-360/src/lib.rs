@@ -48,6 +48,7 @@ mod spaces;
 mod steward;
 mod table_number;
 mod topic;
+mod touched;
 mod unpacked;
 
 pub use admin::{Admin, AdminError};

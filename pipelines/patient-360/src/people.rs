@@ -10,9 +10,10 @@ use crate::reader::Prepare;
 use crate::records::{LastWord, PersonEntry, RecordState};
 use crate::repetition::{LatelySaid, content_hash};
 use crate::rows::{Rows, bucket};
+use crate::touched::Touched;
 use crate::{identity_rows, spaces};
 use hashbrown::HashSet;
-use panorama_api::{Result, StateBatch, StateRead};
+use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
 use panorama_identity::{
     Changes, Evidence, IdentityChange, IdentityEngine, IdentityStore, Membership, RecordNumber, Review,
     ReviewStatus, Scorer, Verdict,
@@ -21,11 +22,11 @@ use panorama_model::{
     IdentityEvent, IdentityEventKind, Layer, Layers, PersonId, SourceRecord, SourceRecordKey,
     StewardDecision, StewardVerdict, Timestamp,
 };
-use panorama_runtime::{Metrics, StateKey, TypedSpace};
+use panorama_runtime::{Metrics, TypedSpace};
 use panorama_standardize::standardize;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -38,10 +39,7 @@ pub(crate) struct People {
     persons: TypedSpace<u128, PersonEntry>,
     metrics: Arc<Metrics>,
     person_count: u64,
-    /// Persons whose rows have to be made again.
-    touched: HashSet<PersonId>,
-    /// Changes of that set, for the epoch's batch.
-    marks: Vec<(PersonId, bool)>,
+    touched: Touched,
     /// Records of which this epoch's messages spoke.
     spoken_of: HashSet<u64>,
     /// Where records went in this epoch: from, to, why.
@@ -64,15 +62,6 @@ impl People {
         meta: &Meta,
         entries_max: usize,
     ) -> Result<Self> {
-        let mut touched = HashSet::new();
-        state.scan(spaces::DIRTY_PERSONS, &[], None, &mut |key, _| {
-            touched.extend(
-                key.try_into()
-                    .ok()
-                    .map(|bytes| PersonId(u128::from_be_bytes(bytes))),
-            );
-            ControlFlow::Continue(())
-        })?;
         let block_records_max = scorer.model().limits.block_records_max;
         Ok(Self {
             engine: IdentityEngine::new(Arc::clone(scorer)),
@@ -82,8 +71,7 @@ impl People {
             persons: TypedSpace::new(spaces::PERSONS, Arc::clone(state), entries_max * 4),
             metrics: Arc::clone(metrics),
             person_count: meta.persons,
-            touched,
-            marks: Vec::new(),
+            touched: Touched::recover(&**state)?,
             spoken_of: HashSet::new(),
             moved: BTreeMap::new(),
             judged_again: Vec::new(),
@@ -137,7 +125,11 @@ impl People {
             complete: record.complete,
             content: said.content,
         });
-        let last = self.last_words.get(number)?.copied();
+        let repeated = self.last_words.get(number)?.copied();
+        let last = match (repeated, word) {
+            (None, Some(_)) => self.records.get(number)?.and_then(RecordState::only_word),
+            _ => repeated,
+        };
         if let (Some(word), Some(last)) = (word, last)
             && last.is_repeated(&word)
         {
@@ -152,7 +144,7 @@ impl People {
             None => self.records.get_or_insert_with(number, fresh)?,
         };
         state.first_seen_at = state.first_seen_at.min(received_at);
-        if let Some(last) = last {
+        if let Some(last) = repeated {
             state.layers.renew(last.version);
         }
         let said = match told {
@@ -163,10 +155,8 @@ impl People {
                 }
                 state.position = state.position.max(position);
                 let alone = state.layers.layers().len() == 1;
-                match word.filter(|_| is_new && alone) {
-                    Some(word) => self.last_words.put(number, word),
-                    None if last.is_some() => self.last_words.delete(number),
-                    None => {}
+                if repeated.is_some() {
+                    self.last_words.delete(number);
                 }
                 let prepared = said.and_then(|said| said.prepared).filter(|_| alone);
                 prepared.unwrap_or_else(|| resolve(&self.engine, state))
@@ -465,9 +455,7 @@ impl People {
 
     /// Says that a person's rows have to be made again.
     pub(crate) fn touch(&mut self, person: PersonId) {
-        if self.touched.insert(person) {
-            self.marks.push((person, true));
-        }
+        self.touched.insert(person);
     }
 
     /// True where rows of persons have to be made again.
@@ -477,28 +465,40 @@ impl People {
 
     /// Takes persons whose rows have to be made again, at most `max`.
     pub(crate) fn take_touched(&mut self, max: usize) -> Vec<PersonId> {
-        let taken: Vec<PersonId> = self.touched.iter().take(max).copied().collect();
-        for person in &taken {
-            self.touched.remove(person);
-            self.marks.push((*person, false));
-        }
-        taken
+        self.touched.take(max)
     }
 
-    pub(crate) fn flush(&mut self, meta: &mut Meta, batch: &mut StateBatch) -> Result<()> {
-        self.store.flush(batch)?;
-        self.records.flush(batch)?;
-        self.last_words.flush(batch)?;
-        self.persons.flush(batch)?;
-        for (person, touched) in self.marks.drain(..) {
-            let mut key = Vec::with_capacity(16);
-            person.0.bytes(&mut key);
-            if touched {
-                batch.put(spaces::DIRTY_PERSONS, key, b"");
-            } else {
-                batch.delete(spaces::DIRTY_PERSONS, key);
+    /// Moves the changes into the epoch's batch; `beside` does the same for others meanwhile, on another thread.
+    pub(crate) fn flush(
+        &mut self,
+        meta: &mut Meta,
+        batch: &mut StateBatch,
+        beside: impl FnOnce(&mut StateBatch) -> Result<()> + Send,
+    ) -> Result<()> {
+        let Self {
+            store,
+            records,
+            last_words,
+            persons,
+            ..
+        } = self;
+        std::thread::scope(|scope| {
+            let other = scope.spawn(move || {
+                let mut batch = StateBatch::default();
+                records.flush(&mut batch)?;
+                last_words.flush(&mut batch)?;
+                persons.flush(&mut batch)?;
+                beside(&mut batch)?;
+                Ok::<_, ConnectorError>(batch)
+            });
+            store.flush(batch)?;
+            match other.join() {
+                Ok(other) => batch.append(&other?),
+                Err(panic) => std::panic::resume_unwind(panic),
             }
-        }
+            Ok::<_, ConnectorError>(())
+        })?;
+        self.touched.flush(batch);
         meta.next_record = self.store.next_record();
         meta.identity_sequence = self.store.sequence();
         meta.persons = self.person_count;

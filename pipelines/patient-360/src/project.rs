@@ -1,7 +1,7 @@
 //! The unify step: a person whose evidence or records changed gets new rows, made from scratch out of its members'
 //! summaries (INV-6). Runs over committed state, on every core at once.
 
-use crate::evidence::evidence_of;
+use crate::evidence::{any_evidence, evidence_of};
 use crate::records::{link_probability, read_person, read_record};
 use panorama_api::{Result, StateRead};
 use panorama_model::{Identifier, IdentifierKind, Person, PersonId, Presence, Row, Text, Timestamp, Value};
@@ -10,6 +10,7 @@ use panorama_unify::{
     EngagementCounts, GoldenRecord, JOURNEY_RULE_VERSION, JourneyInterval, MemberSummary, Summary,
     engagement, golden_record, journey,
 };
+use std::collections::BTreeSet;
 
 /// The rows of one person; none where the person is no more, or is only a test.
 pub(crate) struct Projection {
@@ -26,9 +27,11 @@ pub(crate) fn project(
     threads: usize,
 ) -> Result<Vec<Projection>> {
     let share = persons.len().div_ceil(threads.max(1)).max(1);
+    // Of lists of persons there is none, and to look for each record costs as much as its other parts.
+    let has_evidence = any_evidence(state)?;
     let project_all = |part: &[PersonId]| {
         part.iter()
-            .map(|p| project_one(state, *p, now))
+            .map(|p| project_one(state, *p, has_evidence, now))
             .collect::<Result<Vec<_>>>()
     };
     std::thread::scope(|scope| {
@@ -46,8 +49,13 @@ pub(crate) fn project(
     })
 }
 
-fn project_one(state: &dyn StateRead, person: PersonId, now: Timestamp) -> Result<Projection> {
-    let summary = summary_of(state, person)?;
+fn project_one(
+    state: &dyn StateRead,
+    person: PersonId,
+    has_evidence: bool,
+    now: Timestamp,
+) -> Result<Projection> {
+    let summary = summary_of(state, person, has_evidence)?;
     let real = summary
         .members
         .values()
@@ -76,7 +84,7 @@ fn project_one(state: &dyn StateRead, person: PersonId, now: Timestamp) -> Resul
 }
 
 /// Everything that is known of a person.
-pub(crate) fn summary_of(state: &dyn StateRead, person: PersonId) -> Result<Summary> {
+fn summary_of(state: &dyn StateRead, person: PersonId, has_evidence: bool) -> Result<Summary> {
     let mut summary = Summary::default();
     let members = read_person(state, person)?.unwrap_or_default().members;
     for &number in &members {
@@ -90,7 +98,10 @@ pub(crate) fn summary_of(state: &dyn StateRead, person: PersonId) -> Result<Summ
             first_seen_at: record.first_seen_at,
             link_probability: link_probability(state, number, &members)?,
         };
-        let evidence = evidence_of(state, number)?.into_iter().collect();
+        let evidence = match has_evidence {
+            true => evidence_of(state, number)?.into_iter().collect(),
+            false => BTreeSet::new(),
+        };
         summary = summary.combine(Summary {
             members: [(record.key, member)].into(),
             evidence,

@@ -1,6 +1,7 @@
 //! Source records in state: what each says, laid over by version, and whose it is.
 
 use crate::facts::Position;
+use crate::repetition::content_hash;
 use crate::spaces;
 use panorama_api::{ConnectorError, Result, Space, StateRead};
 use panorama_identity::{Edge, PairStatements, Verdict};
@@ -33,6 +34,20 @@ pub(crate) struct LastWord {
     pub complete: bool,
     /// A hash of what it says.
     pub content: u128,
+}
+
+impl RecordState {
+    /// Its only statement in force, where identity knows of it.
+    pub(crate) fn only_word(&self) -> Option<LastWord> {
+        match self.layers.layers() {
+            [only] if self.standard_hash.is_some() => Some(LastWord {
+                version: only.version,
+                complete: only.complete,
+                content: content_hash(&only.content),
+            }),
+            _ => None,
+        }
+    }
 }
 
 impl LastWord {

@@ -10,7 +10,7 @@ pub(crate) const POSITIONS: Space = Space("positions");
 pub(crate) const RECORD_NUMBERS: Space = Space("record_numbers");
 /// Number of a source record -> what it says and whose it is.
 pub(crate) const RECORDS: Space = Space("records");
-/// Number of a source record -> its last word, hashed, where repeating that changes nothing but its version.
+/// Number of a source record -> its last word, hashed, where that only repeated what the record says.
 pub(crate) const LAST_WORDS: Space = Space("last_words");
 /// Person -> numbers of its source records.
 pub(crate) const PERSONS: Space = Space("persons");
@@ -30,8 +30,8 @@ pub(crate) const ROWS: Space = Space("rows");
 pub(crate) const OUTBOX: Space = Space("outbox");
 /// (table, partition, row) -> hash of what other systems were told of the row, and the key of the message.
 pub(crate) const ANNOUNCED: Space = Space("announced");
-/// Persons whose rows have to be made again.
-pub(crate) const DIRTY_PERSONS: Space = Space("dirty_persons");
+/// A number -> persons whose rows have to be made again.
+pub(crate) const TOUCHED_PERSONS: Space = Space("touched_persons");
 /// Sender's id of a message -> the offset of the first one, where a format's copies are known by it.
 pub(crate) const SEEN: Space = Space("seen");
 /// What identity keeps of a record.
@@ -63,7 +63,7 @@ pub const ALL: &[Space] = &[
     ROWS,
     OUTBOX,
     ANNOUNCED,
-    DIRTY_PERSONS,
+    TOUCHED_PERSONS,
     SEEN,
     IDENTITY_RECORDS,
     IDENTITY_BLOCKS,

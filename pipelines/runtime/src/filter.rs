@@ -53,6 +53,12 @@ impl KeyFilter {
         }
     }
 
+    /// Reads a word of each cache line that is asked of for a key.
+    pub(crate) fn touch(&self, hash: u64) -> u64 {
+        let lines = self.layers.iter().filter_map(|layer| layer.line(hash));
+        lines.fold(0, u64::wrapping_add)
+    }
+
     /// False only where the key was never noted.
     pub(crate) fn may_hold(&self, hash: u64) -> bool {
         // Most keys are in the largest.
@@ -84,6 +90,12 @@ impl Layer {
                 *word |= bit;
             }
         }
+    }
+
+    /// A word of the line that all places of a hash are in.
+    fn line(&self, hash: u64) -> Option<u64> {
+        let (word, _) = self.places(hash).next()?;
+        self.bits.get(word).copied()
     }
 
     fn may_hold(&self, hash: u64) -> bool {

@@ -91,6 +91,8 @@ struct Run {
 struct Found {
     term: Option<u64>,
     numbers: Vec<u64>,
+    /// The filter has it.
+    is_known: bool,
 }
 
 /// What a change did.
@@ -189,6 +191,18 @@ impl PostingIndex {
         Ok(Some(filter))
     }
 
+    /// Reads a word of each cache line that terms are looked for in first, so that they come together.
+    pub fn touch(&self, terms: impl Iterator<Item = u64> + Clone) {
+        if let Some(filter) = &self.filter {
+            std::hint::black_box(terms.clone().map(|term| filter.touch(term)).fold(0, u64::wrapping_add));
+        }
+        let known = |term: &u64| {
+            let shard = self.shards.get(shard_of(*term));
+            shard.is_some_and(|shard| shard.recent.contains_key(term))
+        };
+        std::hint::black_box(terms.filter(known).count());
+    }
+
     /// How many numbers a term has.
     ///
     /// # Errors
@@ -270,8 +284,11 @@ impl PostingIndex {
             if let Some(shard) = self.shards.get_mut(shard_of(term)) {
                 shard.note(pair);
             }
-            if let Some(filter) = &mut self.filter {
+            // A set in the filter stays there.
+            let is_known = self.found.term == Some(term) && self.found.is_known;
+            if let Some(filter) = self.filter.as_mut().filter(|_| !is_known) {
                 filter.insert(term);
+                self.found.is_known |= self.found.term == Some(term);
             }
             self.changed.push(pair);
         }
@@ -285,7 +302,8 @@ impl PostingIndex {
         }
         self.found.term = None;
         self.found.numbers.clear();
-        if self.filter.as_ref().is_none_or(|filter| filter.may_hold(term))
+        self.found.is_known = self.filter.as_ref().is_none_or(|filter| filter.may_hold(term));
+        if self.found.is_known
             && let Some(shard) = self.shards.get(shard_of(term))
         {
             let numbers = &mut self.found.numbers;
