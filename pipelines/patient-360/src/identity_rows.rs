@@ -53,6 +53,13 @@ pub(crate) fn set_active(row: &mut Row, active: bool) {
     row.set(patient_identity::IS_ACTIVE, active);
 }
 
+/// What an event rests on. Written with each, so without a map of values in between.
+#[derive(serde::Serialize)]
+struct EventEvidence {
+    method: &'static str,
+    weight_bits: Option<f32>,
+}
+
 /// A row of `identity_events`.
 pub(crate) fn event(
     event: &IdentityChange,
@@ -64,10 +71,10 @@ pub(crate) fn event(
 ) -> (RowKey, Row) {
     use identity_events as column;
     let id = xxh3_128(&[&event.person.0.to_be_bytes()[..], &sequence.to_be_bytes()[..]].concat());
-    let evidence = serde_json::json!({
-        "method": event.evidence.method.name(),
-        "weight_bits": event.evidence.weight.map(|w| w.bits()),
-    });
+    let evidence = EventEvidence {
+        method: event.evidence.method.name(),
+        weight_bits: event.evidence.weight.map(|w| w.bits()),
+    };
     let mut row = Row::new();
     row.set(column::EVENT_ID, format!("{id:032x}"));
     row.set(column::EVENT_TYPE, event.kind.name());
@@ -77,7 +84,10 @@ pub(crate) fn event(
     row.set_some(column::SOURCE_RECORD_ID, key.map(|k| k.id.clone()));
     row.set_some(column::OTHER_SOURCE, other.map(|k| k.source.clone()));
     row.set_some(column::OTHER_SOURCE_RECORD_ID, other.map(|k| k.id.clone()));
-    row.set(column::EVIDENCE, evidence.to_string());
+    row.set(
+        column::EVIDENCE,
+        serde_json::to_string(&evidence).unwrap_or_default(),
+    );
     row.set_some(
         column::MATCH_PROBABILITY,
         event.evidence.weight.map(|w| w.probability()),

@@ -7,7 +7,7 @@ use crate::oversize::OversizeBlocks;
 use crate::records::{PersonEntry, each, read};
 use crate::rows::each_review;
 use crate::spaces;
-use panorama_api::{Result, StateRead};
+use panorama_api::{ConnectorError, Result, StateRead};
 use panorama_identity::{Edge, Membership, RecordEntry};
 use panorama_model::{PersonId, Row, Text, Timestamp};
 use panorama_runtime::{Metrics, now, seconds_between};
@@ -57,8 +57,13 @@ pub(crate) fn measure(
     let at = now();
     let persons = Persons::count(state)?;
     let every = persons.records.div_ceil(SAMPLE_MAX).max(1);
-    let links = Links::estimate(state, every)?;
-    let fields = Fields::look(state, every, at)?;
+    // Each of the two reads much of the state, and a catch-up ends with them.
+    let (links, fields) = std::thread::scope(|scope| {
+        let links = scope.spawn(|| Links::estimate(state, every));
+        let fields = Fields::look(state, every, at);
+        let links = links.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok::<_, ConnectorError>((links?, fields?))
+    })?;
     let reviews = Reviews::count(state, at)?;
     let oversize = OversizeBlocks::of(state)?;
     metrics.oversize_blocks.set(signed(oversize));

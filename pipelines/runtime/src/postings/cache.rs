@@ -50,6 +50,11 @@ impl PageCache {
         Ok(self.young.get(&key).map_or(&[], Vec::as_slice))
     }
 
+    /// A page that was used lately.
+    pub(super) fn peek(&self, key: PageKey) -> Option<&[u8]> {
+        self.young.get(&key).map(Vec::as_slice)
+    }
+
     /// A page that need not be kept.
     pub(super) fn read(&self, key: PageKey, state: &dyn StateRead, space: Space) -> Result<Cow<'_, [u8]>> {
         Ok(match self.young.get(&key).or_else(|| self.old.get(&key)) {

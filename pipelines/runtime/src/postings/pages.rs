@@ -60,14 +60,51 @@ pub(super) fn pairs(page: &[u8]) -> impl Iterator<Item = Pair> + '_ {
     page.as_chunks::<PAIR_BYTES>().0.iter().map(Pair::read)
 }
 
-/// The changes of one term in a page, ascending by number.
-pub(super) fn changes_of(page: &[u8], term: u64) -> impl Iterator<Item = Change> + '_ {
+/// The changes of one term in a page, ascending by number. `part` is where the term lies between the first that the page could
+/// hold and the last.
+pub(super) fn changes_of(page: &[u8], term: u64, part: u64) -> impl Iterator<Item = Change> + '_ {
     let all = page.as_chunks::<PAIR_BYTES>().0;
-    let first = all.partition_point(|bytes| Pair::read(bytes).term < term);
-    let those = all.get(first..).unwrap_or_default().iter().map(Pair::read);
+    let those = all.get(first_of(all, term, part)..).unwrap_or_default();
     those
+        .iter()
+        .map(Pair::read)
         .take_while(move |pair| pair.term == term)
         .map(|pair| pair.change)
+}
+
+/// Reads a byte near to where a term is looked for in a page.
+pub(super) fn touch(page: &[u8], part: u64) -> u8 {
+    let all = page.as_chunks::<PAIR_BYTES>().0;
+    all.get(guess(all.len(), part)).map_or(0, |[first, ..]| *first)
+}
+
+/// About where a term lies: terms are hashes, so they are spread evenly.
+fn guess(len: usize, part: u64) -> usize {
+    usize::try_from((u128::from(part) * len as u128) >> u64::BITS).unwrap_or(0)
+}
+
+/// The first pair of a term, or of those after it: found from where it should be, in steps that double.
+fn first_of(all: &[[u8; PAIR_BYTES]], term: u64, part: u64) -> usize {
+    let is_before = |at: usize| all.get(at).is_some_and(|bytes| Pair::read(bytes).term < term);
+    let at = guess(all.len(), part);
+    let mut step = 4;
+    let (mut from, mut to) = (at, at);
+    if is_before(at) {
+        while is_before(to) {
+            from = to;
+            to += step;
+            step *= 2;
+        }
+    } else {
+        while from > 0 && !is_before(from) {
+            to = from;
+            from = from.saturating_sub(step);
+            step *= 2;
+        }
+    }
+    let to = to.min(all.len());
+    let within = all.get(from..to).unwrap_or_default();
+    from + within.partition_point(|bytes| Pair::read(bytes).term < term)
 }
 
 /// What a page says of one number of one term.
