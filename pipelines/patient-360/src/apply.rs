@@ -122,7 +122,7 @@ impl Apply {
     }
 
     /// Applies messages in order and commits them, with where to go on, as one epoch.
-    pub(crate) fn epoch(&mut self, messages: Vec<DecodedMessage>, next: Positions) -> Result<()> {
+    pub(crate) fn epoch(&mut self, mut messages: Vec<DecodedMessage>, next: Positions) -> Result<()> {
         let began = Instant::now();
         let at = now();
         let count = messages.len() as u64;
@@ -133,6 +133,8 @@ impl Apply {
             self.store.commit(batch)?;
         }
         self.count(&messages);
+        let threads = NonZeroUsize::new(self.threads).unwrap_or(NonZeroUsize::MIN);
+        self.people.look_ahead(&mut messages, threads);
         let mut pending = Vec::with_capacity(2 * messages.len());
         for message in messages {
             self.take(message, at, &mut pending)?;

@@ -3,7 +3,7 @@
 use crate::facts::Position;
 use crate::reader::Prepare;
 use panorama_api::LogRecord;
-use panorama_identity::PreparedPerson;
+use panorama_identity::{Ahead, PreparedPerson};
 use panorama_model::{Decode, DecodeContext, Decoded, Reading, Text, Zone};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -84,6 +84,8 @@ pub(crate) struct Said {
 pub(crate) struct Prepared {
     pub person: PreparedPerson,
     pub hash: u64,
+    /// What is known of its pairs ahead.
+    pub ahead: Ahead,
 }
 
 impl Prepared {
@@ -93,6 +95,7 @@ impl Prepared {
         Self {
             hash: hasher.finish(),
             person,
+            ahead: Ahead::default(),
         }
     }
 }

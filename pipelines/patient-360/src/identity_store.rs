@@ -3,9 +3,11 @@
 use crate::meta::Meta;
 use crate::oversize::OversizeBlocks;
 use crate::spaces;
+use hashbrown::HashSet;
 use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
 use panorama_identity::{
-    BlockKey, Edge, IdentityStore, Membership, Outline, Outlines, PairStatements, RecordEntry, RecordNumber,
+    BlockKey, Edge, IdentityStore, IdentityView, Membership, Outline, Outlines, PairStatements, RecordEntry,
+    RecordNumber,
 };
 use panorama_model::SourceRecordKey;
 use panorama_runtime::{PostingIndex, PostingLimits, TypedSpace};
@@ -35,6 +37,8 @@ pub(crate) struct PipelineIdentityStore {
     oversize: OversizeBlocks,
     next_record: u64,
     next_sequence: u64,
+    /// Records put since the last view was begun: each epoch begins one.
+    put: HashSet<u64>,
     failure: Option<ConnectorError>,
 }
 
@@ -69,6 +73,7 @@ impl PipelineIdentityStore {
             statements: TypedSpace::new(spaces::IDENTITY_DECISIONS, Arc::clone(state), entries_max * 4),
             next_record: meta.next_record,
             next_sequence: meta.identity_sequence,
+            put: HashSet::new(),
             failure: None,
         })
     }
@@ -107,6 +112,32 @@ impl PipelineIdentityStore {
             failure.get_or_insert(error);
             T::default()
         })
+    }
+}
+
+/// What cannot be read is left out: the store's own methods meet the failure again, and keep it.
+impl IdentityView for PipelineIdentityStore {
+    fn outline(&self, record: RecordNumber) -> Option<&Outline> {
+        self.outlines.get(record)
+    }
+
+    fn record(&self, record: RecordNumber) -> Option<Arc<RecordEntry>> {
+        self.records.peek(record.0).unwrap_or_default()
+    }
+
+    fn block_members(&self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) {
+        let mut numbers = Vec::new();
+        if self.blocks.look(block.0, max, &mut numbers).is_ok() {
+            members.extend(numbers.into_iter().map(RecordNumber));
+        }
+    }
+
+    fn touch_blocks(&self, blocks: &[BlockKey]) {
+        self.blocks.touch(blocks.iter().map(|block| block.0));
+    }
+
+    fn touch_outlines(&self, records: &[RecordNumber]) {
+        self.outlines.touch(records);
     }
 }
 
@@ -149,7 +180,28 @@ impl IdentityStore for PipelineIdentityStore {
         self.outlines.touch(records);
     }
 
+    fn begin_view(&mut self) -> &dyn IdentityView {
+        self.put.clear();
+        self
+    }
+
+    fn end_view(&mut self) {
+        self.blocks.keep_read();
+    }
+
+    fn offer_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>) {
+        if self.outlines.get(record).is_none() {
+            self.outlines.put(record, &entry);
+        }
+        self.records.offer(record.0, entry);
+    }
+
+    fn is_as_viewed(&self, record: RecordNumber) -> bool {
+        !self.put.contains(&record.0)
+    }
+
     fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>) {
+        self.put.insert(record.0);
         self.outlines.put(record, &entry);
         self.records.put(record.0, entry);
     }

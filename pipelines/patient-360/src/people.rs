@@ -2,7 +2,7 @@
 //! that changes anything, and what identity decides becomes rows and evidence (INV-7).
 
 use crate::current::Dirty;
-use crate::decode::{Prepared, Said};
+use crate::decode::{DecodedMessage, Prepared, Said};
 use crate::facts::Position;
 use crate::identity_store::{PipelineIdentityStore, SMALL};
 use crate::meta::Meta;
@@ -15,11 +15,11 @@ use crate::{identity_rows, spaces};
 use hashbrown::HashSet;
 use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
 use panorama_identity::{
-    Changes, Evidence, IdentityChange, IdentityEngine, IdentityStore, Membership, RecordNumber, Review,
-    ReviewStatus, Scorer, Verdict,
+    Changes, Evidence, IdentityChange, IdentityEngine, IdentityStore, Membership, PreparedPerson,
+    RecordNumber, Review, ReviewStatus, Scorer, Verdict,
 };
 use panorama_model::{
-    IdentityEvent, IdentityEventKind, Layer, Layers, PersonId, SourceRecord, SourceRecordKey,
+    IdentityEvent, IdentityEventKind, Layer, Layers, PersonId, Reading, SourceRecord, SourceRecordKey,
     StewardDecision, StewardVerdict, Timestamp,
 };
 use panorama_runtime::{Metrics, TypedSpace};
@@ -98,6 +98,20 @@ impl People {
         })
     }
 
+    /// Scores the pairs of what an epoch's messages say, on several threads, before any of it is taken in.
+    pub(crate) fn look_ahead(&mut self, messages: &mut [DecodedMessage], threads: NonZeroUsize) {
+        let records: Vec<_> = messages.iter().flat_map(prepared_of).collect();
+        let ahead = self.engine.look_ahead(&mut self.store, &records, threads);
+        let prepared = messages
+            .iter_mut()
+            .filter(|message| matches!(message.reading, Reading::Read(_)))
+            .flat_map(|message| message.said.iter_mut().flatten())
+            .filter_map(|said| said.prepared.as_mut());
+        for (prepared, ahead) in prepared.zip(ahead) {
+            prepared.ahead = ahead;
+        }
+    }
+
     /// Lays what a message says over what is known of a record; returns the record's number.
     pub(crate) fn tell(
         &mut self,
@@ -166,9 +180,9 @@ impl People {
         if state.standard_hash != Some(said.hash) {
             state.standard_hash = Some(said.hash);
             let version = state.layers.version().unwrap_or_default();
-            let changes = self
-                .engine
-                .upsert(&mut self.store, &record.key, said.person, version);
+            let changes =
+                self.engine
+                    .upsert_seen(&mut self.store, &record.key, said.person, version, &said.ahead);
             self.take(changes);
         }
         Ok(number)
@@ -504,6 +518,19 @@ impl People {
         meta.persons = self.person_count;
         Ok(())
     }
+}
+
+/// What a message says of persons, and who says it.
+fn prepared_of(message: &DecodedMessage) -> impl Iterator<Item = (&str, &PreparedPerson)> {
+    let records = match &message.reading {
+        Reading::Read(decoded) => decoded.records.as_slice(),
+        Reading::Unreadable(_) => &[],
+    };
+    let said = records.iter().zip(&message.said);
+    said.filter_map(|(record, said)| {
+        let prepared = said.as_ref()?.prepared.as_ref()?;
+        Some((record.key.source.as_str(), &prepared.person))
+    })
 }
 
 fn all<T: Copy>(pair: [Option<T>; 2]) -> Option<[T; 2]> {

@@ -61,7 +61,9 @@ pub(crate) fn measure(
     let (links, fields) = std::thread::scope(|scope| {
         let links = scope.spawn(|| Links::estimate(state, every));
         let fields = Fields::look(state, every, at);
-        let links = links.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let links = links
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok::<_, ConnectorError>((links?, fields?))
     })?;
     let reviews = Reviews::count(state, at)?;

@@ -100,7 +100,10 @@ mod tests {
             assert_eq!(found, expected);
         };
         check(&mut touched, &[]);
-        [3, 1, 3].map(PersonId).into_iter().for_each(|id| touched.insert(id));
+        [3, 1, 3]
+            .map(PersonId)
+            .into_iter()
+            .for_each(|id| touched.insert(id));
         check(&mut touched, &[1, 3]);
         touched.insert(PersonId(7));
         check(&mut touched, &[1, 3, 7]);

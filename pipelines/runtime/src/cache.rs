@@ -118,6 +118,41 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
         Ok(self.load(key)?.0.value.as_ref())
     }
 
+    /// A copy of the value of a key; nothing is kept of it.
+    ///
+    /// # Errors
+    /// As [`TypedSpace::get`].
+    pub fn peek(&self, key: K) -> Result<Option<V>>
+    where
+        V: Clone,
+    {
+        if let Some(entry) = self.young.get(&key).or_else(|| self.old.get(&key)) {
+            return Ok(entry.value.clone());
+        }
+        if is_new(self.written.as_ref(), &self.hasher, key) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        key.bytes(&mut bytes);
+        self.read(&bytes)
+    }
+
+    /// Keeps a value that was read of state since the last change of its key.
+    pub fn offer(&mut self, key: K, value: V) {
+        if !self.old.contains_key(&key) {
+            self.young.entry(key).or_insert(Entry {
+                value: Some(value),
+                changed: false,
+            });
+        }
+    }
+
+    fn read(&self, key: &[u8]) -> Result<Option<V>> {
+        let bytes = self.state.get(self.space, key)?;
+        let value = bytes.map(|b| postcard::from_bytes(&b)).transpose();
+        value.map_err(|e| ConnectorError::fatal("read", self.space.0, e))
+    }
+
     /// The value of a key, to be changed in place; it counts as changed.
     ///
     /// # Errors
@@ -323,6 +358,12 @@ mod tests {
                             *held += 1;
                         }
                         expected.entry(key).and_modify(|held| *held += 1);
+                    }
+                    5 if draw(4) > 0 => {
+                        assert_eq!(space.peek(key).unwrap().as_ref(), expected.get(&key));
+                        if let Some(value) = space.peek(key).unwrap() {
+                            space.offer(key, value);
+                        }
                     }
                     5 => {
                         stored.commit(&late);

@@ -1,5 +1,5 @@
 //! How fast the engine links a long stream, how long one record takes at its end, and how fast it matches all of them again
-//! under another model (blocks and scores on THREADS threads, the rest on one).
+//! under another model (pairs are found and scored on THREADS threads, the rest on one).
 //!
 //! `cargo bench -p panorama-identity --bench engine [-- COPIES [THREADS]]`. The stream is the list us_100k so many times over, each
 //! copy with other names, dates and numbers, so that copies are other people with the same kind of households. Rates are
@@ -54,7 +54,8 @@ fn main() {
         start.elapsed().as_secs_f64()
     );
     let trained = IdentityEngine::new(Arc::new(Scorer::new(model).unwrap()));
-    let mut store = stream(records, &trained);
+    let threads = NonZeroUsize::new(threads).unwrap();
+    let mut store = stream(records, &trained, threads);
     let all = list.truth.len();
     let members = store.memberships().map(|(number, _, m)| {
         let at = usize::try_from(number.0).unwrap();
@@ -69,13 +70,12 @@ fn main() {
     );
     outcome(&mut store);
     let shipped = IdentityEngine::new(Arc::new(Scorer::shipped()));
-    let threads = NonZeroUsize::new(threads).unwrap();
     again(&mut store, "all again, shipped", &shipped, threads);
     again(&mut store, "all again, trained", &trained, threads);
 }
 
 /// Takes in all records, and times each of the last [`ALONE`].
-fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine) -> MemoryStore {
+fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine, threads: NonZeroUsize) -> MemoryStore {
     let (start, busy) = (Instant::now(), processor_seconds());
     let (count, mut records) = (records.len(), (0..).zip(records));
     let mut prepare = |some: usize| -> Vec<_> {
@@ -106,9 +106,16 @@ fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine) -> MemoryStore 
     let (mut pairs, mut latencies) = (0, Vec::new());
     for (part, batches) in (1..).zip(parts) {
         let some = batches.iter().map(Vec::len).sum();
-        for (key, prepared) in batches.into_iter().flatten() {
-            let changes = engine.upsert(&mut store, &key, prepared, lists::VERSION);
-            pairs += changes.counters.pairs_scored;
+        for batch in batches {
+            let said: Vec<_> = batch
+                .iter()
+                .map(|(key, prepared)| (key.source.as_str(), prepared))
+                .collect();
+            let ahead = engine.look_ahead(&mut store, &said, threads);
+            for ((key, prepared), ahead) in batch.into_iter().zip(ahead) {
+                let changes = engine.upsert_seen(&mut store, &key, prepared, lists::VERSION, &ahead);
+                pairs += changes.counters.pairs_scored;
+            }
         }
         rate(&format!("upsert, quarter {part}"), some, start, busy);
         (start, busy) = (Instant::now(), processor_seconds());

@@ -37,7 +37,7 @@ pub use cluster::{ClusterInput, ConstraintKind, MergeRule, cluster_component};
 pub use decision::{PairStatements, Statement, StatementKind, Verdict};
 pub use declared::{DeclarationProblem, Declarations};
 pub use engine::{
-    Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, IdentityEngine, MatchMethod,
+    Ahead, Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, IdentityEngine, MatchMethod,
     PreparedPerson, Reassignment, Review, ReviewStatus,
 };
 pub use error::ModelError;
@@ -50,5 +50,5 @@ pub use outline::Outline;
 pub use outlines::Outlines;
 pub use pair_kind::{PAIR_KINDS, PairKind};
 pub use score::{MatchWeight, PairScore, Scorer, Veto};
-pub use store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
+pub use store::{Edge, IdentityStore, IdentityView, Membership, RecordEntry, RecordNumber};
 pub use train::{ComparisonReport, LevelReport, ThresholdEstimate, Training, TrainingReport, train};

@@ -8,7 +8,8 @@ use crate::hashed::Hashed;
 use crate::outline::Outline;
 use crate::outlines::Outlines;
 use crate::score::MatchWeight;
-use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
+use crate::store::{Edge, IdentityStore, IdentityView, Membership, RecordEntry, RecordNumber};
+use hashbrown::HashSet;
 use panorama_model::SourceRecordKey;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub struct MemoryStore {
     statements: HashMap<u64, Vec<PairStatements>>,
     blocks: BlockTable,
     sequence: u64,
+    /// Records put since the last view was begun, if one was.
+    put: Option<HashSet<RecordNumber>>,
 }
 
 impl Default for MemoryStore {
@@ -63,6 +66,7 @@ impl Default for MemoryStore {
             statements: HashMap::default(),
             blocks: BlockTable::default(),
             sequence: 0,
+            put: None,
         }
     }
 }
@@ -92,6 +96,30 @@ impl MemoryStore {
 
     fn slot_mut(&mut self, record: RecordNumber) -> Option<&mut Slot> {
         self.slots.get_mut(usize::try_from(record.0).ok()?)
+    }
+}
+
+impl IdentityView for MemoryStore {
+    fn outline(&self, record: RecordNumber) -> Option<&Outline> {
+        self.outlines.get(record)
+    }
+
+    fn record(&self, record: RecordNumber) -> Option<Arc<RecordEntry>> {
+        self.slot(record)?.entry.clone()
+    }
+
+    fn block_members(&self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) {
+        if self.blocks.len(block) <= max {
+            self.blocks.extend(block, max, members);
+        }
+    }
+
+    fn touch_blocks(&self, blocks: &[BlockKey]) {
+        self.blocks.touch(blocks);
+    }
+
+    fn touch_outlines(&self, records: &[RecordNumber]) {
+        self.outlines.touch(records);
     }
 }
 
@@ -127,7 +155,19 @@ impl IdentityStore for MemoryStore {
         self.outlines.get(record)
     }
 
+    fn begin_view(&mut self) -> &dyn IdentityView {
+        self.put.get_or_insert_default().clear();
+        self
+    }
+
+    fn is_as_viewed(&self, record: RecordNumber) -> bool {
+        self.put.as_ref().is_some_and(|put| !put.contains(&record))
+    }
+
     fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>) {
+        if let Some(put) = &mut self.put {
+            put.insert(record);
+        }
         self.outlines.put(record, &entry);
         if let Some(slot) = self.slot_mut(record) {
             slot.entry = Some(entry);

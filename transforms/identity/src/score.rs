@@ -282,15 +282,24 @@ impl Scorer {
     /// The weight of two records, where it reaches the review threshold: as [`Scorer::score_records`], at less cost where
     /// it does not.
     pub(crate) fn weight_from_review(&self, a: &RecordEntry, b: &RecordEntry) -> Option<MatchWeight> {
-        let weight = self.persons_from_review(a.matched(), b.matched())?;
-        let (weight, _) = self.declared.trusted(weight, [&a.key.source, &b.key.source]);
+        self.weight_with(&a.key.source, a.matched(), b)
+    }
+
+    /// As [`Scorer::weight_from_review`], of what the model sees of a record of some source.
+    pub(crate) fn weight_with(
+        &self,
+        source: &str,
+        person: &StandardPerson,
+        b: &RecordEntry,
+    ) -> Option<MatchWeight> {
+        let weight = self.persons_from_review(person, b.matched())?;
+        let (weight, _) = self.declared.trusted(weight, [source, &b.key.source]);
         (weight >= self.review).then_some(weight)
     }
 
-    /// Makes a record ready to be held to the outlines of others.
-    pub(crate) fn sought(&self, a: &RecordEntry, outline: Outline) -> Sought {
-        self.glance
-            .sought(a.matched(), outline, &self.given, &self.family)
+    /// Makes what the model sees of a record ready to be held to the outlines of others.
+    pub(crate) fn sought(&self, person: &StandardPerson, outline: Outline) -> Sought {
+        self.glance.sought(person, outline, &self.given, &self.family)
     }
 
     /// True where a glance says that the pair does not reach the review threshold.

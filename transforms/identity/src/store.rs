@@ -76,6 +76,24 @@ pub struct Edge {
     pub weight: MatchWeight,
 }
 
+/// What several threads may read of a store at once. It may leave out what cannot be read.
+pub trait IdentityView: Sync {
+    /// As [`IdentityStore::outline`].
+    fn outline(&self, record: RecordNumber) -> Option<&Outline>;
+
+    /// As [`IdentityStore::record`].
+    fn record(&self, record: RecordNumber) -> Option<Arc<RecordEntry>>;
+
+    /// Appends the records of a block, in any order; none where there are more than `max`.
+    fn block_members(&self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>);
+
+    /// As [`IdentityStore::expect_blocks`].
+    fn touch_blocks(&self, blocks: &[BlockKey]);
+
+    /// As [`IdentityStore::expect_outlines`].
+    fn touch_outlines(&self, records: &[RecordNumber]);
+}
+
 /// State of the engine by typed keys.
 ///
 /// Plain methods without errors: a store over a database loads into a write-back cache, remembers the first failure and
@@ -99,6 +117,18 @@ pub trait IdentityStore {
     fn outline(&mut self, _record: RecordNumber) -> Option<&Outline> {
         None
     }
+
+    /// The store as it is, for several threads to read.
+    fn begin_view(&mut self) -> &dyn IdentityView;
+
+    /// Nobody reads through the last view any more. A store may keep at hand what was read.
+    fn end_view(&mut self) {}
+
+    /// Says again what was read of a record through the last view. A store may keep it at hand.
+    fn offer_record(&mut self, _record: RecordNumber, _entry: Arc<RecordEntry>) {}
+
+    /// True where [`IdentityStore::put_record`] was not called for the record since the last view was begun.
+    fn is_as_viewed(&self, record: RecordNumber) -> bool;
 
     /// Keeps what the record says.
     fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>);

@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 use panorama_api::{Result, Space, StateRead};
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 
 /// Names a page: its shard, its run, and its number in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +26,8 @@ pub(super) struct PageCache {
     young_bytes: usize,
     bytes_max: usize,
     aged_before: bool,
+    /// Read by many threads, to be kept.
+    read: Mutex<Vec<(PageKey, Vec<u8>)>>,
 }
 
 impl PageCache {
@@ -35,6 +38,7 @@ impl PageCache {
             young_bytes: 0,
             bytes_max,
             aged_before: false,
+            read: Mutex::new(Vec::new()),
         }
     }
 
@@ -53,6 +57,34 @@ impl PageCache {
     /// A page that was used lately.
     pub(super) fn peek(&self, key: PageKey) -> Option<&[u8]> {
         self.young.get(&key).map(Vec::as_slice)
+    }
+
+    /// A page, as by [`PageCache::get`], for many threads: what has to be read is kept once [`PageCache::keep_read`] is called.
+    pub(super) fn look<T>(
+        &self,
+        key: PageKey,
+        state: &dyn StateRead,
+        space: Space,
+        look: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T> {
+        if let Some(page) = self.young.get(&key).or_else(|| self.old.get(&key)) {
+            return Ok(look(page));
+        }
+        let page = state.get(space, &key.bytes())?.unwrap_or_default();
+        let seen = look(&page);
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.push((key, page));
+        Ok(seen)
+    }
+
+    /// Keeps what was read by many threads.
+    pub(super) fn keep_read(&mut self) {
+        let read = self.read.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (key, page) in std::mem::take(read) {
+            if !self.young.contains_key(&key) {
+                self.put(key, page);
+            }
+        }
     }
 
     /// A page that need not be kept.

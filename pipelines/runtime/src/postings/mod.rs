@@ -194,7 +194,12 @@ impl PostingIndex {
     /// Reads a word of each cache line that terms are looked for in first, so that they come together.
     pub fn touch(&self, terms: impl Iterator<Item = u64> + Clone) {
         if let Some(filter) = &self.filter {
-            std::hint::black_box(terms.clone().map(|term| filter.touch(term)).fold(0, u64::wrapping_add));
+            std::hint::black_box(
+                terms
+                    .clone()
+                    .map(|term| filter.touch(term))
+                    .fold(0, u64::wrapping_add),
+            );
         }
         let known = |term: &u64| {
             let shard = self.shards.get(shard_of(*term));
@@ -327,6 +332,41 @@ impl PostingIndex {
         Ok(())
     }
 
+    /// Appends the numbers of a term, where there are at most `max`, ascending, for many threads at once. What it reads is kept
+    /// once [`PostingIndex::keep_read`] is called.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub fn look(&self, term: u64, max: usize, numbers: &mut Vec<u64>) -> Result<()> {
+        let is_frequent = self.frequent.get(&term).is_some_and(|len| *len > max);
+        let is_known = self.filter.as_ref().is_none_or(|filter| filter.may_hold(term));
+        let Some(shard) = self
+            .shards
+            .get(shard_of(term))
+            .filter(|_| is_known && !is_frequent)
+        else {
+            return Ok(());
+        };
+        let mut found = Vec::new();
+        for run in &shard.runs {
+            let key = page_of(run, term);
+            self.pages.look(key, &*self.state, self.pages_space, |page| {
+                take(&mut found, changes_of(page, term, part_of(run, term)));
+            })?;
+        }
+        let recent = shard.recent.get(&term);
+        take(&mut found, recent.into_iter().flatten().copied());
+        if found.len() <= max {
+            numbers.extend(found);
+        }
+        Ok(())
+    }
+
+    /// Keeps at hand what [`PostingIndex::look`] has read.
+    pub fn keep_read(&mut self) {
+        self.pages.keep_read();
+    }
+
     /// Whether a set that is too large to be gathered has a number.
     fn holds(&mut self, term: u64, number: u64) -> Result<bool> {
         let Some(shard) = self.shards.get(shard_of(term)) else {
@@ -456,7 +496,12 @@ impl PostingIndex {
     }
 
     /// All pairs of a run; with `batch`, its pages are deleted.
-    fn pairs_of_run(&mut self, shard: usize, run: Run, mut batch: Option<&mut StateBatch>) -> Result<Vec<Pair>> {
+    fn pairs_of_run(
+        &mut self,
+        shard: usize,
+        run: Run,
+        mut batch: Option<&mut StateBatch>,
+    ) -> Result<Vec<Pair>> {
         let mut all = Vec::with_capacity(usize::try_from(run.pairs).unwrap_or(0));
         for page in 0..1_u16 << run.page_bits {
             let key = PageKey::new(shard, run.id, page);
@@ -493,7 +538,12 @@ impl Shard {
         let mut all: Vec<Pair> = self
             .recent
             .iter()
-            .flat_map(|(term, changes)| changes.iter().map(|change| Pair { term: *term, change: *change }))
+            .flat_map(|(term, changes)| {
+                changes.iter().map(|change| Pair {
+                    term: *term,
+                    change: *change,
+                })
+            })
             .collect();
         all.sort_unstable_by_key(Pair::key);
         all

@@ -32,6 +32,19 @@ const fn term(n: u64) -> u64 {
 fn assert_same(index: &mut PostingIndex, sets: &Sets, terms: u64) {
     for term in (0..terms).map(term) {
         let expected: Vec<u64> = sets.get(&term).into_iter().flatten().copied().collect();
+        let mut looked = Vec::new();
+        index.look(term, 10, &mut looked).unwrap();
+        assert_eq!(
+            looked,
+            if expected.len() > 10 {
+                vec![]
+            } else {
+                expected.clone()
+            }
+        );
+        if term % 2 == 0 {
+            index.keep_read();
+        }
         assert_eq!(index.numbers(term).unwrap(), expected);
         assert_eq!(index.len(term).unwrap(), expected.len());
     }
@@ -73,7 +86,10 @@ fn it_is_a_map_of_sets_whatever_is_in_memory_and_whatever_is_lost() {
                     assert_same(&mut index, &sets, terms.min(50));
                     continue;
                 }
-                0..=699 => (index.insert(term, number), sets.entry(term).or_default().insert(number)),
+                0..=699 => (
+                    index.insert(term, number),
+                    sets.entry(term).or_default().insert(number),
+                ),
                 _ => (
                     index.remove(term, number),
                     sets.get_mut(&term).is_some_and(|set| set.remove(&number)),

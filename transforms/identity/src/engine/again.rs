@@ -1,6 +1,7 @@
 //! Many records matched again under a model that is new to them: each pair is scored once, in parallel, and each component
 //! clustered once.
 
+use super::ahead::{Looked, Looking, keep, look};
 use super::parallel::in_parallel;
 use super::session::Session;
 use crate::blocking::{BlockKey, Indexed};
@@ -14,14 +15,6 @@ struct Again {
     entry: Arc<RecordEntry>,
     /// Its edges under the new model.
     edges: Vec<Edge>,
-}
-
-/// A pair to score: where the first is in the list, the other, and where that is, if it is.
-struct Pair {
-    at: usize,
-    other: RecordNumber,
-    other_at: Option<usize>,
-    other_entry: Arc<RecordEntry>,
 }
 
 impl<S: IdentityStore> Session<'_, S> {
@@ -53,13 +46,7 @@ impl<S: IdentityStore> Session<'_, S> {
                 self.endpoints.insert(number);
             }
         }
-        let pairs = self.pairs_of(&records);
-        let weights = in_parallel(&pairs, workers, |pair| {
-            let first = records.get(pair.at)?;
-            scorer.weight_from_review(&first.entry, &pair.other_entry)
-        });
-        self.counters.pairs_scored += pairs.len() as u64;
-        add_edges(&mut records, &pairs, &weights);
+        self.pairs_of(&mut records);
         let is_among = |number: RecordNumber| place_in(&records, number).is_some();
         for record in &records {
             self.put_edges_of(record.number, &record.edges, is_among);
@@ -107,38 +94,35 @@ impl<S: IdentityStore> Session<'_, S> {
         new
     }
 
-    /// All pairs in which one of these records meets another in a block, each once.
-    fn pairs_of(&mut self, records: &[Again]) -> Vec<Pair> {
-        let max = self.scorer.model().limits.block_records_max;
-        let mut pairs = Vec::new();
-        let mut others = Vec::new();
-        for (at, record) in records.iter().enumerate() {
-            others.clear();
-            self.store.expect_blocks(&record.entry.blocks);
-            for block in &record.entry.blocks {
-                if (2..=max).contains(&self.store.block_len(*block)) {
-                    self.store.block_members(*block, max, &mut others);
-                }
-            }
-            others.sort_unstable();
-            others.dedup();
+    /// Gives these records their edges: each pair in which one of them meets another in a block is scored once.
+    fn pairs_of(&mut self, records: &mut [Again]) {
+        let scorer = self.scorer;
+        let view = self.store.begin_view();
+        let list = &*records;
+        let looked = in_parallel(&(0..list.len()).collect::<Vec<_>>(), self.workers, |at| {
+            let Some(record) = list.get(*at) else {
+                return Looked::default();
+            };
+            let looking = Looking {
+                source: &record.entry.key.source,
+                person: record.entry.matched(),
+                blocks: &record.entry.blocks,
+            };
             // A pair within the list is its first record's.
-            others.retain(|other| place_in(records, *other).is_none_or(|other_at| other_at > at));
-            self.glance_at(record.number, &record.entry, &mut others);
-            self.store.expect_records(&others);
-            for other in &others {
-                let other_at = place_in(records, *other);
-                if let Some(other_entry) = self.store.record(*other) {
-                    pairs.push(Pair {
-                        at,
-                        other: *other,
-                        other_at,
-                        other_entry,
-                    });
+            let is_wanted = |other| place_in(list, other).is_none_or(|other_at| other_at > *at);
+            look(scorer, view, &looking, is_wanted)
+        });
+        for (at, ahead) in keep(self.store, looked).into_iter().enumerate() {
+            self.counters.pairs_scored += ahead.weights.len() as u64;
+            for (other, weight) in ahead.weights {
+                if let Some(weight) = weight {
+                    add_edge(records, at, other, weight);
                 }
             }
         }
-        pairs
+        for record in records {
+            record.edges.sort_unstable_by_key(|edge| edge.other);
+        }
     }
 
     /// Blocks that passed their limit, or fell back to it, on the way: what holds at its end counts.
@@ -165,26 +149,15 @@ fn place_in(records: &[Again], number: RecordNumber) -> Option<usize> {
     records.binary_search_by_key(&number, |r| r.number).ok()
 }
 
-/// Gives each record the edges of its pairs, ascending by the other record.
-fn add_edges(records: &mut [Again], pairs: &[Pair], weights: &[Option<MatchWeight>]) {
-    for (pair, weight) in pairs.iter().zip(weights) {
-        let Some(weight) = *weight else { continue };
-        let Some(first) = records.get_mut(pair.at) else {
-            continue;
-        };
-        let number = first.number;
-        first.edges.push(Edge {
-            other: pair.other,
+/// Gives a record of the list an edge, and the other one too where that is in it.
+fn add_edge(records: &mut [Again], at: usize, other: RecordNumber, weight: MatchWeight) {
+    let Some(first) = records.get_mut(at) else { return };
+    let number = first.number;
+    first.edges.push(Edge { other, weight });
+    if let Some(other) = place_in(records, other).and_then(|at| records.get_mut(at)) {
+        other.edges.push(Edge {
+            other: number,
             weight,
         });
-        if let Some(other) = pair.other_at.and_then(|at| records.get_mut(at)) {
-            other.edges.push(Edge {
-                other: number,
-                weight,
-            });
-        }
-    }
-    for record in records {
-        record.edges.sort_unstable_by_key(|edge| edge.other);
     }
 }

@@ -1,6 +1,7 @@
 //! The incremental engine: one record in, what changed out. State lives in the caller's [`IdentityStore`].
 
 mod again;
+mod ahead;
 mod changes;
 mod component;
 mod endpoints;
@@ -8,6 +9,7 @@ mod pairs;
 mod parallel;
 mod session;
 
+pub use ahead::Ahead;
 pub use changes::{
     Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, MatchMethod, Reassignment, Review,
     ReviewStatus,
@@ -82,6 +84,18 @@ impl IdentityEngine {
         prepared: PreparedPerson,
         version: Version,
     ) -> Changes {
+        self.upsert_seen(store, key, prepared, version, &Ahead::default())
+    }
+
+    /// As [`IdentityEngine::upsert`], with what [`IdentityEngine::look_ahead`] said of the record last.
+    pub fn upsert_seen<S: IdentityStore>(
+        &self,
+        store: &mut S,
+        key: &SourceRecordKey,
+        prepared: PreparedPerson,
+        version: Version,
+        ahead: &Ahead,
+    ) -> Changes {
         let number = store.number_of(key);
         let old = store.record(number);
         let new = RecordEntry {
@@ -94,6 +108,7 @@ impl IdentityEngine {
             deleted_at: old.as_ref().and_then(|old| old.deleted_at),
         };
         let mut session = Session::new(&self.scorer, store);
+        session.ahead = Some(ahead);
         session.replace(number, old, new);
         session.finish()
     }

@@ -51,19 +51,33 @@ impl<S: IdentityStore> Session<'_, S> {
         candidates.sort_unstable();
         candidates.dedup();
         candidates.retain(|other| *other != number);
+        let mut edges = Vec::new();
         if let Some(new) = new {
+            self.take_seen(&mut candidates, &mut edges);
             self.glance_at(number, new, &mut candidates);
         }
-        self.score_candidates(number, new, &candidates);
+        self.score_candidates(number, new, &candidates, edges);
+    }
+
+    /// Takes the weights that are known ahead, and drops their candidates.
+    fn take_seen(&mut self, candidates: &mut Vec<RecordNumber>, edges: &mut Vec<Edge>) {
+        let Some(ahead) = self.ahead else { return };
+        let found = candidates.len();
+        candidates.retain(|other| match ahead.of(*other) {
+            Some(weight) if self.store.is_as_viewed(*other) => {
+                edges.extend(weight.map(|weight| Edge {
+                    other: *other,
+                    weight,
+                }));
+                false
+            }
+            _ => true,
+        });
+        self.counters.pairs_scored += (found - candidates.len()) as u64;
     }
 
     /// Drops the candidates whose outlines say enough.
-    pub(super) fn glance_at(
-        &mut self,
-        number: RecordNumber,
-        entry: &RecordEntry,
-        candidates: &mut Vec<RecordNumber>,
-    ) {
+    fn glance_at(&mut self, number: RecordNumber, entry: &RecordEntry, candidates: &mut Vec<RecordNumber>) {
         if candidates.is_empty() {
             return;
         }
@@ -71,7 +85,7 @@ impl<S: IdentityStore> Session<'_, S> {
         let Some(outline) = self.store.outline(number) else {
             return;
         };
-        let sought = scorer.sought(entry, *outline);
+        let sought = scorer.sought(entry.matched(), *outline);
         self.store.expect_outlines(candidates);
         let found = candidates.len();
         candidates.retain(|other| {
@@ -81,14 +95,14 @@ impl<S: IdentityStore> Session<'_, S> {
         self.counters.pairs_scored += (found - candidates.len()) as u64;
     }
 
-    /// Scores a record with its candidates and replaces its edges.
+    /// Scores a record with its candidates, and replaces its edges by these and those that are known.
     fn score_candidates(
         &mut self,
         number: RecordNumber,
         entry: Option<&RecordEntry>,
         candidates: &[RecordNumber],
+        mut edges: Vec<Edge>,
     ) {
-        let mut edges = Vec::new();
         if let Some(entry) = entry {
             self.store.expect_records(candidates);
             for other in candidates {
@@ -103,6 +117,7 @@ impl<S: IdentityStore> Session<'_, S> {
                     });
                 }
             }
+            edges.sort_unstable_by_key(|edge| edge.other);
         }
         self.put_edges_of(number, &edges, |_| false);
     }

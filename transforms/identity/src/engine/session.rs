@@ -1,5 +1,6 @@
 //! One operation of the engine: touches records, recomputes what they touch, tells what changed.
 
+use super::ahead::Ahead;
 use super::changes::{
     Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, MatchMethod, Reassignment, Review,
     ReviewStatus,
@@ -35,6 +36,8 @@ pub(super) struct Session<'a, S> {
     pub(super) counters: Counters,
     /// Threads for what needs no state.
     pub(super) workers: NonZeroUsize,
+    /// What is known of the record's pairs ahead.
+    pub(super) ahead: Option<&'a Ahead>,
     /// Records whose component must be recomputed.
     pub(super) seeds: Vec<RecordNumber>,
     /// Persons before the operation, of each record that moved; `None` where it was new.
@@ -58,6 +61,7 @@ impl<'a, S: IdentityStore> Session<'a, S> {
             store,
             counters: Counters::default(),
             workers: NonZeroUsize::MIN,
+            ahead: None,
             seeds: Vec::new(),
             moved: BTreeMap::new(),
             edges_before: BTreeMap::new(),

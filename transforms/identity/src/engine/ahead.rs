@@ -1,0 +1,115 @@
+//! Looking ahead: the pairs of records that are about to be taken in, scored on several threads while nothing changes. What is
+//! taken in meanwhile is scored as ever: no outcome depends on what was known ahead.
+
+use super::parallel::in_parallel;
+use super::{IdentityEngine, PreparedPerson};
+use crate::blocking::BlockKey;
+use crate::outline::Outline;
+use crate::score::{MatchWeight, Scorer};
+use crate::store::{IdentityStore, IdentityView, RecordEntry, RecordNumber};
+use panorama_standardize::StandardPerson;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// The weights of a record's pairs with those that were there when it was looked at, ascending by the other record; none
+/// where they do not reach the review threshold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ahead {
+    pub(super) weights: Vec<(RecordNumber, Option<MatchWeight>)>,
+}
+
+impl Ahead {
+    /// What is known of a pair: its weight, where that reaches the review threshold.
+    pub(super) fn of(&self, other: RecordNumber) -> Option<Option<MatchWeight>> {
+        let at = self.weights.binary_search_by_key(&other, |(number, _)| *number);
+        at.ok()
+            .and_then(|at| self.weights.get(at))
+            .map(|(_, weight)| *weight)
+    }
+}
+
+/// One record whose pairs are looked for.
+pub(super) struct Looking<'a> {
+    pub(super) source: &'a str,
+    pub(super) person: &'a StandardPerson,
+    pub(super) blocks: &'a [BlockKey],
+}
+
+/// What was found of a record.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) ahead: Ahead,
+    /// The records that had to be read.
+    pub(super) read: Vec<(RecordNumber, Arc<RecordEntry>)>,
+}
+
+impl IdentityEngine {
+    /// Scores the pairs of records that are to be taken in next, each said by a source, on several threads. What it says holds
+    /// until the next call.
+    pub fn look_ahead<S: IdentityStore>(
+        &self,
+        store: &mut S,
+        records: &[(&str, &PreparedPerson)],
+        workers: NonZeroUsize,
+    ) -> Vec<Ahead> {
+        let scorer = self.scorer();
+        let view = store.begin_view();
+        let looked = in_parallel(records, workers, |(source, prepared)| {
+            let looking = Looking {
+                source,
+                person: prepared.matched.as_deref().unwrap_or(&prepared.person),
+                blocks: &prepared.blocks,
+            };
+            look(scorer, view, &looking, |_| true)
+        });
+        keep(store, looked)
+    }
+}
+
+/// Ends a view: keeps at hand what was read through it.
+pub(super) fn keep<S: IdentityStore>(store: &mut S, looked: Vec<Looked>) -> Vec<Ahead> {
+    store.end_view();
+    let keep_one = |looked: Looked| {
+        for (number, entry) in looked.read {
+            store.offer_record(number, entry);
+        }
+        looked.ahead
+    };
+    looked.into_iter().map(keep_one).collect()
+}
+
+/// Scores the pairs of a record with those that are wanted of its blocks.
+pub(super) fn look(
+    scorer: &Scorer,
+    view: &dyn IdentityView,
+    looking: &Looking<'_>,
+    is_wanted: impl Fn(RecordNumber) -> bool,
+) -> Looked {
+    let max = scorer.model().limits.block_records_max;
+    let mut others = Vec::new();
+    view.touch_blocks(looking.blocks);
+    for block in looking.blocks {
+        view.block_members(*block, max, &mut others);
+    }
+    others.sort_unstable();
+    others.dedup();
+    others.retain(|other| is_wanted(*other));
+    view.touch_outlines(&others);
+    let sought = scorer.sought(looking.person, Outline::of(looking.person));
+    let (mut weights, mut read) = (Vec::with_capacity(others.len()), Vec::new());
+    for other in others {
+        if let Some(outline) = view.outline(other)
+            && scorer.tells_apart(&sought, outline)
+        {
+            weights.push((other, None));
+        } else if let Some(entry) = view.record(other) {
+            let weight = scorer.weight_with(looking.source, looking.person, &entry);
+            weights.push((other, weight));
+            read.push((other, entry));
+        }
+    }
+    Looked {
+        ahead: Ahead { weights },
+        read,
+    }
+}
