@@ -4,8 +4,11 @@ use panorama_api::{Result, Space, StateBatch, StateRead, Visit};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+/// Space and key.
+type Place = (&'static str, Vec<u8>);
+
 #[derive(Default)]
-pub(crate) struct Stored(Mutex<BTreeMap<(&'static str, Vec<u8>), Vec<u8>>>);
+pub(crate) struct Stored(Mutex<BTreeMap<Place, Vec<u8>>>);
 
 impl Stored {
     pub(crate) fn commit(&self, batch: &StateBatch) {

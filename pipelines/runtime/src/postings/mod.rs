@@ -568,7 +568,6 @@ fn take(numbers: &mut Vec<u64>, changes: impl Iterator<Item = Change>) {
 }
 
 /// The shard of a term.
-#[expect(clippy::cast_possible_truncation, reason = "so many bits")]
 const fn shard_of(term: u64) -> usize {
     (term >> (u64::BITS - SHARD_BITS)) as usize
 }
