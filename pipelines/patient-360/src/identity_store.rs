@@ -59,7 +59,7 @@ impl PipelineIdentityStore {
         let (pages, changes) = (spaces::IDENTITY_BLOCKS, spaces::IDENTITY_BLOCK_CHANGES);
         let mut blocks = PostingIndex::open(pages, changes, Arc::clone(state), limits)?;
         Ok(Self {
-            oversize: OversizeBlocks::open(&**state, &mut blocks, block_records_max)?,
+            oversize: OversizeBlocks::open(&**state, &mut blocks, block_records_max, meta.next_record > 0)?,
             blocks,
             numbers: TypedSpace::new(spaces::RECORD_NUMBERS, Arc::clone(state), entries_max * SMALL),
             records: TypedSpace::new(spaces::IDENTITY_RECORDS, Arc::clone(state), entries_max * 2),

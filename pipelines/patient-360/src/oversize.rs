@@ -6,7 +6,11 @@ use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
 use panorama_runtime::PostingIndex;
 use serde::{Deserialize, Serialize};
 
-const KEY: &[u8] = b"oversize_blocks";
+/// Another name than when each block had a key of its own: state of that time has none of this.
+const KEY: &[u8] = b"blocks";
+
+const EARLIER: &str = "it was written by an earlier build, which kept blocks in another form: records would not find each other. \
+    Go on with that build, or start with an empty data_dir and an empty tables.location and let the sources be read again";
 
 /// The count, and the limit it is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,9 +20,15 @@ pub(crate) struct OversizeBlocks {
 }
 
 impl OversizeBlocks {
-    /// As state has it; counted anew where that was of another limit.
-    pub(crate) fn open(state: &dyn StateRead, blocks: &mut PostingIndex, records_max: usize) -> Result<Self> {
+    /// As state has it; counted anew where that was of another limit. State with records that has none is of an earlier build.
+    pub(crate) fn open(
+        state: &dyn StateRead,
+        blocks: &mut PostingIndex,
+        records_max: usize,
+        has_records: bool,
+    ) -> Result<Self> {
         match Self::stored(state)? {
+            None if has_records => Err(ConnectorError::fatal("open", "state", EARLIER)),
             Some(stored) if stored.records_max == records_max as u64 => Ok(stored),
             _ => Self::counted(blocks, records_max),
         }
@@ -110,5 +120,24 @@ mod tests {
         open(5).flush(&mut batch).unwrap();
         log.commit(batch).unwrap();
         assert_eq!(OversizeBlocks::of(&*state).unwrap(), 1);
+    }
+
+    #[test]
+    fn state_of_an_earlier_build_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = LocalLog::open(dir.path(), LocalLogOptions::default(), spaces::ALL).unwrap();
+        let state: Arc<dyn StateRead> = Arc::new(log.clone());
+        let meta = Meta {
+            next_record: 1,
+            ..Meta::default()
+        };
+        let open = || PipelineIdentityStore::open(&state, &meta, 64, 3);
+        let error = open().err().unwrap().to_string();
+        assert!(error.contains("earlier build"), "{error}");
+        let mut store = PipelineIdentityStore::open(&state, &Meta::default(), 64, 3).unwrap();
+        let mut batch = StateBatch::default();
+        store.flush(&mut batch).unwrap();
+        log.commit(batch).unwrap();
+        assert!(open().is_ok());
     }
 }

@@ -207,6 +207,32 @@ fn namesakes_of_two_generations_stay_apart() {
 }
 
 #[test]
+fn what_changed_since_it_was_looked_at_is_looked_at_again() {
+    let mut bench = Bench::new();
+    let [senior, junior] = [Generation::Senior, Generation::Junior].map(|generation| StandardPerson {
+        generation: Some(generation),
+        ..with_phone(person("rosalind", "keller", 7), "+14145550101")
+    });
+    bench.put("a", &senior);
+    let said = [("a", &junior), ("b", &senior)].map(|(id, person)| {
+        let key = key(id);
+        (bench.engine.prepare(&key.source, person.clone()), key)
+    });
+    let records = said
+        .each_ref()
+        .map(|(prepared, key)| (key.source.as_str(), prepared));
+    let ahead = bench
+        .engine
+        .look_ahead(&mut bench.store, &records, NonZeroUsize::MIN);
+    for ((prepared, key), ahead) in said.into_iter().zip(ahead) {
+        bench
+            .engine
+            .upsert_seen(&mut bench.store, &key, prepared, at(2), &ahead);
+    }
+    assert!(!bench.together("a", "b"));
+}
+
+#[test]
 fn deleted_records_leave_and_may_return() {
     let mut bench = Bench::new();
     let rosa = person("rosalind", "keller", 29);
@@ -333,7 +359,8 @@ fn population(size: usize) -> Vec<(String, StandardPerson)> {
 /// One thing that happens to the engine.
 #[derive(Clone)]
 enum Act {
-    Put(usize),
+    /// One says what is true of another, or of itself.
+    Put(usize, usize),
     Event(IdentityEventKind, usize, usize, i64),
     Decide(usize, usize, Verdict, i64),
 }
@@ -350,7 +377,7 @@ fn nor_does_it_with_declarations() {
 
 fn any_order_leads_to_one_partition(mut model: Model) {
     let people = population(240);
-    let mut acts: Vec<Act> = (0..people.len()).map(Act::Put).collect();
+    let mut acts: Vec<Act> = (0..people.len()).map(|n| Act::Put(n, n)).collect();
     for n in 0..20 {
         acts.push(Act::Event(IdentityEventKind::Merge, n * 11, n * 7 + 3, 2));
         acts.push(Act::Event(
@@ -375,20 +402,45 @@ fn any_order_leads_to_one_partition(mut model: Model) {
     model.limits.block_records_max = 6;
     model.limits.anchor_records_max = 4;
     model.limits.component_records_max = 12;
-    let run = |acts: &[Act]| {
+    let two = NonZeroUsize::new(2).unwrap();
+    // So many at once are looked at ahead; some of them change what others were looked at with.
+    let run = |acts: &[Act], at_once: usize| {
         let mut bench = Bench::with(model.clone());
-        for act in acts {
-            match *act {
-                Act::Put(n) => drop(bench.put(&people[n].0, &people[n].1)),
-                Act::Event(kind, a, b, time) => drop(bench.event(kind, &people[a].0, &people[b].0, time)),
-                Act::Decide(a, b, verdict, time) => {
-                    drop(bench.decide(&people[a].0, &people[b].0, verdict, time))
+        for acts in acts.chunks(at_once) {
+            let puts = acts.iter().filter_map(|act| match *act {
+                Act::Put(n, says) => Some((key(&people[n].0), people[says].1.clone())),
+                _ => None,
+            });
+            let puts: Vec<_> = puts
+                .map(|(key, person)| (bench.engine.prepare(&key.source, person), key))
+                .collect();
+            let said: Vec<_> = puts
+                .iter()
+                .map(|(prepared, key)| (key.source.as_str(), prepared))
+                .collect();
+            let ahead = bench.engine.look_ahead(&mut bench.store, &said, two);
+            let mut puts = puts.iter().zip(ahead);
+            for act in acts {
+                match *act {
+                    Act::Put(..) => {
+                        let ((prepared, key), ahead) = puts.next().unwrap();
+                        let prepared = prepared.clone();
+                        bench
+                            .engine
+                            .upsert_seen(&mut bench.store, key, prepared, at(1), &ahead);
+                    }
+                    Act::Event(kind, a, b, time) => {
+                        drop(bench.event(kind, &people[a].0, &people[b].0, time));
+                    }
+                    Act::Decide(a, b, verdict, time) => {
+                        drop(bench.decide(&people[a].0, &people[b].0, verdict, time));
+                    }
                 }
             }
         }
         bench.partition()
     };
-    let expected = run(&acts);
+    let expected = run(&acts, 1);
     assert!(
         expected.iter().any(|cluster| cluster.len() > 2),
         "the test has something to lose"
@@ -402,9 +454,11 @@ fn any_order_leads_to_one_partition(mut model: Model) {
             acts.swap(at, usize::try_from(state >> 33).unwrap() % (at + 1));
         }
         // Some records say something else first, and some say everything twice.
-        let mut noisy: Vec<Act> = acts.clone();
+        let mut noisy: Vec<Act> = (0..40).map(|n| Act::Put(n * 5, n * 3 + 1)).collect();
+        noisy.extend(acts.iter().cloned());
         noisy.extend(acts.iter().take(40).cloned());
-        assert_eq!(run(&noisy), expected, "shuffle {shuffle}");
+        let at_once = [1, 7, 64, 1000][shuffle % 4];
+        assert_eq!(run(&noisy, at_once), expected, "shuffle {shuffle}");
     }
 }
 
