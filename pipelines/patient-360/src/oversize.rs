@@ -132,8 +132,9 @@ mod tests {
             ..Meta::default()
         };
         let open = || PipelineIdentityStore::open(&state, &meta, 64, 3);
-        let error = open().err().unwrap().to_string();
-        assert!(error.contains("earlier build"), "{error}");
+        let error = open().err().unwrap();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("earlier build"), "{cause}");
         let mut store = PipelineIdentityStore::open(&state, &Meta::default(), 64, 3).unwrap();
         let mut batch = StateBatch::default();
         store.flush(&mut batch).unwrap();
