@@ -375,9 +375,9 @@ fn nor_does_it_with_declarations() {
     any_order_leads_to_one_partition(declared_model());
 }
 
-fn any_order_leads_to_one_partition(mut model: Model) {
-    let people = population(240);
-    let mut acts: Vec<Act> = (0..people.len()).map(|n| Act::Put(n, n)).collect();
+/// Everybody speaks, and some are merged, unlinked, deleted and decided about.
+fn acts_of(people: usize) -> Vec<Act> {
+    let mut acts: Vec<Act> = (0..people).map(|n| Act::Put(n, n)).collect();
     for n in 0..20 {
         acts.push(Act::Event(IdentityEventKind::Merge, n * 11, n * 7 + 3, 2));
         acts.push(Act::Event(
@@ -398,6 +398,12 @@ fn any_order_leads_to_one_partition(mut model: Model) {
             2,
         ));
     }
+    acts
+}
+
+fn any_order_leads_to_one_partition(mut model: Model) {
+    let people = population(240);
+    let mut acts = acts_of(people.len());
     // Small limits, so that voiding, reviving and cutting are part of what must not depend on order.
     model.limits.block_records_max = 6;
     model.limits.anchor_records_max = 4;
