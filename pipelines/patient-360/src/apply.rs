@@ -30,6 +30,9 @@ const PROJECTED_MAX: usize = 4096;
 /// Records matched again in one epoch after a change of models: bounds the memory of its batch (INV-9).
 const REMATCHED_MAX: u64 = 8192;
 
+/// Messages whose pairs are scored ahead: what is known of those waits in memory (INV-9).
+const AHEAD_MAX: usize = 1024;
+
 /// How often the size of the state is measured.
 const STATE_BYTES_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -122,7 +125,7 @@ impl Apply {
     }
 
     /// Applies messages in order and commits them, with where to go on, as one epoch.
-    pub(crate) fn epoch(&mut self, mut messages: Vec<DecodedMessage>, next: Positions) -> Result<()> {
+    pub(crate) fn epoch(&mut self, messages: Vec<DecodedMessage>, next: Positions) -> Result<()> {
         let began = Instant::now();
         let at = now();
         let count = messages.len() as u64;
@@ -134,10 +137,14 @@ impl Apply {
         }
         self.count(&messages);
         let threads = NonZeroUsize::new(self.threads).unwrap_or(NonZeroUsize::MIN);
-        self.people.look_ahead(&mut messages, threads);
         let mut pending = Vec::with_capacity(2 * messages.len());
-        for message in messages {
-            self.take(message, at, &mut pending)?;
+        let mut messages = messages.into_iter();
+        while messages.len() > 0 {
+            let mut some: Vec<_> = messages.by_ref().take(AHEAD_MAX).collect();
+            self.people.look_ahead(&mut some, threads);
+            for message in some {
+                self.take(message, at, &mut pending)?;
+            }
         }
         self.positions = next;
         self.metrics.spent("identify", began);

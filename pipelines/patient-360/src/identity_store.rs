@@ -11,7 +11,7 @@ use panorama_identity::{
 };
 use panorama_model::SourceRecordKey;
 use panorama_runtime::{PostingIndex, PostingLimits, TypedSpace};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many values of a few words take the memory of one record.
 pub(crate) const SMALL: usize = 8;
@@ -40,6 +40,8 @@ pub(crate) struct PipelineIdentityStore {
     /// Records put since the last view was begun: each epoch begins one.
     put: HashSet<u64>,
     failure: Option<ConnectorError>,
+    /// What failed while several threads read.
+    seen_failure: Mutex<Option<ConnectorError>>,
 }
 
 impl PipelineIdentityStore {
@@ -75,6 +77,7 @@ impl PipelineIdentityStore {
             next_sequence: meta.identity_sequence,
             put: HashSet::new(),
             failure: None,
+            seen_failure: Mutex::default(),
         })
     }
 
@@ -107,6 +110,12 @@ impl PipelineIdentityStore {
         self.oversize.flush(batch)
     }
 
+    /// As [`Self::keep`], of several threads.
+    fn keep_seen<T: Default>(&self, result: Result<T>) -> T {
+        let mut failure = self.seen_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::keep(&mut failure, result)
+    }
+
     fn keep<T: Default>(failure: &mut Option<ConnectorError>, result: Result<T>) -> T {
         result.unwrap_or_else(|error| {
             failure.get_or_insert(error);
@@ -115,21 +124,20 @@ impl PipelineIdentityStore {
     }
 }
 
-/// What cannot be read is left out: the store's own methods meet the failure again, and keep it.
+/// What cannot be read is left out, and ends the epoch at its commit as every failure does.
 impl IdentityView for PipelineIdentityStore {
     fn outline(&self, record: RecordNumber) -> Option<&Outline> {
         self.outlines.get(record)
     }
 
     fn record(&self, record: RecordNumber) -> Option<Arc<RecordEntry>> {
-        self.records.peek(record.0).unwrap_or_default()
+        self.keep_seen(self.records.peek(record.0))
     }
 
     fn block_members(&self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) {
         let mut numbers = Vec::new();
-        if self.blocks.look(block.0, max, &mut numbers).is_ok() {
-            members.extend(numbers.into_iter().map(RecordNumber));
-        }
+        self.keep_seen(self.blocks.look(block.0, max, &mut numbers));
+        members.extend(numbers.into_iter().map(RecordNumber));
     }
 
     fn touch_blocks(&self, blocks: &[BlockKey]) {
@@ -187,6 +195,11 @@ impl IdentityStore for PipelineIdentityStore {
 
     fn end_view(&mut self) {
         self.blocks.keep_read();
+        let seen = self
+            .seen_failure
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.failure = self.failure.take().or(seen.take());
     }
 
     fn offer_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>) {

@@ -98,15 +98,11 @@ impl People {
         })
     }
 
-    /// Scores the pairs of what an epoch's messages say, on several threads, before any of it is taken in.
+    /// Scores the pairs of what the next messages say, on several threads, before any of it is taken in.
     pub(crate) fn look_ahead(&mut self, messages: &mut [DecodedMessage], threads: NonZeroUsize) {
         let records: Vec<_> = messages.iter().flat_map(prepared_of).collect();
         let ahead = self.engine.look_ahead(&mut self.store, &records, threads);
-        let prepared = messages
-            .iter_mut()
-            .filter(|message| matches!(message.reading, Reading::Read(_)))
-            .flat_map(|message| message.said.iter_mut().flatten())
-            .filter_map(|said| said.prepared.as_mut());
+        let prepared = messages.iter_mut().flat_map(prepared_in);
         for (prepared, ahead) in prepared.zip(ahead) {
             prepared.ahead = ahead;
         }
@@ -531,6 +527,16 @@ fn prepared_of(message: &DecodedMessage) -> impl Iterator<Item = (&str, &Prepare
         let prepared = said.as_ref()?.prepared.as_ref()?;
         Some((record.key.source.as_str(), &prepared.person))
     })
+}
+
+/// The same, in the same order, to be changed.
+fn prepared_in(message: &mut DecodedMessage) -> impl Iterator<Item = &mut Prepared> {
+    let records = match &message.reading {
+        Reading::Read(decoded) => decoded.records.as_slice(),
+        Reading::Unreadable(_) => &[],
+    };
+    let said = records.iter().zip(&mut message.said);
+    said.filter_map(|(_, said)| said.as_mut()?.prepared.as_mut())
 }
 
 fn all<T: Copy>(pair: [Option<T>; 2]) -> Option<[T; 2]> {

@@ -98,9 +98,10 @@ fn summary_of(state: &dyn StateRead, person: PersonId, has_evidence: bool) -> Re
             first_seen_at: record.first_seen_at,
             link_probability: link_probability(state, number, &members)?,
         };
-        let evidence = match has_evidence {
-            true => evidence_of(state, number)?.into_iter().collect(),
-            false => BTreeSet::new(),
+        let evidence = if has_evidence {
+            evidence_of(state, number)?.into_iter().collect()
+        } else {
+            BTreeSet::new()
         };
         summary = summary.combine(Summary {
             members: [(record.key, member)].into(),

@@ -134,7 +134,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
         }
         let mut bytes = Vec::new();
         key.bytes(&mut bytes);
-        self.read(&bytes)
+        read(&*self.state, self.space, &bytes)
     }
 
     /// Keeps a value that was read of state since the last change of its key.
@@ -145,12 +145,6 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
                 changed: false,
             });
         }
-    }
-
-    fn read(&self, key: &[u8]) -> Result<Option<V>> {
-        let bytes = self.state.get(self.space, key)?;
-        let value = bytes.map(|b| postcard::from_bytes(&b)).transpose();
-        value.map_err(|e| ConnectorError::fatal("read", self.space.0, e))
     }
 
     /// The value of a key, to be changed in place; it counts as changed.
@@ -268,9 +262,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
                         } else {
                             self.key.clear();
                             key.bytes(&mut self.key);
-                            let bytes = self.state.get(self.space, &self.key)?;
-                            let value = bytes.map(|b| postcard::from_bytes(&b)).transpose();
-                            value.map_err(|e| ConnectorError::fatal("read", self.space.0, e))?
+                            read(&*self.state, self.space, &self.key)?
                         },
                         changed: false,
                     },
@@ -280,6 +272,12 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
         };
         Ok((entry, &mut self.changed))
     }
+}
+
+fn read<V: DeserializeOwned>(state: &dyn StateRead, space: Space, key: &[u8]) -> Result<Option<V>> {
+    let bytes = state.get(space, key)?;
+    let value = bytes.map(|b| postcard::from_bytes(&b)).transpose();
+    value.map_err(|e| ConnectorError::fatal("read", space.0, e))
 }
 
 /// Writes a value behind what a buffer holds.

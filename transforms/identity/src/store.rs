@@ -76,7 +76,7 @@ pub struct Edge {
     pub weight: MatchWeight,
 }
 
-/// What several threads may read of a store at once. It may leave out what cannot be read.
+/// What several threads may read of a store at once. What cannot be read is left out, and reported as the store reports it.
 pub trait IdentityView: Sync {
     /// As [`IdentityStore::outline`].
     fn outline(&self, record: RecordNumber) -> Option<&Outline>;

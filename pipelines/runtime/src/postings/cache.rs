@@ -1,7 +1,8 @@
 //! Pages in memory: those used lately, and those that may not be durable yet.
 
+use super::pages::PAIR_BYTES;
 use hashbrown::HashMap;
-use panorama_api::{Result, Space, StateRead};
+use panorama_api::{ConnectorError, Result, Space, StateRead};
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
@@ -47,7 +48,7 @@ impl PageCache {
         if !self.young.contains_key(&key) {
             let page = match self.old.remove(&key) {
                 Some(page) => page,
-                None => state.get(space, &key.bytes())?.unwrap_or_default(),
+                None => read_page(key, state, space)?,
             };
             self.put(key, page);
         }
@@ -70,7 +71,7 @@ impl PageCache {
         if let Some(page) = self.young.get(&key).or_else(|| self.old.get(&key)) {
             return Ok(look(page));
         }
-        let page = state.get(space, &key.bytes())?.unwrap_or_default();
+        let page = read_page(key, state, space)?;
         let seen = look(&page);
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.push((key, page));
@@ -91,7 +92,7 @@ impl PageCache {
     pub(super) fn read(&self, key: PageKey, state: &dyn StateRead, space: Space) -> Result<Cow<'_, [u8]>> {
         Ok(match self.young.get(&key).or_else(|| self.old.get(&key)) {
             Some(page) => Cow::Borrowed(page),
-            None => Cow::Owned(state.get(space, &key.bytes())?.unwrap_or_default()),
+            None => Cow::Owned(read_page(key, state, space)?),
         })
     }
 
@@ -117,4 +118,23 @@ impl PageCache {
             self.young_bytes = 0;
         }
     }
+}
+
+/// A page in state; empty where there is none.
+fn read_page(key: PageKey, state: &dyn StateRead, space: Space) -> Result<Vec<u8>> {
+    let page = state.get(space, &key.bytes())?.unwrap_or_default();
+    check_whole(&page, space)?;
+    Ok(page)
+}
+
+/// Fails where pairs are cut off: read on, their numbers would be missing without a word.
+pub(super) fn check_whole(pairs: &[u8], space: Space) -> Result<()> {
+    if pairs.len().is_multiple_of(PAIR_BYTES) {
+        return Ok(());
+    }
+    Err(ConnectorError::fatal(
+        "read",
+        space.0,
+        "a list of pairs is cut off",
+    ))
 }

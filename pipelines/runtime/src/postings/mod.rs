@@ -13,7 +13,7 @@ mod tests;
 use crate::filter::KeyFilter;
 use cache::{PageCache, PageKey};
 use hashbrown::HashMap;
-use pages::{Change, PAIR_BYTES, Pair, change_of, changes_of, merged, pairs};
+use pages::{Change, NUMBER_MAX, PAIR_BYTES, Pair, change_of, changes_of, merged, pairs};
 use panorama_api::{ConnectorError, Result, Space, StateBatch, StateRead};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -151,7 +151,12 @@ impl PostingIndex {
 
     fn read_lists(&mut self) -> Result<()> {
         let (shards, lists) = (&mut self.shards, &mut self.lists);
+        let mut whole = Ok(());
         self.state.scan(self.lists_space, &[], None, &mut |key, list| {
+            whole = cache::check_whole(list, self.lists_space);
+            if whole.is_err() {
+                return ControlFlow::Break(());
+            }
             lists.extend(key.try_into().ok().map(u64::from_be_bytes));
             for pair in pairs(list) {
                 if let Some(shard) = shards.get_mut(shard_of(pair.term)) {
@@ -160,6 +165,7 @@ impl PostingIndex {
             }
             ControlFlow::Continue(())
         })?;
+        whole?;
         self.next_list = self.lists.back().map_or(0, |last| last + 1);
         let first = self.lists.front().copied().unwrap_or(0);
         for shard in &mut self.shards {
@@ -175,9 +181,13 @@ impl PostingIndex {
             return Ok(None);
         }
         let mut filter = KeyFilter::new();
-        let mut last = None;
+        let (mut last, mut whole) = (None, Ok(()));
         self.state.scan(self.pages_space, &[], None, &mut |key, page| {
             if key.len() > SHARD_KEY_BYTES {
+                whole = cache::check_whole(page, self.pages_space);
+                if whole.is_err() {
+                    return ControlFlow::Break(());
+                }
                 for pair in pairs(page) {
                     if last.replace(pair.term) != Some(pair.term) {
                         filter.insert(pair.term);
@@ -186,6 +196,7 @@ impl PostingIndex {
             }
             ControlFlow::Continue(())
         })?;
+        whole?;
         let recent = self.shards.iter().flat_map(|shard| shard.recent.keys());
         recent.for_each(|term| filter.insert(*term));
         Ok(Some(filter))
@@ -244,8 +255,12 @@ impl PostingIndex {
     /// Puts a number of at most 39 bits into a term's set.
     ///
     /// # Errors
-    /// Where the state cannot be read.
+    /// Where the number is larger, or the state cannot be read.
     pub fn insert(&mut self, term: u64, number: u64) -> Result<Changed> {
+        if number > NUMBER_MAX {
+            let cause = "there is no room for numbers of more than 39 bits";
+            return Err(ConnectorError::fatal("change", self.pages_space.0, cause));
+        }
         self.change(term, Change::put(number))
     }
 

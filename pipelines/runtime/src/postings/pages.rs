@@ -5,7 +5,10 @@ pub(super) const PAIR_BYTES: usize = TERM_BYTES + CHANGE_BYTES;
 const TERM_BYTES: usize = 8;
 const CHANGE_BYTES: usize = 5;
 
-/// One number put into a term's set, or taken out of it. Numbers have 39 bits.
+/// The largest number there is room for.
+pub(super) const NUMBER_MAX: u64 = (1 << (8 * CHANGE_BYTES - 1)) - 1;
+
+/// One number put into a term's set, or taken out of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Change(u64);
 

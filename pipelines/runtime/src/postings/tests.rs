@@ -147,3 +147,33 @@ fn lists_are_deleted_and_runs_merged() {
     assert!(kept <= 200_000 + SHARDS * 8, "{kept}");
     assert!((0..100_000_u64).all(|n| index.len(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap() == 2));
 }
+
+#[test]
+fn what_is_too_large_or_cut_off_is_refused() {
+    let limits = PostingLimits {
+        changes_max: 1,
+        page_bytes_max: 1,
+        frequent_min: 9,
+    };
+    let stored = Arc::new(Stored::default());
+    let mut index = open(&stored, limits);
+    assert!(index.insert(7, NUMBER_MAX + 1).is_err());
+    assert!(index.insert(7, NUMBER_MAX).unwrap().is_other);
+    let mut batch = StateBatch::default();
+    index.flush(&mut batch).unwrap();
+    stored.commit(&batch);
+    assert_eq!(open(&stored, limits).numbers(7).unwrap(), [NUMBER_MAX]);
+    for (space, key) in [
+        (PAGES, PageKey::new(0, 0, 0).bytes()),
+        (LISTS, 9_u64.to_be_bytes()),
+    ] {
+        let mut batch = StateBatch::default();
+        batch.put(space, key, [0; PAIR_BYTES + 1]);
+        stored.commit(&batch);
+        let opened = PostingIndex::open(PAGES, LISTS, Arc::<Stored>::clone(&stored), limits);
+        assert!(opened.and_then(|mut index| index.len(7)).is_err());
+        batch = StateBatch::default();
+        batch.delete(space, key);
+        stored.commit(&batch);
+    }
+}
