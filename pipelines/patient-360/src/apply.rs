@@ -5,6 +5,7 @@ use crate::current::{Dirty, TableChanges, forget_published};
 use crate::decode::DecodedMessage;
 use crate::epochs::{Epochs, SettledEpoch, SettledFact};
 use crate::facts::{Facts, Position};
+use crate::flushing::{Flush, flush_all};
 use crate::meta::{Meta, Positions, Publication, write_positions};
 use crate::people::People;
 use crate::pipeline::Pipeline;
@@ -330,10 +331,10 @@ impl Apply {
         let (changes, bytes) = self.last_batch;
         let mut batch = StateBatch::with_capacity(changes + changes / 8, bytes + bytes / 8);
         let (rows, seen) = (&mut self.rows, &mut self.seen);
-        self.people.flush(&mut self.meta, &mut batch, |batch| {
-            rows.flush(batch)?;
-            seen.flush(batch)
-        })?;
+        let mut flushes: Vec<Flush<'_>> = vec![Box::new(|batch| rows.flush(batch))];
+        flushes.extend(self.people.flushes(&mut self.meta)?);
+        flushes.push(Box::new(|batch| seen.flush(batch)));
+        flush_all(flushes, self.threads, &mut batch)?;
         self.last_batch = (batch.len(), batch.bytes());
         self.dirty.note(self.meta.epoch, &mut batch);
         write_positions(&self.positions, &mut batch)?;
@@ -373,12 +374,13 @@ impl Apply {
     pub(crate) fn begin_publication(&mut self) -> Result<(u64, TableChanges, RawStretches)> {
         let began = Instant::now();
         let at = now();
+        // What rows are made of is durable then; the epochs that follow hold nothing but rows.
+        self.epochs.settle()?;
         loop {
             let persons: Vec<PersonId> = self.people.take_touched(PROJECTED_MAX);
             if persons.is_empty() {
                 break;
             }
-            self.epochs.settle()?;
             let unifying = Instant::now();
             for projection in project(&*self.store, &persons, at, self.threads)? {
                 self.rows.project(projection, &mut self.dirty)?;

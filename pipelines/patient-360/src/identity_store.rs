@@ -1,13 +1,14 @@
 //! What identity keeps, in the pipeline's state: changed in memory, committed with the epoch (INV-4).
 
+use crate::flushing::Flush;
 use crate::meta::Meta;
 use crate::oversize::OversizeBlocks;
 use crate::spaces;
 use hashbrown::HashSet;
-use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
+use panorama_api::{ConnectorError, Result, StateRead};
 use panorama_identity::{
-    BlockKey, Edge, IdentityStore, IdentityView, Membership, Outline, Outlines, PairStatements, RecordEntry,
-    RecordNumber,
+    BlockKey, Edge, IdentityStore, IdentityView, Membership, Newcomers, Outline, Outlines, PairStatements,
+    RecordEntry, RecordNumber,
 };
 use panorama_model::SourceRecordKey;
 use panorama_runtime::{PostingIndex, PostingLimits, TypedSpace};
@@ -32,6 +33,7 @@ pub(crate) struct PipelineIdentityStore {
     outlines: Outlines,
     memberships: TypedSpace<u64, Membership>,
     blocks: PostingIndex,
+    newcomers: Newcomers,
     edges: TypedSpace<u64, Vec<Edge>>,
     statements: TypedSpace<u64, Vec<PairStatements>>,
     oversize: OversizeBlocks,
@@ -63,6 +65,7 @@ impl PipelineIdentityStore {
         Ok(Self {
             oversize: OversizeBlocks::open(&**state, &mut blocks, block_records_max, meta.next_record > 0)?,
             blocks,
+            newcomers: Newcomers::default(),
             numbers: TypedSpace::new(spaces::RECORD_NUMBERS, Arc::clone(state), entries_max * SMALL),
             records: TypedSpace::new(spaces::IDENTITY_RECORDS, Arc::clone(state), entries_max * 2),
             outlines: Outlines::new(entries_max * OUTLINES),
@@ -96,18 +99,60 @@ impl PipelineIdentityStore {
         &mut self.blocks
     }
 
-    /// Moves the changes into the epoch's batch, or says what failed since the last time.
-    pub(crate) fn flush(&mut self, batch: &mut StateBatch) -> Result<()> {
+    /// What there is to be written into the epoch's batch.
+    ///
+    /// # Errors
+    /// What failed since the last time.
+    pub(crate) fn flushes(&mut self) -> Result<impl Iterator<Item = Flush<'_>>> {
+        self.settle_newcomers();
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
-        self.numbers.flush(batch)?;
-        self.records.flush(batch)?;
-        self.memberships.flush(batch)?;
-        self.blocks.flush(batch)?;
-        self.edges.flush(batch)?;
-        self.statements.flush(batch)?;
-        self.oversize.flush(batch)
+        let Self {
+            numbers,
+            records,
+            memberships,
+            blocks,
+            edges,
+            statements,
+            oversize,
+            ..
+        } = self;
+        // What takes long comes first.
+        let flushes: [Flush<'_>; 7] = [
+            Box::new(|batch| records.flush(batch)),
+            Box::new(|batch| blocks.flush(batch)),
+            Box::new(|batch| memberships.flush(batch)),
+            Box::new(|batch| numbers.flush(batch)),
+            Box::new(|batch| edges.flush(batch)),
+            Box::new(|batch| statements.flush(batch)),
+            Box::new(|batch| oversize.flush(batch)),
+        ];
+        Ok(flushes.into_iter())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn flush(&mut self, batch: &mut panorama_api::StateBatch) -> Result<()> {
+        self.flushes()?.try_for_each(|flush| flush(batch))
+    }
+
+    /// Puts all who joined blocks into them.
+    fn settle_newcomers(&mut self) {
+        let joined: Vec<_> = self
+            .newcomers
+            .take()
+            .map(|(block, record)| (block.0, record.0))
+            .collect();
+        let settled = self.blocks.insert_new(&joined);
+        Self::keep(&mut self.failure, settled);
+    }
+
+    /// Puts those who joined a block into it.
+    fn settle(&mut self, block: BlockKey, joined: impl Iterator<Item = RecordNumber>) {
+        for record in joined {
+            let settled = self.blocks.insert_new(&[(block.0, record.0)]);
+            Self::keep(&mut self.failure, settled);
+        }
     }
 
     /// As [`Self::keep`], of several threads.
@@ -134,10 +179,11 @@ impl IdentityView for PipelineIdentityStore {
         self.keep_seen(self.records.peek(record.0))
     }
 
-    fn block_members(&self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) {
+    fn block_members(&self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) -> usize {
         let mut numbers = Vec::new();
-        self.keep_seen(self.blocks.look(block.0, max, &mut numbers));
+        let len = self.keep_seen(self.blocks.look(block.0, max, &mut numbers));
         members.extend(numbers.into_iter().map(RecordNumber));
+        len
     }
 
     fn touch_blocks(&self, blocks: &[BlockKey]) {
@@ -190,6 +236,7 @@ impl IdentityStore for PipelineIdentityStore {
 
     fn begin_view(&mut self) -> &dyn IdentityView {
         self.put.clear();
+        self.settle_newcomers();
         self
     }
 
@@ -233,11 +280,15 @@ impl IdentityStore for PipelineIdentityStore {
     }
 
     fn block_len(&mut self, block: BlockKey) -> usize {
+        let joined = self.newcomers.of(block);
+        self.settle(block, joined);
         let found = self.blocks.len(block.0);
         Self::keep(&mut self.failure, found)
     }
 
     fn block_members(&mut self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) {
+        let joined = self.newcomers.of(block);
+        self.settle(block, joined);
         let found = self.blocks.numbers(block.0).map(|numbers| {
             members.extend(numbers.iter().take(max).copied().map(RecordNumber));
         });
@@ -245,6 +296,8 @@ impl IdentityStore for PipelineIdentityStore {
     }
 
     fn block_insert(&mut self, block: BlockKey, record: RecordNumber) -> usize {
+        let joined = self.newcomers.before_change(block);
+        self.settle(block, joined);
         let changed = self.blocks.insert(block.0, record.0);
         let changed = Self::keep(&mut self.failure, changed);
         if changed.is_other {
@@ -254,12 +307,25 @@ impl IdentityStore for PipelineIdentityStore {
     }
 
     fn block_remove(&mut self, block: BlockKey, record: RecordNumber) -> usize {
+        let joined = self.newcomers.before_change(block);
+        self.settle(block, joined);
         let changed = self.blocks.remove(block.0, record.0);
         let changed = Self::keep(&mut self.failure, changed);
         if changed.is_other {
             self.oversize.shrank(changed.len);
         }
         changed.len
+    }
+
+    fn join_blocks(
+        &mut self,
+        record: RecordNumber,
+        blocks: &[BlockKey],
+        seen: &[usize],
+        max: usize,
+        others: &mut Vec<RecordNumber>,
+    ) -> bool {
+        self.newcomers.join(record, blocks, seen, max, others)
     }
 
     fn edges(&mut self, record: RecordNumber, edges: &mut Vec<Edge>) {

@@ -25,6 +25,7 @@ mod evidence;
 mod explain;
 mod facts;
 mod filing;
+mod flushing;
 mod formats;
 mod identity_rows;
 mod identity_store;

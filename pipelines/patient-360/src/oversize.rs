@@ -66,9 +66,9 @@ impl OversizeBlocks {
         }
     }
 
-    pub(crate) fn flush(self, batch: &mut StateBatch) -> Result<()> {
+    pub(crate) fn flush(&self, batch: &mut StateBatch) -> Result<()> {
         let bytes =
-            postcard::to_allocvec(&self).map_err(|e| ConnectorError::fatal("encode", spaces::META.0, e))?;
+            postcard::to_allocvec(self).map_err(|e| ConnectorError::fatal("encode", spaces::META.0, e))?;
         batch.put(spaces::META, KEY, bytes);
         Ok(())
     }

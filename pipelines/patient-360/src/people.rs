@@ -4,6 +4,7 @@
 use crate::current::Dirty;
 use crate::decode::{DecodedMessage, Prepared, Said};
 use crate::facts::Position;
+use crate::flushing::Flush;
 use crate::identity_store::{PipelineIdentityStore, SMALL};
 use crate::meta::Meta;
 use crate::reader::Prepare;
@@ -13,7 +14,7 @@ use crate::rows::{Rows, bucket};
 use crate::touched::Touched;
 use crate::{identity_rows, spaces};
 use hashbrown::HashSet;
-use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
+use panorama_api::{Result, StateBatch, StateRead};
 use panorama_identity::{
     Changes, Evidence, IdentityChange, IdentityEngine, IdentityStore, Membership, PreparedPerson,
     RecordNumber, Review, ReviewStatus, Scorer, Verdict,
@@ -478,41 +479,33 @@ impl People {
         self.touched.take(max)
     }
 
-    /// Moves the changes into the epoch's batch; `beside` does the same for others meanwhile, on another thread.
-    pub(crate) fn flush(
-        &mut self,
-        meta: &mut Meta,
-        batch: &mut StateBatch,
-        beside: impl FnOnce(&mut StateBatch) -> Result<()> + Send,
-    ) -> Result<()> {
+    /// Ends an epoch: notes what it came to, and lists what there is to be written into its batch.
+    ///
+    /// # Errors
+    /// What failed since the last time.
+    pub(crate) fn flushes(&mut self, meta: &mut Meta) -> Result<Vec<Flush<'_>>> {
+        meta.next_record = self.store.next_record();
+        meta.identity_sequence = self.store.sequence();
+        meta.persons = self.person_count;
         let Self {
             store,
             records,
             last_words,
             persons,
+            touched,
             ..
         } = self;
-        std::thread::scope(|scope| {
-            let other = scope.spawn(move || {
-                let mut batch = StateBatch::default();
-                records.flush(&mut batch)?;
-                last_words.flush(&mut batch)?;
-                persons.flush(&mut batch)?;
-                beside(&mut batch)?;
-                Ok::<_, ConnectorError>(batch)
-            });
-            store.flush(batch)?;
-            match other.join() {
-                Ok(other) => batch.append(&other?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-            Ok::<_, ConnectorError>(())
-        })?;
-        self.touched.flush(batch);
-        meta.next_record = self.store.next_record();
-        meta.identity_sequence = self.store.sequence();
-        meta.persons = self.person_count;
-        Ok(())
+        let mut flushes: Vec<Flush<'_>> = vec![Box::new(|batch| records.flush(batch))];
+        flushes.extend(store.flushes()?);
+        flushes.extend([
+            Box::new(|batch: &mut StateBatch| persons.flush(batch)) as Flush<'_>,
+            Box::new(|batch| last_words.flush(batch)),
+            Box::new(|batch| {
+                touched.flush(batch);
+                Ok(())
+            }),
+        ]);
+        Ok(flushes)
     }
 }
 

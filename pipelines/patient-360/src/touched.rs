@@ -12,6 +12,8 @@ const ID_BYTES: usize = 16;
 /// The persons, and the lists of them in state.
 pub(crate) struct Touched {
     persons: HashSet<PersonId>,
+    /// Those whose rows are being made, descending: what neighbours read lies together.
+    taken: Vec<PersonId>,
     /// Those in no list yet.
     unlisted: Vec<PersonId>,
     lists: Range<u64>,
@@ -22,6 +24,7 @@ impl Touched {
     pub(crate) fn recover(state: &dyn StateRead) -> Result<Self> {
         let mut touched = Self {
             persons: HashSet::new(),
+            taken: Vec::new(),
             unlisted: Vec::new(),
             lists: 0..0,
         };
@@ -48,21 +51,22 @@ impl Touched {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.persons.is_empty()
+        self.persons.is_empty() && self.taken.is_empty()
     }
 
     /// Takes at most `max` persons, whose rows go with the next epoch's batch.
     pub(crate) fn take(&mut self, max: usize) -> Vec<PersonId> {
-        let taken: Vec<PersonId> = self.persons.iter().take(max).copied().collect();
-        for person in &taken {
-            self.persons.remove(person);
+        if self.taken.is_empty() {
+            self.taken = self.persons.drain().collect();
+            self.taken.sort_unstable_by(|a, b| b.cmp(a));
         }
-        taken
+        let first = self.taken.len().saturating_sub(max);
+        self.taken.split_off(first)
     }
 
     /// Lists what is new in the epoch's batch, or deletes all lists where nothing is left of them.
     pub(crate) fn flush(&mut self, batch: &mut StateBatch) {
-        if self.persons.is_empty() {
+        if self.is_empty() {
             for list in self.lists.by_ref() {
                 batch.delete(spaces::TOUCHED_PERSONS, list.to_be_bytes());
             }
@@ -110,7 +114,11 @@ mod tests {
         // While some are left, all are found.
         assert_eq!(touched.take(2).len(), 2);
         check(&mut touched, &[1, 3, 7]);
-        assert_eq!(touched.take(2).len(), 1);
+        // One that is touched meanwhile is as well.
+        touched.insert(PersonId(4));
+        check(&mut touched, &[1, 3, 4, 7]);
+        assert_eq!(touched.take(2), [PersonId(7)]);
+        assert_eq!(touched.take(2), [PersonId(4)]);
         check(&mut touched, &[]);
         // Touched and made within one epoch.
         touched.insert(PersonId(9));

@@ -149,20 +149,20 @@ impl BlockTable {
     }
 
     /// Reads where blocks lie, all at once: the memory answers many questions at a time if none waits for another.
-    pub(crate) fn touch(&self, blocks: &[BlockKey]) {
-        let at_home = |block: &BlockKey| {
-            let shard = self.shards.get(Self::shard_of(*block))?;
-            shard.slots.get(shard.home(halves(*block))).map(|slot| slot.value)
+    pub(crate) fn touch(&self, blocks: impl Iterator<Item = BlockKey> + Clone) {
+        let at_home = |block: BlockKey| {
+            let shard = self.shards.get(Self::shard_of(block))?;
+            shard.slots.get(shard.home(halves(block))).map(|slot| slot.value)
         };
-        let read = blocks.iter().filter_map(at_home).fold(0, u32::wrapping_add);
+        let read = blocks.clone().filter_map(at_home).fold(0, u32::wrapping_add);
         std::hint::black_box(read);
-        let members = |block: &BlockKey| {
-            let shard = self.shards.get(Self::shard_of(*block))?;
-            let value = shard.slot(shard.place(halves(*block))).value;
+        let members = |block: BlockKey| {
+            let shard = self.shards.get(Self::shard_of(block))?;
+            let value = shard.slot(shard.place(halves(block))).value;
             let many = self.many.get(list(value)?)?;
             Some(many.len())
         };
-        std::hint::black_box(blocks.iter().filter_map(members).fold(0, usize::wrapping_add));
+        std::hint::black_box(blocks.filter_map(members).fold(0, usize::wrapping_add));
     }
 
     /// The records of a block, ascending.
@@ -181,6 +181,16 @@ impl BlockTable {
         self.with(block, |members| {
             out.extend(members.iter().take(max).copied().map(number))
         });
+    }
+
+    /// Appends the records of a block, where there are at most `max`; returns how many there are.
+    pub(crate) fn extend_within(&self, block: BlockKey, max: usize, out: &mut Vec<RecordNumber>) -> usize {
+        self.with(block, |members| {
+            if members.len() <= max {
+                out.extend(members.iter().copied().map(number));
+            }
+            members.len()
+        })
     }
 
     /// Answers a question about the records of a block, ascending.

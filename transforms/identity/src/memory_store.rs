@@ -5,6 +5,7 @@ use crate::blocking::BlockKey;
 use crate::chunked::Chunked;
 use crate::decision::PairStatements;
 use crate::hashed::Hashed;
+use crate::newcomers::Newcomers;
 use crate::outline::Outline;
 use crate::outlines::Outlines;
 use crate::score::MatchWeight;
@@ -32,6 +33,16 @@ struct SmallEdge {
     weight: MatchWeight,
 }
 
+/// Blocks whose memory is fetched together.
+const TOUCHED_AT_ONCE: usize = 32;
+
+/// Puts those who joined a block into it.
+fn settle(blocks: &mut BlockTable, block: BlockKey, joined: impl Iterator<Item = RecordNumber>) {
+    for record in joined {
+        blocks.insert(block, record);
+    }
+}
+
 /// Reads a field of each cache line that a comparison starts with.
 fn touch(entry: &RecordEntry) -> usize {
     let person = entry.matched();
@@ -51,6 +62,7 @@ pub struct MemoryStore {
     /// Few records are spoken of.
     statements: HashMap<u64, Vec<PairStatements>>,
     blocks: BlockTable,
+    newcomers: Newcomers,
     sequence: u64,
     /// Records put since the last view was begun, if one was.
     put: Option<HashSet<RecordNumber>>,
@@ -65,6 +77,7 @@ impl Default for MemoryStore {
             outlines: Outlines::new(u32::MAX as usize),
             statements: HashMap::default(),
             blocks: BlockTable::default(),
+            newcomers: Newcomers::default(),
             sequence: 0,
             put: None,
         }
@@ -108,14 +121,12 @@ impl IdentityView for MemoryStore {
         self.slot(record)?.entry.clone()
     }
 
-    fn block_members(&self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) {
-        if self.blocks.len(block) <= max {
-            self.blocks.extend(block, max, members);
-        }
+    fn block_members(&self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) -> usize {
+        self.blocks.extend_within(block, max, members)
     }
 
     fn touch_blocks(&self, blocks: &[BlockKey]) {
-        self.blocks.touch(blocks);
+        self.blocks.touch(blocks.iter().copied());
     }
 
     fn touch_outlines(&self, records: &[RecordNumber]) {
@@ -157,6 +168,13 @@ impl IdentityStore for MemoryStore {
 
     fn begin_view(&mut self) -> &dyn IdentityView {
         self.put.get_or_insert_default().clear();
+        let joined: Vec<_> = self.newcomers.take().collect();
+        for some in joined.chunks(TOUCHED_AT_ONCE) {
+            self.blocks.touch(some.iter().map(|(block, _)| *block));
+            for (block, record) in some {
+                self.blocks.insert(*block, *record);
+            }
+        }
         self
     }
 
@@ -185,7 +203,7 @@ impl IdentityStore for MemoryStore {
     }
 
     fn expect_blocks(&mut self, blocks: &[BlockKey]) {
-        self.blocks.touch(blocks);
+        self.blocks.touch(blocks.iter().copied());
     }
 
     fn expect_outlines(&mut self, records: &[RecordNumber]) {
@@ -200,19 +218,34 @@ impl IdentityStore for MemoryStore {
     }
 
     fn block_len(&mut self, block: BlockKey) -> usize {
+        settle(&mut self.blocks, block, self.newcomers.of(block));
         self.blocks.len(block)
     }
 
     fn block_members(&mut self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) {
+        settle(&mut self.blocks, block, self.newcomers.of(block));
         self.blocks.extend(block, max, members);
     }
 
     fn block_insert(&mut self, block: BlockKey, record: RecordNumber) -> usize {
+        settle(&mut self.blocks, block, self.newcomers.before_change(block));
         self.blocks.insert(block, record)
     }
 
     fn block_remove(&mut self, block: BlockKey, record: RecordNumber) -> usize {
+        settle(&mut self.blocks, block, self.newcomers.before_change(block));
         self.blocks.remove(block, record)
+    }
+
+    fn join_blocks(
+        &mut self,
+        record: RecordNumber,
+        blocks: &[BlockKey],
+        seen: &[usize],
+        max: usize,
+        others: &mut Vec<RecordNumber>,
+    ) -> bool {
+        self.newcomers.join(record, blocks, seen, max, others)
     }
 
     fn edges(&mut self, record: RecordNumber, edges: &mut Vec<Edge>) {

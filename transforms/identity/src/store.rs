@@ -84,8 +84,9 @@ pub trait IdentityView: Sync {
     /// As [`IdentityStore::record`].
     fn record(&self, record: RecordNumber) -> Option<Arc<RecordEntry>>;
 
-    /// Appends the records of a block, in any order; none where there are more than `max`.
-    fn block_members(&self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>);
+    /// Appends the records of a block, in any order; none where there are more than `max`. Returns how many there are, or some
+    /// number above `max`.
+    fn block_members(&self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) -> usize;
 
     /// As [`IdentityStore::expect_blocks`].
     fn touch_blocks(&self, blocks: &[BlockKey]);
@@ -165,6 +166,18 @@ pub trait IdentityStore {
 
     /// Keeps the record's edges, ascending by the other record.
     fn put_edges(&mut self, record: RecordNumber, edges: &[Edge]);
+
+    /// Lets a record join blocks, as [`crate::Newcomers::join`]. A store without newcomers lets nobody.
+    fn join_blocks(
+        &mut self,
+        _record: RecordNumber,
+        _blocks: &[BlockKey],
+        _seen: &[usize],
+        _max: usize,
+        _others: &mut Vec<RecordNumber>,
+    ) -> bool {
+        false
+    }
 
     /// What was said of this record and others.
     fn statements(&mut self, record: RecordNumber) -> Vec<PairStatements>;

@@ -28,6 +28,8 @@ const SHARDS: usize = 1 << SHARD_BITS;
 const PAGE_PAIRS_MAX: usize = 512;
 /// Leading bits by which the pages of a run are told apart, at most.
 const PAGE_BITS_MAX: u8 = 15;
+/// Terms whose memory is fetched together.
+const TOUCHED_AT_ONCE: usize = 32;
 /// A run is merged with what is newer where it is not this many times as large.
 const RUN_RATIO: usize = 4;
 
@@ -272,6 +274,53 @@ impl PostingIndex {
         self.change(term, Change::taken(number))
     }
 
+    /// Puts numbers into sets that lack them, for many terms at once: none is looked for.
+    ///
+    /// # Errors
+    /// Where a number is too large, or the state cannot be read.
+    pub fn insert_new(&mut self, pairs: &[(u64, u64)]) -> Result<()> {
+        for some in pairs.chunks(TOUCHED_AT_ONCE) {
+            self.touch_to_note(some);
+            for (term, number) in some.iter().copied() {
+                if self.frequent.contains_key(&term) || number > NUMBER_MAX {
+                    self.insert(term, number)?;
+                    continue;
+                }
+                if self.found.term == Some(term) {
+                    self.found.term = None;
+                }
+                if let Some(filter) = &mut self.filter {
+                    filter.insert(term);
+                }
+                self.note(Pair {
+                    term,
+                    change: Change::put(number),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a word of each cache line that changes of these terms are noted in.
+    fn touch_to_note(&self, pairs: &[(u64, u64)]) {
+        let lines = self.filter.as_ref().map(|filter| {
+            let lines = pairs.iter().map(|(term, _)| filter.touch(*term));
+            lines.fold(0, u64::wrapping_add)
+        });
+        let known = |(term, _): &&(u64, u64)| {
+            let shard = self.shards.get(shard_of(*term));
+            shard.is_some_and(|shard| shard.recent.contains_key(term))
+        };
+        std::hint::black_box((lines, pairs.iter().filter(known).count()));
+    }
+
+    fn note(&mut self, pair: Pair) {
+        if let Some(shard) = self.shards.get_mut(shard_of(pair.term)) {
+            shard.note(pair);
+        }
+        self.changed.push(pair);
+    }
+
     fn change(&mut self, term: u64, change: Change) -> Result<Changed> {
         let number = change.number();
         let changed = if let Some(len) = self.frequent.get(&term).copied() {
@@ -308,17 +357,13 @@ impl PostingIndex {
             self.frequent.remove(&term);
         }
         if changed.is_other {
-            let pair = Pair { term, change };
-            if let Some(shard) = self.shards.get_mut(shard_of(term)) {
-                shard.note(pair);
-            }
             // A set in the filter stays there.
             let is_known = self.found.term == Some(term) && self.found.is_known;
             if let Some(filter) = self.filter.as_mut().filter(|_| !is_known) {
                 filter.insert(term);
                 self.found.is_known |= self.found.term == Some(term);
             }
-            self.changed.push(pair);
+            self.note(Pair { term, change });
         }
         Ok(changed)
     }
@@ -347,20 +392,18 @@ impl PostingIndex {
         Ok(())
     }
 
-    /// Appends the numbers of a term, where there are at most `max`, ascending, for many threads at once. What it reads is kept
-    /// once [`PostingIndex::keep_read`] is called.
+    /// Appends the numbers of a term, where there are at most `max`, ascending, for many threads at once; returns how many there
+    /// are. What it reads is kept once [`PostingIndex::keep_read`] is called.
     ///
     /// # Errors
     /// Where the state cannot be read.
-    pub fn look(&self, term: u64, max: usize, numbers: &mut Vec<u64>) -> Result<()> {
-        let is_frequent = self.frequent.get(&term).is_some_and(|len| *len > max);
+    pub fn look(&self, term: u64, max: usize, numbers: &mut Vec<u64>) -> Result<usize> {
+        if let Some(len) = self.frequent.get(&term).filter(|len| **len > max) {
+            return Ok(*len);
+        }
         let is_known = self.filter.as_ref().is_none_or(|filter| filter.may_hold(term));
-        let Some(shard) = self
-            .shards
-            .get(shard_of(term))
-            .filter(|_| is_known && !is_frequent)
-        else {
-            return Ok(());
+        let Some(shard) = self.shards.get(shard_of(term)).filter(|_| is_known) else {
+            return Ok(0);
         };
         let mut found = Vec::new();
         for run in &shard.runs {
@@ -371,10 +414,11 @@ impl PostingIndex {
         }
         let recent = shard.recent.get(&term);
         take(&mut found, recent.into_iter().flatten().copied());
-        if found.len() <= max {
+        let len = found.len();
+        if len <= max {
             numbers.extend(found);
         }
-        Ok(())
+        Ok(len)
     }
 
     /// Keeps at hand what [`PostingIndex::look`] has read.

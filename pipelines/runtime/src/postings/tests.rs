@@ -54,7 +54,7 @@ fn assert_same(index: &mut PostingIndex, sets: &Sets, terms: u64) {
     }
 }
 
-/// Numbers come and go, epochs end and are committed two epochs late, and the process dies now and then with an epoch that was
+/// Numbers come and go, one by one and many new ones at once, epochs end and are committed two epochs late, and the process dies now and then with an epoch that was
 /// not committed: always what plain sets say.
 #[test]
 fn it_is_a_map_of_sets_whatever_is_in_memory_and_whatever_is_lost() {
@@ -92,7 +92,22 @@ fn it_is_a_map_of_sets_whatever_is_in_memory_and_whatever_is_lost() {
                     assert_same(&mut index, &sets, terms.min(50));
                     continue;
                 }
-                5..=699 => (
+                5..=24 => {
+                    let mut pairs = Vec::new();
+                    for _ in 0..40 {
+                        let number = draw(60);
+                        if sets.entry(term).or_default().insert(number) {
+                            pairs.push((term, number));
+                        }
+                        let other = self::term(draw(terms));
+                        if sets.entry(other).or_default().insert(number) {
+                            pairs.push((other, number));
+                        }
+                    }
+                    index.insert_new(&pairs).unwrap();
+                    continue;
+                }
+                25..=699 => (
                     index.insert(term, number),
                     sets.entry(term).or_default().insert(number),
                 ),

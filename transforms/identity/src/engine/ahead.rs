@@ -8,6 +8,7 @@ use crate::outline::Outline;
 use crate::score::{MatchWeight, Scorer};
 use crate::store::{IdentityStore, IdentityView, RecordEntry, RecordNumber};
 use panorama_standardize::StandardPerson;
+use smallvec::SmallVec;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -16,9 +17,16 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ahead {
     pub(super) weights: Vec<(RecordNumber, Option<MatchWeight>)>,
+    /// How many records its blocks had, one after the other; those in more than their limit are in no pair.
+    pub(super) blocks: SmallVec<[usize; 24]>,
 }
 
 impl Ahead {
+    /// True where it was looked into all blocks of a record.
+    pub(super) fn is_of(&self, record: &RecordEntry) -> bool {
+        self.blocks.len() == record.blocks.len()
+    }
+
     /// What is known of a pair: its weight, where that reaches the review threshold.
     pub(super) fn of(&self, other: RecordNumber) -> Option<Option<MatchWeight>> {
         let at = self.weights.binary_search_by_key(&other, |(number, _)| *number);
@@ -88,9 +96,10 @@ pub(super) fn look(
     let max = scorer.model().limits.block_records_max;
     let mut others = Vec::new();
     view.touch_blocks(looking.blocks);
-    for block in looking.blocks {
-        view.block_members(*block, max, &mut others);
-    }
+    let blocks = looking.blocks.iter();
+    let blocks = blocks
+        .map(|block| view.block_members(*block, max, &mut others))
+        .collect();
     others.sort_unstable();
     others.dedup();
     others.retain(|other| is_wanted(*other));
@@ -109,7 +118,7 @@ pub(super) fn look(
         }
     }
     Looked {
-        ahead: Ahead { weights },
+        ahead: Ahead { weights, blocks },
         read,
     }
 }

@@ -17,6 +17,12 @@ impl<S: IdentityStore> Session<'_, S> {
         old: Option<&RecordEntry>,
         new: Option<&RecordEntry>,
     ) {
+        if old.is_none()
+            && let Some(new) = new
+            && self.join_as_seen(number, new)
+        {
+            return;
+        }
         let max = self.scorer.model().limits.block_records_max;
         let old_blocks = old.map_or(&[] as &[_], |entry| entry.blocks.as_slice());
         let new_blocks = new.map_or(&[] as &[_], |entry| entry.blocks.as_slice());
@@ -57,6 +63,39 @@ impl<S: IdentityStore> Session<'_, S> {
             self.glance_at(number, new, &mut candidates);
         }
         self.score_candidates(number, new, &candidates, edges);
+    }
+
+    /// Puts a record that lies in no block into those that were looked at ahead, where they are as they were but for others
+    /// that joined them like it: these, and those that were seen, are its candidates.
+    fn join_as_seen(&mut self, number: RecordNumber, new: &RecordEntry) -> bool {
+        let Some(ahead) = self.ahead.filter(|ahead| ahead.is_of(new)) else {
+            return false;
+        };
+        let max = self.scorer.model().limits.block_records_max;
+        let mut candidates = Vec::new();
+        if !self
+            .store
+            .join_blocks(number, &new.blocks, &ahead.blocks, max, &mut candidates)
+        {
+            return false;
+        }
+        let mut edges = Vec::new();
+        for (other, weight) in &ahead.weights {
+            if !self.store.is_as_viewed(*other) {
+                candidates.push(*other);
+                continue;
+            }
+            self.counters.pairs_scored += 1;
+            edges.extend(weight.map(|weight| Edge {
+                other: *other,
+                weight,
+            }));
+        }
+        candidates.sort_unstable();
+        candidates.dedup();
+        self.glance_at(number, new, &mut candidates);
+        self.score_candidates(number, Some(new), &candidates, edges);
+        true
     }
 
     /// Takes the weights that are known ahead, and drops their candidates.

@@ -111,7 +111,10 @@ impl<'a, S: IdentityStore> Session<'a, S> {
 
     /// Says in which blocks a record is about to be looked for.
     fn expect(&mut self, entry: &RecordEntry) {
-        let mut blocks: SmallVec<[BlockKey; 32]> = SmallVec::from_slice(&entry.blocks);
+        let mut blocks: SmallVec<[BlockKey; 32]> = SmallVec::new();
+        if self.ahead.is_none_or(|ahead| !ahead.is_of(entry)) {
+            blocks.extend_from_slice(&entry.blocks);
+        }
         for anchor in &entry.anchors {
             blocks.extend([*anchor, anchor.contact_side()]);
         }

@@ -1,0 +1,133 @@
+//! Records that came into blocks since a store was last viewed: what was seen of a block then, and these, is all of it.
+
+use crate::blocking::BlockKey;
+use crate::hashed::Hashed;
+use crate::store::RecordNumber;
+use smallvec::SmallVec;
+
+/// Records that came into a block.
+type Records = SmallVec<[RecordNumber; 2]>;
+
+/// What became of a block since the view.
+#[derive(Clone, Debug, Default)]
+struct Since {
+    /// Those that came, and are not yet where the store keeps blocks.
+    records: Records,
+    /// It changed in another way, too: what was seen of it no longer holds.
+    is_other: bool,
+}
+
+/// Records that joined blocks since the last view, for a store that puts them all where it keeps blocks at once: while they
+/// come one by one, no block has to be looked for.
+#[derive(Clone, Debug, Default)]
+pub struct Newcomers {
+    since: Hashed<BlockKey, Since>,
+}
+
+impl Newcomers {
+    /// Lets a record, which lies in no block, join blocks of which the view saw so many records each. Appends to `others` who
+    /// joined before it those that have no more than `max`. Where one changed in another way or would pass `max` it does
+    /// nothing, and returns false.
+    pub fn join(
+        &mut self,
+        record: RecordNumber,
+        blocks: &[BlockKey],
+        seen: &[usize],
+        max: usize,
+        others: &mut Vec<RecordNumber>,
+    ) -> bool {
+        let had = others.len();
+        for (block, seen) in blocks.iter().zip(seen) {
+            let since = self.since.get(block);
+            let came = since.map_or(0, |since| since.records.len());
+            if since.is_some_and(|since| since.is_other) || *seen <= max && seen + came >= max {
+                others.truncate(had);
+                return false;
+            }
+            if *seen <= max {
+                others.extend(since.iter().flat_map(|since| &since.records));
+            }
+        }
+        for block in blocks {
+            self.since.entry(*block).or_default().records.push(record);
+        }
+        true
+    }
+
+    /// Those who joined a block that is to be read: they belong where the store keeps blocks, now.
+    pub fn of(&mut self, block: BlockKey) -> impl Iterator<Item = RecordNumber> + use<> {
+        let joined = if self.since.is_empty() {
+            None
+        } else {
+            self.since.get_mut(&block)
+        };
+        let joined = joined.map(|since| {
+            since.is_other |= !since.records.is_empty();
+            std::mem::take(&mut since.records)
+        });
+        joined.into_iter().flatten()
+    }
+
+    /// The same of one that is to be changed in another way: nobody joins it before the next view.
+    pub fn before_change(&mut self, block: BlockKey) -> impl Iterator<Item = RecordNumber> + use<> {
+        let since = self.since.entry(block).or_default();
+        since.is_other = true;
+        std::mem::take(&mut since.records).into_iter()
+    }
+
+    /// All who joined, block by block, in no order; a view begins.
+    pub fn take(&mut self) -> impl Iterator<Item = (BlockKey, RecordNumber)> + '_ {
+        let all = self.since.drain();
+        all.flat_map(|(block, since)| since.records.into_iter().map(move |record| (block, record)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: BlockKey = BlockKey(1);
+    const B: BlockKey = BlockKey(2);
+    const MAX: usize = 3;
+
+    fn join(newcomers: &mut Newcomers, record: u64, seen: [usize; 2]) -> Option<Vec<u64>> {
+        let mut others = Vec::new();
+        newcomers
+            .join(RecordNumber(record), &[A, B], &seen, MAX, &mut others)
+            .then(|| others.iter().map(|other| other.0).collect())
+    }
+
+    #[test]
+    fn who_joins_meets_those_who_did_before() {
+        let mut newcomers = Newcomers::default();
+        assert_eq!(join(&mut newcomers, 7, [0, 1]), Some(vec![]));
+        assert_eq!(join(&mut newcomers, 8, [0, 1]), Some(vec![7, 7]));
+        // With a fourth, B passes its limit: nobody joins anything.
+        assert_eq!(join(&mut newcomers, 9, [0, 1]), None);
+        let mut all: Vec<_> = newcomers.take().map(|(b, r)| (b.0, r.0)).collect();
+        all.sort_unstable();
+        assert_eq!(all, [(1, 7), (1, 8), (2, 7), (2, 8)]);
+        assert_eq!(newcomers.take().count(), 0);
+    }
+
+    #[test]
+    fn a_block_past_its_limit_takes_all_and_tells_nobody_of_them() {
+        let mut newcomers = Newcomers::default();
+        assert_eq!(join(&mut newcomers, 7, [0, 4]), Some(vec![]));
+        assert_eq!(join(&mut newcomers, 8, [0, 4]), Some(vec![7]));
+    }
+
+    #[test]
+    fn nobody_joins_a_block_that_changed_in_another_way() {
+        let mut newcomers = Newcomers::default();
+        assert_eq!(newcomers.before_change(B).count(), 0);
+        assert_eq!(join(&mut newcomers, 7, [0, 0]), None);
+        newcomers.take().for_each(drop);
+        assert_eq!(join(&mut newcomers, 7, [0, 0]), Some(vec![]));
+        // One that was read is settled: who joined it is in it now.
+        let read: Vec<_> = newcomers.of(A).map(|record| record.0).collect();
+        assert_eq!(read, [7]);
+        assert_eq!(newcomers.of(A).count(), 0);
+        assert_eq!(join(&mut newcomers, 8, [0, 0]), None);
+    }
+}
