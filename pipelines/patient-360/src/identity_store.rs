@@ -363,3 +363,96 @@ impl IdentityStore for PipelineIdentityStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use panorama_api::{Space, StateBatch, StateStore, Visit};
+    use panorama_identity::{IdentityEngine, PreparedPerson, Scorer};
+    use panorama_log_local::{LocalLog, LocalLogOptions};
+    use panorama_model::{HumanName, Person, Presence, RecordKind, Version};
+    use std::num::NonZeroUsize;
+
+    /// A disk that may give nothing of one space.
+    struct Disk {
+        log: LocalLog,
+        broken: Mutex<Option<Space>>,
+    }
+
+    impl StateRead for Disk {
+        fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
+            if *self.broken.lock().unwrap() == Some(space) {
+                return Err(ConnectorError::fatal("read", space.0, "the disk is broken"));
+            }
+            self.log.get(space, key)
+        }
+
+        fn scan(&self, space: Space, from: &[u8], to: Option<&[u8]>, visit: Visit<'_>) -> Result<()> {
+            self.log.scan(space, from, to, visit)
+        }
+    }
+
+    fn key(id: &str) -> SourceRecordKey {
+        SourceRecordKey::new("test", RecordKind::Patient, id)
+    }
+
+    fn prepared(engine: &IdentityEngine) -> PreparedPerson {
+        let name = HumanName {
+            family: "Keller".into(),
+            given: "Rosalind".into(),
+            ..HumanName::default()
+        };
+        let person = Person {
+            names: Presence::Value(vec![name]),
+            ssn: Presence::Value("536-22-8145".into()),
+            ..Person::default()
+        };
+        engine.prepare("test", panorama_standardize::standardize(&person))
+    }
+
+    #[test]
+    fn what_several_threads_could_not_read_ends_the_epoch() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = LocalLog::open(dir.path(), LocalLogOptions::default(), spaces::ALL).unwrap();
+        let disk = Arc::new(Disk {
+            log: log.clone(),
+            broken: Mutex::default(),
+        });
+        let state: Arc<dyn StateRead> = Arc::<Disk>::clone(&disk);
+        let open = |meta: &Meta| PipelineIdentityStore::open(&state, meta, 1, 50).unwrap();
+        let engine = IdentityEngine::new(Arc::new(Scorer::shipped()));
+        let mut store = open(&Meta::default());
+        // Enough of them that their blocks are in pages, not in lists only.
+        for id in 0..40 {
+            engine.upsert(
+                &mut store,
+                &key(&id.to_string()),
+                prepared(&engine),
+                Version::default(),
+            );
+            let mut batch = StateBatch::default();
+            store.flush(&mut batch).unwrap();
+            log.commit(batch).unwrap();
+        }
+        let meta = Meta {
+            next_record: store.next_record(),
+            identity_sequence: store.sequence(),
+            ..Meta::default()
+        };
+        for (broken, fails) in [
+            (None, false),
+            (Some(spaces::IDENTITY_RECORDS), true),
+            (Some(spaces::IDENTITY_BLOCKS), true),
+            // Nobody asks for these ahead.
+            (Some(spaces::IDENTITY_EDGES), false),
+        ] {
+            let mut store = open(&meta);
+            *disk.broken.lock().unwrap() = broken;
+            let more: Vec<_> = (0..200).map(|_| prepared(&engine)).collect();
+            let said: Vec<_> = more.iter().map(|person| ("test", person)).collect();
+            engine.look_ahead(&mut store, &said, NonZeroUsize::new(2).unwrap());
+            assert_eq!(store.flushes().is_err(), fails, "{broken:?}");
+            *disk.broken.lock().unwrap() = None;
+        }
+    }
+}
