@@ -237,6 +237,7 @@ impl IdentityStore for PipelineIdentityStore {
     fn begin_view(&mut self) -> &dyn IdentityView {
         self.put.clear();
         self.settle_newcomers();
+        self.newcomers.open();
         self
     }
 

@@ -175,6 +175,7 @@ impl IdentityStore for MemoryStore {
                 self.blocks.insert(*block, *record);
             }
         }
+        self.newcomers.open();
         self
     }
 

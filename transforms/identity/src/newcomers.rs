@@ -17,17 +17,27 @@ struct Since {
     is_other: bool,
 }
 
+/// Blocks of which it is known what became of them. More than a view is good for: nobody joins any more then (INV-9).
+const BLOCKS_MAX: usize = 1 << 18;
+
 /// Records that joined blocks since the last view, for a store that puts them all where it keeps blocks at once: while they
 /// come one by one, no block has to be looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Newcomers {
     since: Hashed<BlockKey, Since>,
+    /// What was seen of blocks is known to hold, but for what is in `since`.
+    is_open: bool,
 }
 
 impl Newcomers {
+    /// A view begins: from now on all changes are told here.
+    pub fn open(&mut self) {
+        self.is_open = true;
+    }
+
     /// Lets a record, which lies in no block, join blocks of which the view saw so many records each. Appends to `others` who
-    /// joined before it those that have no more than `max`. Where one changed in another way or would pass `max` it does
-    /// nothing, and returns false.
+    /// joined before it those that have no more than `max`. Where one changed in another way or would pass `max`, or there is
+    /// no view, it does nothing, and returns false.
     pub fn join(
         &mut self,
         record: RecordNumber,
@@ -36,6 +46,9 @@ impl Newcomers {
         max: usize,
         others: &mut Vec<RecordNumber>,
     ) -> bool {
+        if !self.is_open {
+            return false;
+        }
         let had = others.len();
         for (block, seen) in blocks.iter().zip(seen) {
             let since = self.since.get(block);
@@ -51,6 +64,7 @@ impl Newcomers {
         for block in blocks {
             self.since.entry(*block).or_default().records.push(record);
         }
+        self.is_open = self.since.len() <= BLOCKS_MAX;
         true
     }
 
@@ -70,13 +84,17 @@ impl Newcomers {
 
     /// The same of one that is to be changed in another way: nobody joins it before the next view.
     pub fn before_change(&mut self, block: BlockKey) -> impl Iterator<Item = RecordNumber> + use<> {
-        let since = self.since.entry(block).or_default();
-        since.is_other = true;
-        std::mem::take(&mut since.records).into_iter()
+        let joined = self.of(block);
+        if self.is_open {
+            self.since.entry(block).or_default().is_other = true;
+            self.is_open = self.since.len() <= BLOCKS_MAX;
+        }
+        joined
     }
 
-    /// All who joined, block by block, in no order; a view begins.
+    /// All who joined, block by block, in no order. Nobody joins before the next view.
     pub fn take(&mut self) -> impl Iterator<Item = (BlockKey, RecordNumber)> + '_ {
+        self.is_open = false;
         let all = self.since.drain();
         all.flat_map(|(block, since)| since.records.into_iter().map(move |record| (block, record)))
     }
@@ -90,6 +108,12 @@ mod tests {
     const B: BlockKey = BlockKey(2);
     const MAX: usize = 3;
 
+    fn viewed() -> Newcomers {
+        let mut newcomers = Newcomers::default();
+        newcomers.open();
+        newcomers
+    }
+
     fn join(newcomers: &mut Newcomers, record: u64, seen: [usize; 2]) -> Option<Vec<u64>> {
         let mut others = Vec::new();
         newcomers
@@ -99,7 +123,7 @@ mod tests {
 
     #[test]
     fn who_joins_meets_those_who_did_before() {
-        let mut newcomers = Newcomers::default();
+        let mut newcomers = viewed();
         assert_eq!(join(&mut newcomers, 7, [0, 1]), Some(vec![]));
         assert_eq!(join(&mut newcomers, 8, [0, 1]), Some(vec![7, 7]));
         // With a fourth, B passes its limit: nobody joins anything.
@@ -112,22 +136,53 @@ mod tests {
 
     #[test]
     fn a_block_past_its_limit_takes_all_and_tells_nobody_of_them() {
-        let mut newcomers = Newcomers::default();
+        let mut newcomers = viewed();
         assert_eq!(join(&mut newcomers, 7, [0, 4]), Some(vec![]));
         assert_eq!(join(&mut newcomers, 8, [0, 4]), Some(vec![7]));
     }
 
     #[test]
     fn nobody_joins_a_block_that_changed_in_another_way() {
-        let mut newcomers = Newcomers::default();
+        let mut newcomers = viewed();
         assert_eq!(newcomers.before_change(B).count(), 0);
         assert_eq!(join(&mut newcomers, 7, [0, 0]), None);
         newcomers.take().for_each(drop);
+        newcomers.open();
         assert_eq!(join(&mut newcomers, 7, [0, 0]), Some(vec![]));
         // One that was read is settled: who joined it is in it now.
         let read: Vec<_> = newcomers.of(A).map(|record| record.0).collect();
         assert_eq!(read, [7]);
         assert_eq!(newcomers.of(A).count(), 0);
         assert_eq!(join(&mut newcomers, 8, [0, 0]), None);
+    }
+
+    #[test]
+    fn without_a_view_nobody_joins_and_nothing_is_kept() {
+        let mut newcomers = Newcomers::default();
+        assert_eq!(join(&mut newcomers, 7, [0, 0]), None);
+        (0..9).for_each(|block| drop(newcomers.before_change(BlockKey(block))));
+        assert!(newcomers.since.is_empty());
+        newcomers.open();
+        assert_eq!(join(&mut newcomers, 7, [0, 0]), Some(vec![]));
+        assert_eq!(newcomers.take().count(), 2);
+        assert_eq!(
+            join(&mut newcomers, 8, [1, 1]),
+            None,
+            "what was seen may be of before"
+        );
+    }
+
+    #[test]
+    fn there_is_an_end_to_the_blocks_that_are_kept_in_mind() {
+        let mut newcomers = viewed();
+        assert_eq!(join(&mut newcomers, 7, [0, 0]), Some(vec![]));
+        (0..2 * BLOCKS_MAX as u64).for_each(|block| drop(newcomers.before_change(BlockKey(block + 3))));
+        assert!(newcomers.since.len() <= BLOCKS_MAX + 1);
+        assert_eq!(join(&mut newcomers, 8, [0, 0]), None);
+        assert_eq!(
+            newcomers.before_change(A).count(),
+            1,
+            "who joined is not forgotten"
+        );
     }
 }
