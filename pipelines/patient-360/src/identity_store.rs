@@ -39,7 +39,7 @@ pub(crate) struct PipelineIdentityStore {
     oversize: OversizeBlocks,
     next_record: u64,
     next_sequence: u64,
-    /// Records put since the last view was begun: each epoch begins one.
+    /// Records put since the last view was begun: each epoch begins some.
     put: HashSet<u64>,
     failure: Option<ConnectorError>,
     /// What failed while several threads read.
@@ -318,15 +318,8 @@ impl IdentityStore for PipelineIdentityStore {
         changed.len
     }
 
-    fn join_blocks(
-        &mut self,
-        record: RecordNumber,
-        blocks: &[BlockKey],
-        seen: &[usize],
-        max: usize,
-        others: &mut Vec<RecordNumber>,
-    ) -> bool {
-        self.newcomers.join(record, blocks, seen, max, others)
+    fn newcomers(&mut self) -> Option<&mut Newcomers> {
+        Some(&mut self.newcomers)
     }
 
     fn edges(&mut self, record: RecordNumber, edges: &mut Vec<Edge>) {

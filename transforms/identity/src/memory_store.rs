@@ -238,15 +238,8 @@ impl IdentityStore for MemoryStore {
         self.blocks.remove(block, record)
     }
 
-    fn join_blocks(
-        &mut self,
-        record: RecordNumber,
-        blocks: &[BlockKey],
-        seen: &[usize],
-        max: usize,
-        others: &mut Vec<RecordNumber>,
-    ) -> bool {
-        self.newcomers.join(record, blocks, seen, max, others)
+    fn newcomers(&mut self) -> Option<&mut Newcomers> {
+        Some(&mut self.newcomers)
     }
 
     fn edges(&mut self, record: RecordNumber, edges: &mut Vec<Edge>) {

@@ -35,14 +35,13 @@ impl Newcomers {
         self.is_open = true;
     }
 
-    /// Lets a record, which lies in no block, join blocks of which the view saw so many records each. Appends to `others` who
+    /// Lets a record, which lies in no block, join blocks in each of which the view saw so many records. Appends to `others` who
     /// joined before it those that have no more than `max`. Where one changed in another way or would pass `max`, or there is
     /// no view, it does nothing, and returns false.
     pub fn join(
         &mut self,
         record: RecordNumber,
-        blocks: &[BlockKey],
-        seen: &[usize],
+        blocks: &[(BlockKey, usize)],
         max: usize,
         others: &mut Vec<RecordNumber>,
     ) -> bool {
@@ -50,7 +49,7 @@ impl Newcomers {
             return false;
         }
         let had = others.len();
-        for (block, seen) in blocks.iter().zip(seen) {
+        for (block, seen) in blocks {
             let since = self.since.get(block);
             let came = since.map_or(0, |since| since.records.len());
             if since.is_some_and(|since| since.is_other) || *seen <= max && seen + came >= max {
@@ -61,7 +60,7 @@ impl Newcomers {
                 others.extend(since.iter().flat_map(|since| &since.records));
             }
         }
-        for block in blocks {
+        for (block, _) in blocks {
             self.since.entry(*block).or_default().records.push(record);
         }
         self.is_open = self.since.len() <= BLOCKS_MAX;
@@ -114,10 +113,10 @@ mod tests {
         newcomers
     }
 
-    fn join(newcomers: &mut Newcomers, record: u64, seen: [usize; 2]) -> Option<Vec<u64>> {
+    fn join(newcomers: &mut Newcomers, record: u64, [a, b]: [usize; 2]) -> Option<Vec<u64>> {
         let mut others = Vec::new();
         newcomers
-            .join(RecordNumber(record), &[A, B], &seen, MAX, &mut others)
+            .join(RecordNumber(record), &[(A, a), (B, b)], MAX, &mut others)
             .then(|| others.iter().map(|other| other.0).collect())
     }
 

@@ -3,6 +3,7 @@
 use crate::blocking::{AnchorKeys, BlockKey, BlockKeys};
 use crate::decision::PairStatements;
 use crate::explain::Spoken;
+use crate::newcomers::Newcomers;
 use crate::outline::Outline;
 use crate::score::MatchWeight;
 use panorama_model::{PersonId, SourceRecordKey, Version};
@@ -167,16 +168,9 @@ pub trait IdentityStore {
     /// Keeps the record's edges, ascending by the other record.
     fn put_edges(&mut self, record: RecordNumber, edges: &[Edge]);
 
-    /// Lets a record join blocks, as [`crate::Newcomers::join`]. A store without newcomers lets nobody.
-    fn join_blocks(
-        &mut self,
-        _record: RecordNumber,
-        _blocks: &[BlockKey],
-        _seen: &[usize],
-        _max: usize,
-        _others: &mut Vec<RecordNumber>,
-    ) -> bool {
-        false
+    /// Those who joined blocks since the last view, where the store takes them in later.
+    fn newcomers(&mut self) -> Option<&mut Newcomers> {
+        None
     }
 
     /// What was said of this record and others.

@@ -206,19 +206,7 @@ impl PostingIndex {
 
     /// Reads a word of each cache line that terms are looked for in first, so that they come together.
     pub fn touch(&self, terms: impl Iterator<Item = u64> + Clone) {
-        if let Some(filter) = &self.filter {
-            std::hint::black_box(
-                terms
-                    .clone()
-                    .map(|term| filter.touch(term))
-                    .fold(0, u64::wrapping_add),
-            );
-        }
-        let known = |term: &u64| {
-            let shard = self.shards.get(shard_of(*term));
-            shard.is_some_and(|shard| shard.recent.contains_key(term))
-        };
-        std::hint::black_box(terms.clone().filter(known).count());
+        self.touch_to_note(terms.clone());
         let is_known = |term: &u64| self.filter.as_ref().is_none_or(|filter| filter.may_hold(*term));
         let first = |term: u64| {
             let run = self.shards.get(shard_of(term))?.runs.first()?;
@@ -280,7 +268,7 @@ impl PostingIndex {
     /// Where a number is too large, or the state cannot be read.
     pub fn insert_new(&mut self, pairs: &[(u64, u64)]) -> Result<()> {
         for some in pairs.chunks(TOUCHED_AT_ONCE) {
-            self.touch_to_note(some);
+            self.touch_to_note(some.iter().map(|(term, _)| *term));
             for (term, number) in some.iter().copied() {
                 if self.frequent.contains_key(&term) || number > NUMBER_MAX {
                     self.insert(term, number)?;
@@ -301,17 +289,17 @@ impl PostingIndex {
         Ok(())
     }
 
-    /// Reads a word of each cache line that changes of these terms are noted in.
-    fn touch_to_note(&self, pairs: &[(u64, u64)]) {
-        let lines = self.filter.as_ref().map(|filter| {
-            let lines = pairs.iter().map(|(term, _)| filter.touch(*term));
-            lines.fold(0, u64::wrapping_add)
-        });
-        let known = |(term, _): &&(u64, u64)| {
+    /// The same of those that changes of these terms are noted in.
+    fn touch_to_note(&self, terms: impl Iterator<Item = u64> + Clone) {
+        if let Some(filter) = &self.filter {
+            let lines = terms.clone().map(|term| filter.touch(term));
+            std::hint::black_box(lines.fold(0, u64::wrapping_add));
+        }
+        let known = |term: &u64| {
             let shard = self.shards.get(shard_of(*term));
             shard.is_some_and(|shard| shard.recent.contains_key(term))
         };
-        std::hint::black_box((lines, pairs.iter().filter(known).count()));
+        std::hint::black_box(terms.filter(known).count());
     }
 
     fn note(&mut self, pair: Pair) {

@@ -54,8 +54,8 @@ fn assert_same(index: &mut PostingIndex, sets: &Sets, terms: u64) {
     }
 }
 
-/// Numbers come and go, one by one and many new ones at once, epochs end and are committed two epochs late, and the process dies now and then with an epoch that was
-/// not committed: always what plain sets say.
+/// Numbers come and go, one by one and many new ones at once, epochs end and are committed two epochs late, and the process
+/// dies now and then with an epoch that was not committed: always what plain sets say.
 #[test]
 fn it_is_a_map_of_sets_whatever_is_in_memory_and_whatever_is_lost() {
     for seed in 0..12 {

@@ -17,14 +17,14 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ahead {
     pub(super) weights: Vec<(RecordNumber, Option<MatchWeight>)>,
-    /// How many records its blocks had, one after the other; those in more than their limit are in no pair.
-    pub(super) blocks: SmallVec<[usize; 24]>,
+    /// Its blocks, and how many records each had; those of more than their limit make no pair.
+    pub(super) blocks: SmallVec<[(BlockKey, usize); 24]>,
 }
 
 impl Ahead {
-    /// True where it was looked into all blocks of a record.
+    /// True where it was looked into the blocks of a record.
     pub(super) fn is_of(&self, record: &RecordEntry) -> bool {
-        self.blocks.len() == record.blocks.len()
+        self.blocks.iter().map(|(block, _)| block).eq(&record.blocks)
     }
 
     /// What is known of a pair: its weight, where that reaches the review threshold.
@@ -98,7 +98,7 @@ pub(super) fn look(
     view.touch_blocks(looking.blocks);
     let blocks = looking.blocks.iter();
     let blocks = blocks
-        .map(|block| view.block_members(*block, max, &mut others))
+        .map(|block| (*block, view.block_members(*block, max, &mut others)))
         .collect();
     others.sort_unstable();
     others.dedup();

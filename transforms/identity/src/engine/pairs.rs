@@ -73,10 +73,8 @@ impl<S: IdentityStore> Session<'_, S> {
         };
         let max = self.scorer.model().limits.block_records_max;
         let mut candidates = Vec::new();
-        if !self
-            .store
-            .join_blocks(number, &new.blocks, &ahead.blocks, max, &mut candidates)
-        {
+        let newcomers = self.store.newcomers();
+        if !newcomers.is_some_and(|all| all.join(number, &ahead.blocks, max, &mut candidates)) {
             return false;
         }
         let mut edges = Vec::new();
