@@ -129,6 +129,8 @@ pub(crate) struct Proxy {
 struct State {
     server: u16,
     one_in: AtomicU64,
+    /// How many requests from now the one is whose answer is lost; none is at zero.
+    losing: AtomicU64,
     chance: Mutex<u64>,
     done: [AtomicU64; 4],
     under_way: AtomicU64,
@@ -143,6 +145,7 @@ impl Proxy {
         let state = Arc::new(State {
             server: server.port,
             one_in: AtomicU64::new(one_in),
+            losing: AtomicU64::new(0),
             chance: Mutex::new(seed),
             done: Default::default(),
             under_way: AtomicU64::new(0),
@@ -160,6 +163,11 @@ impl Proxy {
             }
         });
         Self { port, state }
+    }
+
+    /// The answer of the `nth` request from now is lost.
+    pub(crate) fn lose_answer(&self, nth: u64) {
+        self.state.losing.store(nth, Ordering::Relaxed);
     }
 
     /// From now on nothing happens to requests. Waits for those that are still under way, late ones among them.
@@ -186,6 +194,11 @@ impl Proxy {
 
 impl State {
     fn fault(&self) -> Option<Fault> {
+        let counted = |left: u64| left.checked_sub(1);
+        if self.losing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted) == Ok(1) {
+            self.done[Fault::ResponseLost as usize].fetch_add(1, Ordering::Relaxed);
+            return Some(Fault::ResponseLost);
+        }
         let one_in = self.one_in.load(Ordering::Relaxed);
         let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
         *chance = chance

@@ -3,7 +3,7 @@
 //!
 //! `PANORAMA_S3_COMMITS` sizes the run.
 
-use super::server::{Proxy, Server, files_below};
+use super::server::{Fault, Proxy, Server, files_below};
 use super::{AT, append, definition, ids_at};
 use crate::location::Location;
 use crate::{DeltaTables, Settings, probe};
@@ -147,5 +147,18 @@ async fn what_is_wrong_with_a_place_is_said_before_it_is_used() {
         let said = cause(location, change).await.unwrap_or_default();
         assert!(said.contains(words), "{location} {change:?}: {said}");
         assert!(!said.contains("wrong\""), "a secret is told: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_is_found_fine_whichever_answer_is_lost() {
+    let Some(server) = Server::start() else { return };
+    let proxy = Proxy::before(&server, 0, 7);
+    for nth in 1..=3 {
+        proxy.lose_answer(nth);
+        let found = probe(&server.location(), server.options(Some(proxy.port))).await;
+        assert!(found.is_ok(), "answer {nth}: {found:?}");
+        assert_eq!(proxy.faults()[1], (Fault::ResponseLost, nth));
+        assert!(files_below(&server.files()).is_empty());
     }
 }
