@@ -58,6 +58,12 @@ pub struct BusConfig {
     /// Kafka only: copies of each topic that is made. 0: what the brokers are set to.
     #[schemars(range(min = 0, max = 100))]
     pub replication: u16,
+    /// Kafka only: partitions of each source's topic when it is made. As many processes can bring in the messages of one
+    /// source at once with `run --role ingest`; they divide the partitions among them in the group `<prefix>ingest`.
+    #[schemars(range(min = 1, max = 1024))]
+    pub partitions: u32,
+    /// Kafka only: how processes divide partitions among them when one comes or goes. All of a pipeline the same.
+    pub rebalance: Rebalance,
     /// Kafka only: what an acknowledgement must be worth.
     pub durability: Durability,
     /// Kafka only: tell other systems of changes, in the compacted topics `<prefix>changes` and `<prefix>records`.
@@ -65,7 +71,8 @@ pub struct BusConfig {
     /// Kafka only: several processes of this pipeline may run, of which one works and the others stand by with its state,
     /// kept beside the tables.
     pub failover: bool,
-    /// Kafka only: how long the working process may be silent before another one goes on. A second at least.
+    /// Kafka only: how long a working process may be silent before another one goes on. A second at least, and six for
+    /// those that bring in messages.
     #[schemars(with = "String", extend("format" = "period"))]
     pub take_over_after: Period,
     /// Kafka only: client settings for authentication and encryption, by librdkafka's names. Secrets by `${ENV_VAR}` or
@@ -82,6 +89,17 @@ pub enum BusType {
     Local,
     /// Apache Kafka.
     Kafka,
+}
+
+/// How processes divide partitions among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rebalance {
+    /// Who keeps a partition goes on with it meanwhile (Kafka's cooperative-sticky).
+    #[default]
+    Cooperative,
+    /// All stop for a moment (Kafka's range).
+    Eager,
 }
 
 /// What an acknowledgement is worth where the log is Kafka.
@@ -177,6 +195,8 @@ impl Default for BusConfig {
             brokers: Vec::new(),
             topic_prefix: "panorama.".into(),
             replication: 0,
+            partitions: 1,
+            rebalance: Rebalance::Cooperative,
             durability: Durability::Standard,
             changes: true,
             failover: true,

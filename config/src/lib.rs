@@ -19,7 +19,8 @@ mod shape;
 mod source;
 
 pub use config::{
-    BusConfig, BusType, Config, Durability, HttpConfig, IdentityConfig, LimitsConfig, Secrets, TablesConfig,
+    BusConfig, BusType, Config, Durability, HttpConfig, IdentityConfig, LimitsConfig, Rebalance, Secrets,
+    TablesConfig,
 };
 pub use load::{Known, KnownFormat, Surroundings, TimezoneNeed, load};
 pub use problem::ConfigProblem;

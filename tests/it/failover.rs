@@ -4,7 +4,7 @@
 //! `PANORAMA_FAILOVER_WINDOWS`, `_PERSONS` and `_SEED` size the run.
 
 mod cluster;
-mod machine;
+pub(crate) mod machine;
 mod trickle;
 
 use crate::broker::Broker;
@@ -89,7 +89,8 @@ fn another_goes_on(prefix: &str, lake: &Lake) {
     let file = on_kafka(shared.path(), &network.address(), prefix);
     let file = lake.keeps(shared.path(), file);
     follow(&file);
-    let machines = ["one", "two", "three"].map(|name| Machine::new(shared.path(), name, lake.silence()));
+    let machines =
+        ["one", "two", "three"].map(|name| Machine::new(shared.path(), name, "process", lake.silence()));
     let mut cluster = Cluster {
         ingest: service("ingest", &file),
         machines: machines.into(),

@@ -52,7 +52,7 @@ pub(crate) fn places_are_unique(location: &Path) -> usize {
     let rows = &tables(location, &["raw_messages"])["raw_messages"];
     let places: BTreeSet<String> = rows
         .iter()
-        .map(|row| format!("{}/{}", text(row, "source"), row["offset"]))
+        .map(|row| format!("{}/{}@{}", text(row, "source"), row["partition"], row["offset"]))
         .collect();
     assert_eq!(places.len(), rows.len(), "a message stands twice");
     places.len()

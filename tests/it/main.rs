@@ -33,5 +33,7 @@ mod rows;
 #[path = "../s3/server.rs"]
 mod server;
 mod shared_data;
+#[cfg(feature = "kafka")]
+mod sharing;
 mod steward;
 mod support;

@@ -82,6 +82,7 @@ impl Broker {
             broker.format(&format!(
                 "node.id={id}\ncontroller.quorum.voters={}\ndefault.replication.factor={count}\n\
                  min.insync.replicas={in_sync}\noffsets.topic.replication.factor={count}\n\
+                 group.initial.rebalance.delay.ms=0\n\
                  transaction.state.log.replication.factor={count}\ntransaction.state.log.min.isr={in_sync}\n{settings}\n",
                 voters.join(",")
             ));
@@ -255,6 +256,37 @@ impl Broker {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Makes a topic, as a Kafka team does.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) fn make_topic(&self, topic: &str, partitions: u32) {
+        let made = self
+            .java("org.apache.kafka.tools.TopicCommand")
+            .args([
+                "--bootstrap-server",
+                &self.address(),
+                "--create",
+                "--topic",
+                topic,
+            ])
+            .args(["--partitions", &partitions.to_string()])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+    }
+
+    /// Kafka's own console producer: each line that it is given is a message, a key and a value with a tab between.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) fn producer(&self, topic: &str) -> Child {
+        self.java("org.apache.kafka.tools.ConsoleProducer")
+            .args(["--bootstrap-server", &self.address(), "--topic", topic])
+            .args(["--reader-property", "parse.key=true"])
+            .args(["--producer-property", "linger.ms=5"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     /// The messages of a topic, as Kafka's own console consumer reads them: keys, and values or none.

@@ -195,7 +195,11 @@ impl Proxy {
 impl State {
     fn fault(&self) -> Option<Fault> {
         let counted = |left: u64| left.checked_sub(1);
-        if self.losing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted) == Ok(1) {
+        if self
+            .losing
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted)
+            == Ok(1)
+        {
             self.done[Fault::ResponseLost as usize].fetch_add(1, Ordering::Relaxed);
             return Some(Fault::ResponseLost);
         }

@@ -1,8 +1,9 @@
 //! Sources: where messages come from.
 
-use crate::{Bus, ErrorClass, NewMessage, Result, SourcePosition};
+use crate::{Bus, ErrorClass, NewMessage, Partitions, Result, SourcePosition};
 use async_trait::async_trait;
 use panorama_model::{Text, Timestamp};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -10,6 +11,8 @@ use tokio::sync::watch;
 /// Rest before an append is tried again; doubles up to the maximum.
 const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(100);
 const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long a message waits for a partition: shorter than its sender's patience.
+const PARTITION_WAIT: Duration = Duration::from_secs(10);
 
 /// Something that is wrong with the environment of a connector, found before it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +63,8 @@ pub trait Observer: Send + Sync {
     fn failed(&self, component: &str, class: crate::ErrorClass);
     /// Bytes held in a buffer now.
     fn buffered(&self, buffer: &str, bytes: u64);
-    /// Messages of a partition elsewhere that are still to be brought.
-    fn lag(&self, topic: &str, partition: u32, messages: u64);
+    /// Messages of a partition elsewhere that are still to be brought; none where that is not this process's to know.
+    fn lag(&self, topic: &str, partition: u32, messages: Option<u64>);
 }
 
 /// What a source works with.
@@ -69,8 +72,10 @@ pub trait Observer: Send + Sync {
 pub struct SourceContext {
     /// The configured source id.
     pub source: Text,
-    /// The topic its messages go to, `raw.<source>`; partition 0 unless it has a reason.
+    /// The topic its messages go to, `raw.<source>`.
     pub topic: Text,
+    /// The partitions of the topic that they may go to.
+    pub partitions: Partitions,
     /// Where messages go.
     pub bus: Arc<dyn Bus>,
     /// End when everything that is there is read, instead of waiting for more (`--until-caught-up`).
@@ -84,7 +89,79 @@ pub struct SourceContext {
 }
 
 impl SourceContext {
-    /// Appends messages together with the source's position behind them, again and again until they are durable, once.
+    /// Does work over and over, each time with the partitions that are this process's then: where they change, it is
+    /// asked to stop, and begins anew. Ends with the work, or when asked to stop.
+    ///
+    /// # Errors
+    /// The work's own, unless it may have failed because its partitions were taken away.
+    pub async fn with_partitions<W: Future<Output = Result<()>>>(
+        &self,
+        work: impl Fn(Self, Vec<u32>) -> W,
+    ) -> Result<()> {
+        let mut partitions = self.partitions.clone();
+        let mut shutdown = self.shutdown.clone();
+        while !shutdown.is_requested() {
+            let mine = partitions.now();
+            let (stop, inner) = Shutdown::new();
+            let context = Self {
+                shutdown: inner,
+                ..self.clone()
+            };
+            let work = async {
+                match &mine {
+                    Some(mine) if !mine.is_empty() => work(context, mine.clone()).await.map(|()| true),
+                    // Others bring what there is.
+                    Some(_) if self.finite => Ok(true),
+                    _ => std::future::pending().await,
+                }
+            };
+            let mut work = std::pin::pin!(work);
+            let ended = tokio::select! {
+                ended = &mut work => Some(ended),
+                () = partitions.changed(mine.as_ref()) => None,
+                () = shutdown.requested() => None,
+            };
+            match ended {
+                Some(Ok(_)) => return Ok(()),
+                Some(Err(error)) if error.class() != ErrorClass::Retry || !partitions.are_shared() => {
+                    return Err(error);
+                }
+                // The group will tell.
+                Some(Err(error)) => {
+                    tracing::warn!(source = %self.source, %error, cause = %error.cause, "beginning anew");
+                    tokio::time::sleep(RETRY_BACKOFF_MIN).await;
+                }
+                None => {
+                    stop.send_replace(true);
+                    if mine.as_ref().is_some_and(|mine| !mine.is_empty())
+                        && let Err(error) = work.await
+                        && error.class() != ErrorClass::Retry
+                    {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A partition to append to, the same for the same number while nothing changes. Waits a while where there is none
+    /// at the moment.
+    pub async fn place(&self, number: u64) -> Option<u32> {
+        let mut partitions = self.partitions.clone();
+        let given = async {
+            loop {
+                let mine = partitions.now();
+                if let Some(partition) = partitions.pick(number) {
+                    return partition;
+                }
+                partitions.changed(mine.as_ref()).await;
+            }
+        };
+        tokio::time::timeout(PARTITION_WAIT, given).await.ok()
+    }
+
+    /// Appends messages to a partition together with the source's position behind them, again and again until they are durable, once.
     /// False where asked to stop before that: then they may be there or not, and the saved position tells.
     ///
     /// # Errors
@@ -92,6 +169,7 @@ impl SourceContext {
     pub async fn store(
         &self,
         component: &'static str,
+        partition: u32,
         messages: Vec<NewMessage>,
         position: SourcePosition,
     ) -> Result<bool> {
@@ -99,7 +177,7 @@ impl SourceContext {
         loop {
             let appended = self
                 .bus
-                .append(&self.topic, 0, messages.clone(), Some(position.clone()))
+                .append(&self.topic, partition, messages.clone(), Some(position.clone()))
                 .await;
             let error = match appended {
                 Ok(_) => return Ok(true),
@@ -115,8 +193,10 @@ impl SourceContext {
             }
             backoff = (backoff * 2).min(RETRY_BACKOFF_MAX);
             // The append may have been done although it failed: its position, saved with it, tells.
-            if self.bus.source_position(&position.name)?.as_ref() == Some(&position.value) {
-                return Ok(true);
+            match self.bus.source_position(&position.name) {
+                Ok(saved) if saved.as_ref() == Some(&position.value) => return Ok(true),
+                Err(error) if error.class() != ErrorClass::Retry => return Err(error),
+                _ => {}
             }
         }
     }

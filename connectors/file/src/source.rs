@@ -17,6 +17,9 @@ use tracing::{info, warn};
 /// Batches read ahead of the log. One more would only hold memory: reading is faster than durable appends.
 const BATCHES_AHEAD: usize = 2;
 
+/// Files are read in their order: all go to one partition.
+const FIRST_PARTITION: u32 = 0;
+
 /// Files that match a pattern.
 pub struct FileSource {
     params: FileParams,
@@ -172,7 +175,9 @@ async fn append(context: &SourceContext, name: &[u8], batch: Batch) -> Result<bo
         name: name.to_vec(),
         value: batch.position.encode(),
     };
-    context.store("file", batch.messages, position).await
+    context
+        .store("file", FIRST_PARTITION, batch.messages, position)
+        .await
 }
 
 fn problem(message: String, hint: &str) -> Problem {
@@ -229,8 +234,23 @@ impl Source for FileSource {
     }
 
     async fn run(&self, context: SourceContext) -> Result<()> {
-        let keeps_watching = self.params.follow && !context.finite;
+        context
+            .with_partitions(|context, mine| self.read_all(context, mine))
+            .await
+    }
+}
+
+impl FileSource {
+    /// Reads the files, again and again where they may change: one process does, the one that the first partition is of.
+    async fn read_all(&self, context: SourceContext, mine: Vec<u32>) -> Result<()> {
         let mut shutdown = context.shutdown.clone();
+        if !mine.contains(&FIRST_PARTITION) {
+            if !context.finite {
+                shutdown.requested().await;
+            }
+            return Ok(());
+        }
+        let keeps_watching = self.params.follow && !context.finite;
         let mut seen: HashMap<PathBuf, Seen> = HashMap::new();
         let mut complained: Vec<PathBuf> = Vec::new();
         loop {

@@ -98,7 +98,7 @@ impl Observer for Failures {
         *self.0.lock().unwrap() += 1;
     }
     fn buffered(&self, _: &str, _: u64) {}
-    fn lag(&self, _: &str, _: u32, _: u64) {}
+    fn lag(&self, _: &str, _: u32, _: Option<u64>) {}
 }
 
 /// A directory of feeds and a log that outlives runs.
@@ -143,6 +143,7 @@ impl House {
         let context = SourceContext {
             source: "archive".into(),
             topic: "raw.archive".into(),
+            partitions: Partitions::all("raw.archive".into(), 1),
             bus: self.bus.clone(),
             finite,
             shutdown,

@@ -6,7 +6,7 @@ use crate::envelope::{self, Place};
 use crate::error::Result;
 use crate::partition::{Partition, Sent};
 use crate::positions::{Entry, Position};
-use crate::recover;
+use crate::{ownership, recover};
 use panorama_api::{Appended, NewMessage, SourcePosition};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseRecord;
@@ -18,7 +18,7 @@ pub(crate) enum Delivery {
     /// A source's message.
     Message(Arc<Partition>, Sent),
     /// An entry of a compacted topic.
-    Entry(oneshot::Sender<Result<()>>),
+    Entry(oneshot::Sender<Result<u64>>),
 }
 
 impl Delivery {
@@ -26,7 +26,10 @@ impl Delivery {
         match self {
             Self::Message(partition, sent) => partition.delivered(sent, result),
             // Who does not wait any more needs no answer.
-            Self::Entry(answer) => answer.send(result.map(|_| ())).unwrap_or_default(),
+            Self::Entry(answer) => {
+                let offset = result.map(|offset| u64::try_from(offset).unwrap_or(0));
+                answer.send(offset).unwrap_or_default();
+            }
         }
     }
 }
@@ -74,7 +77,8 @@ pub(crate) async fn append(
     waiting.await.map_err(|_| KafkaBusError::Closed)??;
     if let Some(entry) = rest {
         let (answer, written) = oneshot::channel();
-        core.send_entry(&entry, answer)?;
+        let claimed_at = partition.log().claimed.map(|(_, offset)| offset);
+        core.send_entry(&entry, claimed_at, answer)?;
         written.await.map_err(|_| KafkaBusError::Closed)??;
         if let Entry::Position(feed, position) = entry {
             core.shared.positions().load(feed, position);
@@ -98,6 +102,11 @@ fn send(
     if log.failure.is_some() {
         return None;
     }
+    // Taken away since.
+    if !log.is_ours {
+        return Some(Err(KafkaBusError::NotOurs));
+    }
+    let writer = log.claimed.map(|(writer, _)| writer);
     let plan = log.plan(messages, feed, core.options.copies_max);
     let count = u32::try_from(plan.send.len()).unwrap_or(u32::MAX);
     let generation = log.generation;
@@ -121,7 +130,7 @@ fn send(
         )
         .partition(partition.number())
         .payload(message.payload.as_ref())
-        .headers(envelope::seal(message, place, carried));
+        .headers(envelope::seal(message, place, carried, writer));
         if let Err((error, _)) = core.producer.send(record) {
             let error = refused(core, &error);
             log.outstanding = log.outstanding.saturating_sub((count - index) as usize);
@@ -163,7 +172,7 @@ pub(crate) fn refused(core: &Core, error: &KafkaError) -> KafkaBusError {
 /// Looks up what another process may have appended: from now on we do.
 async fn take_over(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<()> {
     let (core, partition) = (Arc::clone(core), Arc::clone(partition));
-    let taken = tokio::task::spawn_blocking(move || recover::take_over(&core, &partition));
+    let taken = tokio::task::spawn_blocking(move || ownership::take_over(&core, &partition));
     taken.await.map_err(|_| KafkaBusError::Closed)?
 }
 

@@ -56,23 +56,28 @@ impl KafkaBus {
             core: Arc::clone(&core),
             threads: Mutex::default(),
         };
+        let bus = Self(Arc::new(open));
         for (name, serve) in [
             ("kafka-reports", flush::serve as fn(&Core)),
             ("kafka-reader", flush::serve_reader),
         ] {
             let core = Arc::clone(&core);
-            let thread = std::thread::Builder::new()
-                .name(name.into())
-                .spawn(move || serve(&core))
-                .map_err(|error| KafkaBusError::Thread {
-                    reason: error.to_string(),
-                })?;
-            open.threads
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(thread);
+            bus.keep(name, move || serve(&core))?;
         }
-        Ok(Self(Arc::new(open)))
+        Ok(bus)
+    }
+
+    /// Runs a thread that ends with the log.
+    pub(crate) fn keep(&self, name: &str, work: impl FnOnce() + Send + 'static) -> KafkaResult<()> {
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(work)
+            .map_err(|error| KafkaBusError::Thread {
+                reason: error.to_string(),
+            })?;
+        let mut threads = self.0.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.push(thread);
+        Ok(())
     }
 
     /// Says whether the brokers answer. Blocking.
@@ -178,12 +183,12 @@ impl Bus for KafkaBus {
         let found = core.get(topic).map_err(at)?;
         let partition = found.partition(partition).map_err(at)?;
         let (start, end) = core.bounds(partition);
-        let from = from.max(start);
+        let from = partition.log().claims.over(from.max(start));
         if from >= end {
             return Ok(Vec::new());
         }
-        let read = cursor::read(core, partition, from, Until::Offset(end), limits).map_err(at)?;
-        Ok(read.into_iter().map(|stored| stored.record).collect())
+        let found = cursor::read(core, partition, from, Until::Offset(end), limits).map_err(at)?;
+        Ok(found.records.into_iter().map(|stored| stored.record).collect())
     }
 
     fn bounds(&self, topic: &str, partition: u32) -> Result<(Offset, Offset)> {

@@ -246,6 +246,31 @@ impl Clients {
         self.make(&config)
     }
 
+    /// How a member of a group is set that is given partitions and reads nothing of them.
+    pub(crate) fn sharing(&self, options: &KafkaOptions, group: &str, name: Option<&str>) -> ClientConfig {
+        let mut config = self.base.clone();
+        let strategy = if options.eager_rebalance {
+            "range"
+        } else {
+            "cooperative-sticky"
+        };
+        let session = options.session_timeout.as_millis();
+        config
+            .set("group.id", group)
+            .set("partition.assignment.strategy", strategy)
+            .set("session.timeout.ms", session.to_string())
+            .set("heartbeat.interval.ms", (session / 5).max(1).to_string())
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "latest")
+            .set("queued.min.messages", "1")
+            .set("fetch.message.max.bytes", "1024");
+        if let Some(name) = name {
+            config.set("group.instance.id", name);
+        }
+        config
+    }
+
     pub(crate) fn admin(&self) -> Result<Admin> {
         self.make(&self.base)
     }

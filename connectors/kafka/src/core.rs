@@ -3,17 +3,18 @@
 use crate::KafkaOptions;
 use crate::announce::Teller;
 use crate::append::Delivery;
+use crate::claims::Claims;
 use crate::client::{self, Admin, Clients, Consumer, Producer};
 use crate::cursor::{self, Until};
-use crate::envelope::Feed;
+use crate::envelope::{Feed, Stored};
 use crate::error::{KafkaBusError, Result};
 use crate::partition::{Log, Partition, Shared};
 use crate::positions::{self, Entry, Home, Mark, Positions};
-use crate::{admin, recover};
+use crate::{admin, ownership, recover};
 use panorama_api::ReadLimits;
 use rdkafka::error::KafkaResult;
 use rdkafka::producer::{BaseRecord, Producer as _};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -63,6 +64,12 @@ pub(crate) struct Core {
     pub(crate) admin: Admin,
     pub(crate) shared: Arc<Shared>,
     pub(crate) marks: Mutex<HashMap<Home, Mark>>,
+    /// Claims of partitions, as the compacted topic has them.
+    pub(crate) claims: Mutex<HashMap<Home, Claims>>,
+    /// Keys of the compacted topic under which others wrote of a partition, or we under an earlier claim.
+    pub(crate) old_keys: Mutex<HashMap<Home, HashSet<String>>>,
+    /// Topics that processes share: a partition is ours once it is claimed.
+    pub(crate) shared_topics: Mutex<HashSet<String>>,
     pub(crate) stopping: AtomicBool,
     topics: RwLock<HashMap<String, Arc<Topic>>>,
     /// When the last append failed, and why, if it did.
@@ -89,6 +96,9 @@ impl Core {
                 appended: watch::Sender::new(0),
             }),
             marks: Mutex::default(),
+            claims: Mutex::default(),
+            old_keys: Mutex::default(),
+            shared_topics: Mutex::default(),
             stopping: AtomicBool::new(false),
             topics: RwLock::default(),
             refusal: Mutex::default(),
@@ -146,6 +156,18 @@ impl Core {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn old_keys(&self) -> std::sync::MutexGuard<'_, HashMap<Home, HashSet<String>>> {
+        self.old_keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn shared_topics(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.shared_topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn claims(&self) -> std::sync::MutexGuard<'_, HashMap<Home, Claims>> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn marks(&self) -> std::sync::MutexGuard<'_, HashMap<Home, Mark>> {
@@ -228,17 +250,17 @@ impl Core {
 
     /// Bounds of a partition: what is durable by our own knowledge, what is kept by the brokers'.
     pub(crate) fn bounds(&self, partition: &Partition) -> (u64, u64) {
-        let (start, end, old) = {
+        let (known, old) = {
             let log = partition.log();
             let age_max = if log.is_ours {
                 BOUNDS_AGE_MAX
             } else {
                 FOLLOWED_AGE_MAX
             };
-            (log.start, log.end, log.looked_at.elapsed() > age_max)
+            (log.bounds(), log.looked_at.elapsed() > age_max)
         };
         if !old {
-            return (start, end);
+            return known;
         }
         let found = self.ask(&partition.topic, partition.number(), BOUNDS_WAIT_MAX);
         let mut log = partition.log();
@@ -253,16 +275,34 @@ impl Core {
             // What is known still holds; a read or an append will say what is wrong.
             Err(error) => tracing::debug!(topic = %partition.topic, %error, "no news of the bounds"),
         }
-        (log.start, log.end)
+        log.bounds()
     }
 
     /// Sends an entry of the compacted topic.
-    pub(crate) fn send_entry(&self, entry: &Entry, answer: oneshot::Sender<Result<()>>) -> Result<()> {
-        let (topic, key, value) = (self.full_name(positions::TOPIC), entry.key(), entry.encode()?);
+    pub(crate) fn send_entry(
+        &self,
+        entry: &Entry,
+        claimed_at: Option<u64>,
+        answer: oneshot::Sender<Result<u64>>,
+    ) -> Result<()> {
+        self.send_value(&entry.key(claimed_at), Some(&entry.encode()?), answer)
+    }
+
+    /// Sends a value of the compacted topic, or that there is none any more.
+    pub(crate) fn send_value(
+        &self,
+        key: &str,
+        value: Option<&[u8]>,
+        answer: oneshot::Sender<Result<u64>>,
+    ) -> Result<()> {
+        let topic = self.full_name(positions::TOPIC);
         let record = BaseRecord::with_opaque_to(&topic, Box::new(Delivery::Entry(answer)))
             .partition(0)
-            .key(&key)
-            .payload(&value);
+            .key(key);
+        let record = match value {
+            Some(value) => record.payload(value),
+            None => record,
+        };
         self.producer
             .send(record)
             .map_err(|(error, _)| self.clients.error(&error))
@@ -281,12 +321,13 @@ impl Core {
         if let Some(topic) = self.find(&position.home.topic)?
             && let Ok(partition) = topic.partition(position.home.partition)
         {
-            recover::take_over(self, partition)?;
+            ownership::take_over(self, partition)?;
         }
         Ok(known().map(|position| position.value))
     }
 
-    fn load_positions(&self) -> Result<()> {
+    /// Reads the compacted topic. Blocking.
+    pub(crate) fn load_positions(&self) -> Result<()> {
         let name = self.full_name(positions::TOPIC);
         let home = Home {
             topic: positions::TOPIC.into(),
@@ -296,21 +337,56 @@ impl Core {
         let partition = Partition::new(home, name, Arc::clone(&self.shared), Log::new(low, high));
         let mut next = low;
         while next < high {
-            let records = cursor::read(self, &partition, next, Until::End, ENTRIES)?;
-            let Some(last) = records.last() else { break };
-            next = last.record.offset + 1;
-            for record in &records {
-                match Entry::decode(&record.record.payload)? {
-                    Entry::Position(feed, position) => {
-                        self.shared.positions().load(feed, position);
-                    }
-                    Entry::Mark(mark) => {
-                        self.marks().insert(mark.home.clone(), mark);
-                    }
-                }
+            let found = cursor::read(self, &partition, next, Until::End, ENTRIES)?;
+            if found.records.is_empty() {
+                break;
+            }
+            next = found.next;
+            for stored in found.records {
+                self.load_entry(stored)?;
             }
         }
         cursor::release(self, &partition);
+        Ok(())
+    }
+
+    fn load_entry(&self, stored: Stored) -> Result<()> {
+        let key = stored.key.and_then(|key| String::from_utf8(key).ok());
+        if stored.record.payload.is_empty() {
+            // It is no longer used.
+            if let Some(key) = key {
+                for keys in self.old_keys().values_mut() {
+                    keys.remove(&key);
+                }
+            }
+            return Ok(());
+        }
+        let entry = Entry::decode(&stored.record.payload)?;
+        if let Some(key) = key {
+            self.old_keys()
+                .entry(entry.home().clone())
+                .or_default()
+                .insert(key);
+        }
+        match entry {
+            Entry::Position(feed, position) => {
+                self.shared.positions().load(feed, position);
+            }
+            Entry::Mark(mark) => {
+                let mut marks = self.marks();
+                let known = marks.get(&mark.home).map_or(0, |known| known.covered);
+                if mark.covered >= known {
+                    marks.insert(mark.home.clone(), mark);
+                }
+            }
+            Entry::Claims(home, claimed) => {
+                let mut claims = self.claims();
+                let known = claims.entry(home).or_default();
+                claimed
+                    .into_iter()
+                    .for_each(|(offset, writer)| known.note(offset, writer));
+            }
+        }
         Ok(())
     }
 }

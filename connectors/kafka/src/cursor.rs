@@ -38,6 +38,12 @@ enum Look {
     Nothing,
 }
 
+/// What a read found, and where the next one goes on: behind records that are no messages too.
+pub(crate) struct Found {
+    pub(crate) records: Vec<Stored>,
+    pub(crate) next: Offset,
+}
+
 /// Where a read ends besides its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
@@ -57,7 +63,7 @@ pub(crate) fn read(
     from: Offset,
     until: Until,
     limits: ReadLimits,
-) -> Result<Vec<Stored>> {
+) -> Result<Found> {
     let (reader, mut slot) = slot_for(core, partition, from);
     let outcome = match slot.take() {
         Some(cursor) if cursor.next == from => Ok(cursor),
@@ -65,13 +71,14 @@ pub(crate) fn read(
         None => Cursor::new(reader, core, partition, from),
     }
     .and_then(|mut cursor| {
-        let records = cursor.read(core, until, limits)?;
+        let records = cursor.read(core, partition, until, limits)?;
         Ok((cursor, records))
     });
     match outcome {
         Ok((cursor, records)) => {
+            let next = cursor.next;
             *slot = Some(cursor);
-            Ok(records)
+            Ok(Found { records, next })
         }
         Err(error) => {
             // The next read begins anew.
@@ -174,7 +181,13 @@ impl Cursor {
         Ok(self)
     }
 
-    fn read(&mut self, core: &Core, until: Until, limits: ReadLimits) -> Result<Vec<Stored>> {
+    fn read(
+        &mut self,
+        core: &Core,
+        partition: &Partition,
+        until: Until,
+        limits: ReadLimits,
+    ) -> Result<Vec<Stored>> {
         self.used_at = Instant::now();
         let end = match until {
             Until::Offset(end) => end,
@@ -197,6 +210,10 @@ impl Cursor {
                 Look::Nothing => return Err(core.unreachable()),
             };
             if record.record.offset < self.next {
+                continue;
+            }
+            if partition.log().is_no_message(&record) {
+                self.next = record.record.offset + 1;
                 continue;
             }
             bytes = bytes.saturating_add(record.record.payload.len());

@@ -18,6 +18,10 @@ const MESSAGE_ID: &str = "panorama.message_id";
 const APPEND: &str = "panorama.append";
 /// The position itself, on the last message of its append.
 const POSITION: &str = "panorama.position";
+/// Who appended it, of those that share a topic: 16 hex digits. What stands behind the claim of another one is void.
+const WRITER: &str = "panorama.writer";
+/// On a record without a value: from here on who is named appends, and nobody else.
+const CLAIM: &str = "panorama.claim";
 const OURS: &str = "panorama.";
 
 /// Header bytes that Kafka adds to each message, roughly.
@@ -30,6 +34,9 @@ pub(crate) type Feed = u128;
 pub(crate) fn feed(topic_prefix: &str, name: &[u8]) -> Feed {
     xxh3_128_with_seed(name, xxh3_64(topic_prefix.as_bytes()))
 }
+
+/// One of those that share a topic, while a partition is its: drawn at random with each claim.
+pub(crate) type Writer = u64;
 
 /// Where in an append a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +53,11 @@ pub(crate) struct Stored {
     pub(crate) dedupe: Option<DedupeKey>,
     pub(crate) place: Option<Place>,
     pub(crate) position: Option<Vec<u8>>,
+    pub(crate) writer: Option<Writer>,
+    /// It is no message, but says who appends from here on.
+    pub(crate) claim: Option<Writer>,
+    /// The key; messages have none, entries of compacted topics do.
+    pub(crate) key: Option<Vec<u8>>,
 }
 
 /// A hash of the bytes, by which a message that is read again is known.
@@ -64,20 +76,22 @@ pub(crate) fn weight(message: &NewMessage) -> usize {
 }
 
 /// The headers of a message to be sent.
-pub(crate) fn seal(message: &NewMessage, place: Option<Place>, position: Option<&[u8]>) -> OwnedHeaders {
-    fn text(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders {
-        headers.insert(Header {
-            key,
-            value: Some(value),
-        })
-    }
-    let mut headers = OwnedHeaders::new_with_capacity(message.headers.len() + 4);
+pub(crate) fn seal(
+    message: &NewMessage,
+    place: Option<Place>,
+    position: Option<&[u8]>,
+    writer: Option<Writer>,
+) -> OwnedHeaders {
+    let mut headers = OwnedHeaders::new_with_capacity(message.headers.len() + 5);
     headers = text(headers, RECEIVED_AT, &message.received_at.0.to_string());
     if let Some(DedupeKey { id, content }) = message.dedupe {
         headers = text(headers, MESSAGE_ID, &format!("{id:032x}:{content:016x}"));
     }
     if let Some(Place { feed, index, count }) = place {
         headers = text(headers, APPEND, &format!("{feed:032x}:{index}/{count}"));
+    }
+    if let Some(writer) = writer {
+        headers = text(headers, WRITER, &format!("{writer:016x}"));
     }
     if let Some(position) = position {
         headers = headers.insert(Header {
@@ -92,6 +106,18 @@ pub(crate) fn seal(message: &NewMessage, place: Option<Place>, position: Option<
         });
     }
     headers
+}
+
+/// The headers of a claim.
+pub(crate) fn claim(writer: Writer) -> OwnedHeaders {
+    text(OwnedHeaders::new(), CLAIM, &format!("{writer:016x}"))
+}
+
+fn text(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders {
+    headers.insert(Header {
+        key,
+        value: Some(value),
+    })
 }
 
 /// Opens a message that was read. Messages of one feed have the same headers: those of the one before are shared.
@@ -109,6 +135,9 @@ pub(crate) fn open(message: &impl Message, before: Option<&Arc<SourceHeaders>>) 
         dedupe: None,
         place: None,
         position: None,
+        writer: None,
+        claim: None,
+        key: message.key().map(<[u8]>::to_vec),
     };
     let mut own = SourceHeaders::new();
     for header in message.headers().into_iter().flat_map(Headers::iter) {
@@ -130,6 +159,8 @@ pub(crate) fn open(message: &impl Message, before: Option<&Arc<SourceHeaders>>) 
             }
             APPEND => stored.place = Some(text().and_then(place).ok_or(damaged("place in an append"))?),
             POSITION => stored.position = Some(value.to_vec()),
+            WRITER => stored.writer = Some(text().and_then(writer).ok_or(damaged("writer"))?),
+            CLAIM => stored.claim = Some(text().and_then(writer).ok_or(damaged("claim"))?),
             _ => {}
         }
     }
@@ -154,6 +185,10 @@ fn message_id(text: &str) -> Option<DedupeKey> {
         id: u128::from_str_radix(id, 16).ok()?,
         content: u64::from_str_radix(content, 16).ok()?,
     })
+}
+
+fn writer(text: &str) -> Option<Writer> {
+    Writer::from_str_radix(text, 16).ok()
 }
 
 fn place(text: &str) -> Option<Place> {
@@ -204,13 +239,19 @@ mod tests {
             index: 4,
             count: 5,
         };
-        let stored = open(&sent(seal(&message, Some(place), Some(b"\x00pos"))), None).unwrap();
+        let stored = open(
+            &sent(seal(&message, Some(place), Some(b"\x00pos"), Some(9))),
+            None,
+        )
+        .unwrap();
         assert_eq!(stored.record.offset, 7);
         assert_eq!(stored.record.received_at, message.received_at);
         assert_eq!(stored.record.headers, message.headers);
         assert_eq!(stored.dedupe, message.dedupe);
         assert_eq!(stored.place, Some(place));
         assert_eq!(stored.position.as_deref(), Some(&b"\x00pos"[..]));
+        assert_eq!((stored.writer, stored.claim), (Some(9), None));
+        assert_eq!(open(&sent(claim(8)), None).unwrap().claim, Some(8));
     }
 
     #[test]
@@ -227,7 +268,13 @@ mod tests {
 
     #[test]
     fn a_header_of_ours_that_makes_no_sense_is_damage() {
-        for (key, value) in [(RECEIVED_AT, "soon"), (MESSAGE_ID, "12"), (APPEND, "0:1")] {
+        for (key, value) in [
+            (RECEIVED_AT, "soon"),
+            (MESSAGE_ID, "12"),
+            (APPEND, "0:1"),
+            (WRITER, "x"),
+            (CLAIM, ""),
+        ] {
             let headers = OwnedHeaders::new().insert(Header {
                 key,
                 value: Some(value),

@@ -121,6 +121,9 @@ pub enum KafkaBusError {
         /// Where it would, were we alone.
         expected: u64,
     },
+    /// Another process of the group appends to the partition.
+    #[error("another process appends to this partition, which the group has given to it")]
+    NotOurs,
     /// The brokers no longer accept this producer.
     #[error("the brokers no longer accept this producer: {reason}; restart, which looks up what was stored")]
     Fenced {
@@ -239,6 +242,8 @@ impl KafkaBusError {
             | Self::NoTransactions { .. } => ErrorClass::Retry,
             // What was stored is looked up before the next append, which then goes on behind it.
             Self::OtherWriter { .. } => ErrorClass::Retry,
+            // It may be given back.
+            Self::NotOurs => ErrorClass::Retry,
             Self::Client { may_pass: true, .. } => ErrorClass::Retry,
             Self::MessageTooLarge { .. } => ErrorClass::Quarantine,
             _ => ErrorClass::Fatal,

@@ -2,8 +2,9 @@
 
 use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
-use crate::positions::{Entry, Mark};
-use std::collections::HashSet;
+use crate::positions::{Entry, Home, Mark};
+use panorama_api::Offset;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -42,7 +43,8 @@ pub(crate) fn serve_reader(core: &Core) {
 fn flush(core: &Core) {
     // Marks first: what is durable by now has its positions among those taken next.
     let mut marks = Vec::new();
-    let mut ours = HashSet::new();
+    let mut claims = Vec::new();
+    let mut ours = HashMap::new();
     let topics = core.all_known();
     for topic in &topics {
         for partition in &topic.partitions {
@@ -50,7 +52,8 @@ fn flush(core: &Core) {
             if !log.is_ours {
                 continue;
             }
-            ours.insert(&partition.home);
+            let claimed_at = log.claimed.map(|(_, offset)| offset);
+            ours.insert(partition.home.clone(), claimed_at);
             let covered = log.coverable(core.options.copies_max);
             let mark = Mark {
                 home: partition.home.clone(),
@@ -60,20 +63,30 @@ fn flush(core: &Core) {
             let is_new = core.marks().get(&partition.home) != Some(&mark);
             if is_new && log.failure.is_none() {
                 marks.push((Arc::clone(partition), mark));
+                if claimed_at.is_some() {
+                    claims.push(Entry::Claims(partition.home.clone(), log.claims.all().to_vec()));
+                }
             }
         }
     }
-    let unwritten = core.shared.positions().take_unwritten(|home| ours.contains(home));
+    let unwritten = core
+        .shared
+        .positions()
+        .take_unwritten(|home| ours.contains_key(home));
     let feeds: Vec<_> = unwritten.iter().map(|(feed, _)| *feed).collect();
-    let entries = unwritten
+    let positions = unwritten
         .into_iter()
         .map(|(feed, position)| Entry::Position(feed, position));
-    if let Err(error) = write(core, entries) {
+    if let Err(error) = write(core, &ours, positions.chain(claims)) {
         tracing::warn!(%error, "positions could not be written; they are in their messages, and will be written later");
         core.shared.positions().put_back(feeds);
         return;
     }
-    if let Err(error) = write(core, marks.iter().map(|(_, mark)| Entry::Mark(mark.clone()))) {
+    if let Err(error) = write(
+        core,
+        &ours,
+        marks.iter().map(|(_, mark)| Entry::Mark(mark.clone())),
+    ) {
         tracing::warn!(%error, "marks could not be written; they will be later");
         return;
     }
@@ -81,16 +94,43 @@ fn flush(core: &Core) {
         partition.log().covered = mark.covered;
         core.marks().insert(mark.home.clone(), mark);
     }
+    if let Err(error) = forget_old_keys(core, &ours) {
+        tracing::warn!(%error, "keys that are no longer used could not be deleted; whoever claims next will");
+    }
 }
 
+/// Where we have claimed the partitions that are ours, if we have.
+type Ours = HashMap<Home, Option<Offset>>;
+
 /// Sends entries and waits for their reports, serving them itself.
-fn write(core: &Core, entries: impl Iterator<Item = Entry>) -> Result<()> {
+fn write(core: &Core, ours: &Ours, entries: impl Iterator<Item = Entry>) -> Result<()> {
     let mut waiting = Vec::new();
     for entry in entries {
         let (answer, written) = oneshot::channel();
-        core.send_entry(&entry, answer)?;
+        core.send_entry(&entry, ours.get(entry.home()).copied().flatten(), answer)?;
         waiting.push(written);
     }
+    reports(core, waiting)
+}
+
+/// Deletes what is written anew under our own claim.
+fn forget_old_keys(core: &Core, ours: &Ours) -> Result<()> {
+    let mut waiting = Vec::new();
+    for (home, claimed_at) in ours {
+        let Some(claimed_at) = claimed_at else { continue };
+        let keys = core.old_keys().remove(home).unwrap_or_default();
+        let under_ours = format!("@{claimed_at}");
+        for key in keys.iter().filter(|key| !key.ends_with(&under_ours)) {
+            let (answer, written) = oneshot::channel();
+            core.send_value(key, None, answer)?;
+            waiting.push(written);
+        }
+    }
+    reports(core, waiting)
+}
+
+/// Waits for reports, serving them itself.
+fn reports(core: &Core, waiting: Vec<oneshot::Receiver<Result<Offset>>>) -> Result<()> {
     let closing = Instant::now();
     for mut written in waiting {
         loop {
@@ -98,7 +138,10 @@ fn write(core: &Core, entries: impl Iterator<Item = Entry>) -> Result<()> {
                 return Err(KafkaBusError::Closed);
             }
             match written.try_recv() {
-                Ok(outcome) => break outcome?,
+                Ok(outcome) => {
+                    outcome?;
+                    break;
+                }
                 Err(oneshot::error::TryRecvError::Empty) => core.producer.poll(Duration::from_millis(1)),
                 Err(oneshot::error::TryRecvError::Closed) => return Err(KafkaBusError::Closed),
             }

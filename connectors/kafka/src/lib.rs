@@ -11,6 +11,7 @@ mod admin;
 mod announce;
 mod append;
 mod bus;
+mod claims;
 mod client;
 mod copies;
 mod core;
@@ -18,7 +19,9 @@ mod cursor;
 mod envelope;
 mod error;
 mod flush;
+mod group;
 mod options;
+mod ownership;
 mod params;
 mod partition;
 mod positions;
@@ -31,6 +34,8 @@ mod topic_reader;
 mod broker;
 #[cfg(test)]
 mod plain_client;
+#[cfg(test)]
+mod sharing_tests;
 #[cfg(test)]
 mod source_tests;
 #[cfg(test)]

@@ -38,6 +38,11 @@ pub struct KafkaOptions {
     pub copies_max: usize,
     /// Bytes of a partition's newest messages read for that at start, at most.
     pub copies_scan_bytes_max: u64,
+    /// How long a process that shares topics with others may be silent before its partitions are given to them. Shorter:
+    /// they go on sooner; longer: one that was only slow keeps them. Brokers take six seconds at least by default.
+    pub session_timeout: Duration,
+    /// Whether all give up all partitions at each change of who shares, as older members of a group do.
+    pub eager_rebalance: bool,
     /// How often source positions are written beside the messages that carry them. A restart reads what came after.
     pub flush_interval: Duration,
 }
@@ -59,6 +64,8 @@ impl Default for KafkaOptions {
             linger: Duration::from_millis(1),
             copies_max: 262_144,
             copies_scan_bytes_max: 256 * MIB as u64,
+            session_timeout: Duration::from_secs(10),
+            eager_rebalance: false,
             flush_interval: Duration::from_secs(1),
         }
     }

@@ -5,10 +5,11 @@
 //! there ([`crate::recover`]).
 
 use crate::KafkaBusError;
+use crate::claims::Claims;
 use crate::copies::Copies;
 use crate::core::READERS;
 use crate::cursor::Cursor;
-use crate::envelope::{Feed, content_hash};
+use crate::envelope::{Feed, Stored, Writer, content_hash};
 use crate::error::Result;
 use crate::positions::{Home, Position, Positions};
 use panorama_api::{Appended, NewMessage, Offset};
@@ -76,6 +77,10 @@ pub(crate) struct Log {
     pub(crate) is_ours: bool,
     /// Up to where positions and senders' ids in messages are known.
     pub(crate) looked_up: Offset,
+    /// Who claimed it, where processes share it.
+    pub(crate) claims: Claims,
+    /// As whom we append, and since when, if we have claimed it.
+    pub(crate) claimed: Option<(Writer, Offset)>,
     waiters: VecDeque<Waiter>,
     coming: VecDeque<(Offset, Feed, Vec<u8>)>,
 }
@@ -108,6 +113,8 @@ impl Log {
             looked_at: Instant::now(),
             is_ours: false,
             looked_up: end,
+            claims: Claims::default(),
+            claimed: None,
             waiters: VecDeque::new(),
             coming: VecDeque::new(),
         }
@@ -117,6 +124,36 @@ impl Log {
     pub(crate) fn stands(&mut self, start: Offset, end: Offset) {
         self.start = start;
         (self.end, self.next, self.boundary, self.looked_up) = (end, end, end, end);
+    }
+
+    /// Whether a record that was read is a claim, or void.
+    pub(crate) fn is_no_message(&mut self, stored: &Stored) -> bool {
+        let offset = stored.record.offset;
+        if let Some(writer) = stored.claim {
+            self.claims.note(offset, writer);
+            return true;
+        }
+        let void = self.claims.is_void(offset, stored.writer);
+        if void {
+            self.claims.skip(offset);
+        }
+        void
+    }
+
+    /// Whether another one has claimed it since we did, or at all.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.claims.last() != self.claimed.map(|(writer, _)| writer)
+    }
+
+    /// It is another one's to append to. What is on its way fails.
+    pub(crate) fn let_go(&mut self) {
+        (self.is_ours, self.claimed) = (false, None);
+        self.fail(KafkaBusError::NotOurs);
+    }
+
+    /// The first message that is kept, and the place behind the last, as readers see it.
+    pub(crate) fn bounds(&self) -> (Offset, Offset) {
+        (self.start, self.claims.before(self.end).max(self.start))
     }
 
     /// Somebody else has appended up to here.

@@ -3,8 +3,11 @@
 //! A position travels in the last message of its append, so it is durable with its messages or not at all. Beside that it
 //! is written to a compacted topic a moment later, with a mark per partition up to which that has been done: a restart
 //! reads the compacted topic, and from the marks on the messages themselves.
+//!
+//! Where processes share a topic, each claim of a partition has keys of its own: what one that was thought dead still
+//! writes does not replace what its successor wrote.
 
-use crate::envelope::Feed;
+use crate::envelope::{Feed, Writer};
 use crate::error::{KafkaBusError, Result};
 use panorama_api::Offset;
 use serde::{Deserialize, Serialize};
@@ -16,7 +19,7 @@ pub(crate) const TOPIC: &str = "positions";
 const FORM: u8 = 1;
 
 /// A partition, as positions name it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Home {
     pub(crate) topic: String,
     pub(crate) partition: u32,
@@ -47,14 +50,28 @@ pub(crate) struct Mark {
 pub(crate) enum Entry {
     Position(Feed, Position),
     Mark(Mark),
+    /// Who has claimed a partition, and where.
+    Claims(Home, Vec<(Offset, Writer)>),
 }
 
 impl Entry {
-    /// The record's key: what it replaces.
-    pub(crate) fn key(&self) -> String {
-        match self {
+    /// The record's key: what it replaces, of what was written under the same claim.
+    pub(crate) fn key(&self, claimed_at: Option<Offset>) -> String {
+        let of = |what: &str, home: &Home| format!("{what}:{}/{}", home.topic, home.partition);
+        let key = match self {
             Self::Position(feed, _) => format!("feed:{feed:032x}"),
-            Self::Mark(mark) => format!("mark:{}/{}", mark.home.topic, mark.home.partition),
+            Self::Mark(mark) => of("mark", &mark.home),
+            Self::Claims(home, _) => of("claims", home),
+        };
+        claimed_at.map_or_else(|| key.clone(), |offset| format!("{key}@{offset}"))
+    }
+
+    /// The partition it is about.
+    pub(crate) const fn home(&self) -> &Home {
+        match self {
+            Self::Position(_, Position { home, .. })
+            | Self::Mark(Mark { home, .. })
+            | Self::Claims(home, _) => home,
         }
     }
 
@@ -115,6 +132,12 @@ impl Positions {
             .collect()
     }
 
+    /// All of a partition are to be written anew.
+    pub(crate) fn rewrite(&mut self, home: &Home) {
+        let of_it = self.feeds.iter().filter(|(_, position)| position.home == *home);
+        self.unwritten.extend(of_it.map(|(feed, _)| *feed));
+    }
+
     /// Says that writing did not work.
     pub(crate) fn put_back(&mut self, feeds: impl IntoIterator<Item = Feed>) {
         self.unwritten.extend(feeds);
@@ -143,8 +166,11 @@ mod tests {
             covered: 9,
             has_ids: true,
         };
-        for entry in [Entry::Position(7, position(3)), Entry::Mark(mark)] {
+        let claims = Entry::Claims(position(0).home, vec![(4, u64::MAX)]);
+        for entry in [Entry::Position(7, position(3)), Entry::Mark(mark), claims] {
             assert_eq!(Entry::decode(&entry.encode().unwrap()).unwrap(), entry);
+            assert_ne!(entry.key(None), entry.key(Some(0)));
+            assert_eq!(entry.home(), &position(0).home);
         }
         assert!(Entry::decode(&[]).is_err());
         assert!(Entry::decode(&[9, 0]).is_err());

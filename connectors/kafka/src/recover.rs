@@ -23,7 +23,7 @@ const SCAN_PARTS: u64 = 16;
 /// How long the reports of messages may take beyond the time messages have themselves.
 const REPORTS_GRACE: Duration = Duration::from_secs(10);
 /// How often it is looked whether the last report has come.
-const REPORTS_POLL: Duration = Duration::from_millis(10);
+pub(crate) const REPORTS_POLL: Duration = Duration::from_millis(10);
 
 /// Looks at a topic for the first time; none where there is no such topic. Blocking.
 pub(crate) fn attach(core: &Core, topic: &str) -> Result<Option<Topic>> {
@@ -51,6 +51,8 @@ pub(crate) fn attach(core: &Core, topic: &str) -> Result<Option<Topic>> {
             tracing::warn!(topic = %name, partition = number, covered, low, "messages were deleted before the positions in them were written elsewhere");
         }
         let mut log = Log::new(low, high);
+        log.claims = core.claims().get(&home).cloned().unwrap_or_default();
+        log.claims.forget_below(low);
         log.covered = covered.max(low);
         log.has_ids = mark.is_none_or(|mark| mark.has_ids);
         let partition = Partition::new(home, name, Arc::clone(&core.shared), log);
@@ -69,49 +71,41 @@ pub(crate) fn attach(core: &Core, topic: &str) -> Result<Option<Topic>> {
 /// The failure itself, where it will not pass.
 pub(crate) fn settle(core: &Core, partition: &Partition) -> Result<()> {
     let _settling = partition.settling.lock().unwrap_or_else(PoisonError::into_inner);
-    let deadline = Instant::now() + core.options.delivery_timeout + REPORTS_GRACE;
-    loop {
-        let log = partition.log();
-        match &log.failure {
-            None => return Ok(()),
-            Some(failure) if failure.class() == ErrorClass::Fatal => return Err(failure.clone()),
-            Some(_) if log.outstanding == 0 => break,
-            Some(failure) if Instant::now() > deadline => return Err(failure.clone()),
-            Some(_) => {}
-        }
-        drop(log);
-        std::thread::sleep(REPORTS_POLL);
+    match &partition.log().failure {
+        None => return Ok(()),
+        Some(failure) if failure.class() == ErrorClass::Fatal => return Err(failure.clone()),
+        Some(_) => {}
     }
-    if let Some(reason) = core.fatal() {
-        return Err(KafkaBusError::Fenced { reason });
-    }
+    await_reports(core, partition)?;
     let (low, high) = core.watermarks(&partition.topic, partition.number())?;
     look_up(core, partition, low, high)?;
     let mut log = partition.log();
     log.failure = None;
+    if log.is_lost() {
+        tracing::warn!(topic = %partition.topic, partition = partition.home.partition, "another process has claimed the partition");
+        (log.is_ours, log.claimed) = (false, None);
+    }
     drop(log);
     tracing::info!(topic = %partition.topic, partition = partition.home.partition, "what was stored is known again");
     core.shared.appended.send_modify(|count| *count += 1);
     Ok(())
 }
 
-/// Before the first append of this process: looks up what another one has appended since the partition was looked at.
-/// Blocking.
-pub(crate) fn take_over(core: &Core, partition: &Partition) -> Result<()> {
-    let _settling = partition.settling.lock().unwrap_or_else(PoisonError::into_inner);
-    if partition.log().is_ours {
-        return Ok(());
+/// Waits for the last report of what was sent.
+pub(crate) fn await_reports(core: &Core, partition: &Partition) -> Result<()> {
+    let deadline = Instant::now() + core.options.delivery_timeout + REPORTS_GRACE;
+    while partition.log().outstanding > 0 {
+        if Instant::now() > deadline {
+            return Err(partition.log().failure.clone().unwrap_or(KafkaBusError::Closed));
+        }
+        std::thread::sleep(REPORTS_POLL);
     }
-    let (low, high) = core.watermarks(&partition.topic, partition.number())?;
-    if partition.log().looked_up != high {
-        look_up(core, partition, low, high)?;
-    }
-    partition.log().is_ours = true;
-    Ok(())
+    core.fatal()
+        .map_or(Ok(()), |reason| Err(KafkaBusError::Fenced { reason }))
 }
 
 /// Reads what came after the mark, and, where there are senders' ids, the newest messages before it.
-fn look_up(core: &Core, partition: &Partition, low: Offset, high: Offset) -> Result<()> {
+pub(crate) fn look_up(core: &Core, partition: &Partition, low: Offset, high: Offset) -> Result<()> {
     let (boundary, covered, has_ids, failed) = {
         let log = partition.log();
         (
@@ -133,12 +127,9 @@ fn look_up(core: &Core, partition: &Partition, low: Offset, high: Offset) -> Res
     let share = (core.options.copies_scan_bytes_max / SCAN_PARTS).max(1);
     let mut read = 0u64;
     while next < high {
-        let chunk = cursor::read(core, partition, next, Until::Offset(high), CHUNK)?;
-        let Some(last) = chunk.last() else {
-            return Err(core.unreachable());
-        };
-        next = last.record.offset + 1;
-        for stored in &chunk {
+        let found = cursor::read(core, partition, next, Until::Offset(high), CHUNK)?;
+        next = found.next;
+        for stored in &found.records {
             read += stored.record.payload.len() as u64;
             copies.extend(stored.dedupe.map(|key| (key, stored.record.offset)));
             if stored.record.offset >= covered {
@@ -279,6 +270,9 @@ mod tests {
                 dedupe: None,
                 place,
                 position: place.filter(|p| p.index + 1 == p.count).map(|_| vec![1]),
+                writer: None,
+                claim: None,
+                key: None,
             });
         }
         let (positions, unfinished) = runs.finish();

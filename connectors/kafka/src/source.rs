@@ -63,10 +63,19 @@ impl Source for KafkaSource {
     }
 
     async fn run(&self, context: SourceContext) -> panorama_api::Result<()> {
+        context
+            .with_partitions(|context, mine| self.read(context, mine))
+            .await
+    }
+}
+
+impl KafkaSource {
+    /// Reads what goes to some of our partitions.
+    async fn read(&self, context: SourceContext, mine: Vec<u32>) -> panorama_api::Result<()> {
         let (sender, mut batches) = mpsc::channel::<Batch>(BATCHES_AHEAD);
         let (params, for_reader) = (self.params.clone(), context.clone());
         let reading = tokio::task::spawn_blocking(move || -> Result<()> {
-            TopicReader::open(&params, &for_reader)?.run(&sender)
+            TopicReader::open(&params, &for_reader, &mine)?.run(&sender)
         });
         while let Some(batch) = batches.recv().await {
             context
@@ -76,7 +85,9 @@ impl Source for KafkaSource {
                 name: batch.position_name,
                 value: batch.position.encode(),
             };
-            if !context.store("kafka", batch.messages, position).await? || context.shutdown.is_requested() {
+            if !context.store("kafka", batch.to, batch.messages, position).await?
+                || context.shutdown.is_requested()
+            {
                 batches.close();
                 break;
             }

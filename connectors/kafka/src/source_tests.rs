@@ -9,7 +9,7 @@
 
 use crate::broker::Broker;
 use crate::{KafkaBus, KafkaBusError, KafkaOptions, KafkaParams, KafkaSource, OnGap, Start};
-use panorama_api::{Bus, ErrorClass, Observer, ReadLimits, Shutdown, Source, SourceContext};
+use panorama_api::{Bus, ErrorClass, Observer, Partitions, ReadLimits, Shutdown, Source, SourceContext};
 use panorama_model::{ByteCount, Timestamp};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -42,8 +42,8 @@ impl Observer for Counts {
     fn duplicate(&self, _: &str) {}
     fn failed(&self, _: &str, _: ErrorClass) {}
     fn buffered(&self, _: &str, _: u64) {}
-    fn lag(&self, _: &str, partition: u32, messages: u64) {
-        if partition == 0 {
+    fn lag(&self, _: &str, partition: u32, messages: Option<u64>) {
+        if let Some(messages) = messages.filter(|_| partition == 0) {
             self.lag.store(messages, Ordering::Relaxed);
         }
     }
@@ -121,6 +121,7 @@ impl House {
         let context = SourceContext {
             source: "adt".into(),
             topic: "raw.adt".into(),
+            partitions: Partitions::all("raw.adt".into(), 1),
             bus: Arc::clone(&self.bus) as _,
             finite,
             shutdown,

@@ -124,7 +124,7 @@ fn leave(broker: &Broker, topic: &str, texts: &[&str], first: u32, count: u32, p
     for (index, text) in (first..).zip(texts) {
         let place = Place { feed, index, count };
         let carried = position.filter(|_| index + 1 == count).map(str::as_bytes);
-        let headers = envelope::seal(&message(text), Some(place), carried);
+        let headers = envelope::seal(&message(text), Some(place), carried, None);
         let topic = format!("test.{topic}");
         let record: BaseRecord<'_, [u8], str> = BaseRecord::to(&topic)
             .partition(0)

@@ -1,4 +1,5 @@
-//! Reading a topic of somebody else's, all partitions side by side, each from where it was read to. Blocking.
+//! Reading a topic of somebody else's, those partitions that are this process's to read side by side, each from where it was
+//! read to. Blocking.
 
 use crate::client::{self, Clients, Consumer};
 use crate::cursor::passes;
@@ -67,6 +68,8 @@ pub(crate) struct Batch {
     pub(crate) messages: Vec<NewMessage>,
     pub(crate) position_name: Vec<u8>,
     pub(crate) position: TopicPosition,
+    /// The partition of our topic that they go to.
+    pub(crate) to: u32,
 }
 
 /// A partition as it is being read.
@@ -84,6 +87,8 @@ pub(crate) struct TopicReader<'a> {
     params: &'a KafkaParams,
     options: KafkaOptions,
     context: &'a SourceContext,
+    /// The partitions of our own topic that are to be filled here.
+    mine: &'a [u32],
     clients: Clients,
     consumer: Consumer,
     stretches: BTreeMap<i32, Stretch>,
@@ -104,7 +109,7 @@ impl<'a> TopicReader<'a> {
     }
 
     /// Begins in every partition where the last run ended.
-    pub(crate) fn open(params: &'a KafkaParams, context: &'a SourceContext) -> Result<Self> {
+    pub(crate) fn open(params: &'a KafkaParams, context: &'a SourceContext, mine: &'a [u32]) -> Result<Self> {
         let options = params.options();
         let clients = Clients::new(&options)?;
         let consumer = clients.consumer(&options)?;
@@ -112,6 +117,7 @@ impl<'a> TopicReader<'a> {
             params,
             options,
             context,
+            mine,
             clients,
             consumer,
             stretches: BTreeMap::new(),
@@ -207,6 +213,7 @@ impl<'a> TopicReader<'a> {
                 messages: std::mem::take(&mut stretch.messages),
                 position_name: TopicPosition::name(source, topic, *partition),
                 position: TopicPosition { next: stretch.next },
+                to: goes_to(*partition, self.context),
             };
             if to.blocking_send(batch).is_err() {
                 return false;
@@ -223,7 +230,8 @@ impl<'a> TopicReader<'a> {
         let found = partitions(&self.clients, &self.consumer, &self.params.topic, &self.options)?;
         let mut list = TopicPartitionList::new();
         for partition in found {
-            if self.stretches.contains_key(&partition) {
+            let is_mine = self.mine.contains(&goes_to(partition, self.context));
+            if !is_mine || self.stretches.contains_key(&partition) {
                 continue;
             }
             let (next, is_chosen) = self.begin(partition, start)?;
@@ -320,7 +328,9 @@ impl<'a> TopicReader<'a> {
             let found = self.ask(*partition, LOOK * 10);
             if let (Ok((_, high)), Ok(number)) = (found, u32::try_from(*partition)) {
                 let behind = high.saturating_sub(stretch.next);
-                self.context.observer.lag(&self.params.topic, number, behind);
+                self.context
+                    .observer
+                    .lag(&self.params.topic, number, Some(behind));
             }
         }
         let outcome = match self.assign(Start::Earliest) {
@@ -338,6 +348,25 @@ impl<'a> TopicReader<'a> {
     fn watermarks(&self, partition: i32) -> Result<(u64, u64)> {
         let found = self.ask(partition, self.options.request_timeout);
         found.map_err(|error| self.clients.error(&error))
+    }
+}
+
+/// The partition of our topic that a partition of theirs goes to: always the same, so that it has one writer, and the
+/// position beside its messages.
+fn goes_to(partition: i32, context: &SourceContext) -> u32 {
+    u32::try_from(partition).unwrap_or(0) % context.partitions.count().max(1)
+}
+
+/// What is another process's to read now has no lag here.
+impl Drop for TopicReader<'_> {
+    fn drop(&mut self) {
+        for partition in self
+            .stretches
+            .keys()
+            .filter_map(|partition| u32::try_from(*partition).ok())
+        {
+            self.context.observer.lag(&self.params.topic, partition, None);
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use panorama_api::{
-    Appended, Bus, ErrorClass, LogRecord, NewMessage, Observer, Offset, ReadLimits, Result, Shutdown, Source,
-    SourceContext, SourcePosition,
+    Appended, Bus, ErrorClass, LogRecord, NewMessage, Observer, Offset, Partitions, ReadLimits, Result,
+    Shutdown, Source, SourceContext, SourcePosition,
 };
 use panorama_mllp::{
     Acknowledge, Admission, Answer, ClientOptions, MllpClient, MllpParams, MllpSource, Outcome,
@@ -58,7 +58,7 @@ impl Observer for Quiet {
     fn duplicate(&self, _: &str) {}
     fn failed(&self, _: &str, _: ErrorClass) {}
     fn buffered(&self, _: &str, _: u64) {}
-    fn lag(&self, _: &str, _: u32, _: u64) {}
+    fn lag(&self, _: &str, _: u32, _: Option<u64>) {}
 }
 
 struct Accept;
@@ -83,6 +83,7 @@ async fn measure(connections: u64, window: usize, count: u64) -> std::io::Result
     let context = SourceContext {
         source: "bench".into(),
         topic: "raw.bench".into(),
+        partitions: Partitions::all("raw.bench".into(), 1),
         bus: Arc::new(Sink::default()),
         finite: false,
         shutdown,

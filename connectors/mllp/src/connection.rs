@@ -4,7 +4,7 @@ use crate::budget::{Budget, Share};
 use crate::frame::{FrameReader, Unit, encode_frame};
 use crate::{Acknowledge, Admission, MllpParams, Outcome};
 use bytes::{BufMut, Bytes, BytesMut};
-use panorama_api::{Appended, NewMessage, SourceContext};
+use panorama_api::{Appended, ErrorClass, NewMessage, SourceContext};
 use panorama_model::Headers;
 use std::future::ready;
 use std::io;
@@ -55,12 +55,18 @@ enum Event {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve<S>(shared: &Shared, headers: Arc<Headers>, mut stream: S) -> io::Result<Ending>
+pub(crate) async fn serve<S>(
+    shared: &Shared,
+    number: u64,
+    headers: Arc<Headers>,
+    mut stream: S,
+) -> io::Result<Ending>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut connection = Connection {
         shared,
+        number,
         headers,
         reader: FrameReader::new(usize::try_from(shared.params.frame_bytes_max.0).unwrap_or(usize::MAX)),
         share: shared.budget.share(),
@@ -81,6 +87,8 @@ where
 
 struct Connection<'a> {
     shared: &'a Shared,
+    /// Rises with each connection.
+    number: u64,
     headers: Arc<Headers>,
     reader: FrameReader,
     share: Share,
@@ -277,7 +285,16 @@ impl Connection<'_> {
             return Vec::new();
         }
         let context = &self.shared.context;
-        match context.bus.append(&context.topic, 0, messages, None).await {
+        let Some(partition) = context.place(self.number).await else {
+            warn!(source = %context.source, "messages could not be stored: no partition is this process's at the moment");
+            context.observer.failed("mllp", ErrorClass::Retry);
+            return Vec::new();
+        };
+        match context
+            .bus
+            .append(&context.topic, partition, messages, None)
+            .await
+        {
             Ok(appended) => appended,
             Err(e) => {
                 warn!(source = %context.source, error = %e, cause = %e.cause, "messages could not be stored");

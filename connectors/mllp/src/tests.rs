@@ -116,7 +116,7 @@ impl Observer for Counts {
     fn buffered(&self, _: &str, bytes: u64) {
         self.0.lock().unwrap().insert("buffered".into(), bytes);
     }
-    fn lag(&self, _: &str, _: u32, _: u64) {}
+    fn lag(&self, _: &str, _: u32, _: Option<u64>) {}
 }
 
 /// Answers `<code>:<frame>`; a frame that begins with `?` is unreadable, one that begins with `2` is answered twice.
@@ -165,6 +165,7 @@ async fn start(params: MllpParams, bus: MemoryBus) -> Running {
     let context = SourceContext {
         source: "adt".into(),
         topic: "raw.adt".into(),
+        partitions: Partitions::all("raw.adt".into(), 1),
         bus: bus.clone(),
         finite: false,
         shutdown,

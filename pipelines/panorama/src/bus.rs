@@ -1,6 +1,6 @@
 //! The log that messages go through: embedded beside the state, or Kafka.
 
-use panorama_api::{Announcer, Bus, ConnectorError, Result};
+use panorama_api::{Announcer, Bus, ConnectorError, Result, Sharing};
 use panorama_config::{BusType, Config};
 use panorama_log_local::LocalLog;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub(crate) struct OpenBus {
     pub bus: Arc<dyn Bus>,
     /// Tells other systems of changes, where it can and is to.
     pub announcer: Option<Arc<dyn Announcer>>,
+    /// Divides topics among processes, where it can.
+    pub sharing: Option<Arc<dyn Sharing>>,
 }
 
 /// Opens the log of a configuration: the embedded one where it is given, and is to be. Blocks.
@@ -25,6 +27,7 @@ pub(crate) fn open(config: &Config, log: Option<&LocalLog>) -> Result<OpenBus> {
         (BusType::Local, Some(log)) => Ok(OpenBus {
             bus: Arc::new(log.clone()),
             announcer: None,
+            sharing: None,
         }),
         (BusType::Local, None) => Err(ConnectorError::fatal("open", "the log", "data_dir is not open")),
         (BusType::Kafka, _) => kafka::open(config),
@@ -44,14 +47,17 @@ pub(crate) fn check(config: &Config) -> Option<String> {
 #[cfg(feature = "kafka")]
 mod kafka {
     use super::OpenBus;
-    use panorama_api::{Announcer, Result};
-    use panorama_config::{Config, Durability};
+    use panorama_api::{Announcer, Result, Sharing};
+    use panorama_config::{Config, Durability, Rebalance};
     use panorama_kafka::{KafkaBus, KafkaOptions};
     use std::sync::Arc;
     use std::time::Duration;
 
     /// How long `validate` waits for a broker: somebody sits before it.
     const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Brokers take no shorter one by default (group.min.session.timeout.ms).
+    const SESSION_MIN: Duration = Duration::from_secs(6);
 
     fn options(config: &Config) -> KafkaOptions {
         let bus = &config.bus;
@@ -62,6 +68,8 @@ mod kafka {
             replication: (bus.replication > 0).then_some(bus.replication),
             strict: bus.durability == Durability::Strict,
             retention: Some(bus.retention.0),
+            session_timeout: bus.take_over_after.0.max(SESSION_MIN),
+            eager_rebalance: bus.rebalance == Rebalance::Eager,
             ..KafkaOptions::default()
         }
     }
@@ -69,8 +77,10 @@ mod kafka {
     pub(super) fn open(config: &Config) -> Result<OpenBus> {
         let bus = KafkaBus::open(options(config))?;
         let announcer = Arc::new(bus.clone()) as Arc<dyn Announcer>;
+        let sharing = Arc::new(bus.clone()) as Arc<dyn Sharing>;
         Ok(OpenBus {
             bus: Arc::new(bus),
+            sharing: Some(sharing),
             announcer: config.bus.changes.then_some(announcer),
         })
     }

@@ -3,14 +3,15 @@
 use crate::bus::{self, OpenBus};
 use crate::cli::Role;
 use crate::service;
-use anyhow::anyhow;
-use panorama_api::{Announcer, Bus, ConnectorError, Shutdown, StateStore};
+use anyhow::{Context, anyhow};
+use panorama_api::{Announcer, Bus, ConnectorError, Sharing, Shutdown, StateStore};
 use panorama_config::{BusType, Config};
 use panorama_delta::TableObjects;
 use panorama_failover::{FailoverOptions, JOURNAL, Owned, Stores, stand_by};
 use panorama_log_local::LocalLog;
 use panorama_patient_360::STATE_SPACES;
 use panorama_runtime::{Health, Metrics};
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,9 @@ use tokio::sync::watch;
 /// How often it is looked whether the pipeline is still this process's.
 const OWNER_WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Holds the name of this process.
+const INSTANCE_FILE: &str = "instance";
+
 /// Less would take an owner that waits for its disk for dead.
 const SILENCE_MIN: Duration = Duration::from_secs(1);
 
@@ -28,6 +32,8 @@ pub(crate) struct Home {
     pub store: Arc<dyn StateStore>,
     pub bus: Arc<dyn Bus>,
     pub announcer: Option<Arc<dyn Announcer>>,
+    /// Divides topics among processes, where several bring in messages.
+    pub sharing: Option<Arc<dyn Sharing>>,
     /// Where other processes could go on with the pipeline.
     pub owned: Option<Arc<Owned>>,
 }
@@ -45,11 +51,16 @@ impl Home {
     ) -> anyhow::Result<Option<Self>> {
         if config.bus.r#type == BusType::Local || !config.bus.failover || role == Role::Ingest {
             let log = service::open_log(config).map_err(|error| in_use(config, error))?;
-            let OpenBus { bus, announcer } = bus::open(config, Some(&log))?;
+            let OpenBus {
+                bus,
+                announcer,
+                sharing,
+            } = bus::open(config, Some(&log))?;
             return Ok(Some(Self {
                 store: Arc::new(log),
                 bus,
                 announcer,
+                sharing: sharing.filter(|_| role == Role::Ingest),
                 owned: None,
             }));
         }
@@ -77,11 +88,12 @@ impl Home {
             .set(i64::try_from(owned.generation()).unwrap_or(i64::MAX));
         let owned = Arc::new(owned);
         // Opened only now: another process wrote to it until a moment ago.
-        let OpenBus { bus, announcer } = bus::open(config, None)?;
+        let OpenBus { bus, announcer, .. } = bus::open(config, None)?;
         Ok(Some(Self {
             store: Arc::clone(&owned) as _,
             bus,
             announcer,
+            sharing: None,
             owned: Some(owned),
         }))
     }
@@ -116,6 +128,20 @@ pub(crate) fn leave(owned: Option<Arc<Owned>>) -> anyhow::Result<()> {
         tracing::warn!(%error, cause = %error.cause, "the pipeline could not be handed over; others go on after their wait");
     }
     Ok(())
+}
+
+/// The name of a data directory: by it a process that is started again is known to those it shares topics with.
+pub(crate) fn instance(config: &Config) -> anyhow::Result<String> {
+    let path = service::data_dir(config).join(INSTANCE_FILE);
+    let at = || format!("cannot keep this process's name in {}", path.display());
+    if let Ok(name) = std::fs::read_to_string(&path)
+        && !name.is_empty()
+    {
+        return Ok(name);
+    }
+    let name = format!("{:016x}", RandomState::new().hash_one(&path));
+    std::fs::write(&path, &name).with_context(at)?;
+    Ok(name)
 }
 
 /// The state in a data directory.

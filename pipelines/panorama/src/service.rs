@@ -9,17 +9,17 @@ use crate::registry::{self, Wired};
 use crate::render;
 use anyhow::{Context, anyhow};
 use futures_util::future::try_join_all;
-use panorama_api::{Bus, ConnectorError, Shutdown, SourceContext, StateStore};
+use panorama_api::{Bus, ConnectorError, Partitions, Shares, Shutdown, SourceContext, StateStore};
 use panorama_config::{BusType, Config, ConfigProblem, Surroundings};
 use panorama_delta::DeltaTables;
 use panorama_failover::JOURNAL;
 use panorama_identity::Scorer;
 use panorama_log_local::{LocalLog, LocalLogOptions};
 use panorama_patient_360::{
-    Admin, Finish, Options, Outcome, Pipeline, STATE_SPACES, SourceDecoder, topic_of,
+    Admin, Finish, Options, Outcome, Pipeline, STATE_SPACES, SourceDecoder, partitions_of, topic_of,
 };
 use panorama_runtime::{Health, Metrics, now};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +31,6 @@ use tokio::task::JoinSet;
 const CACHED_VALUE_BYTES: u64 = 64 << 10;
 /// How often it is looked whether the log can be reached.
 const LOG_WATCH_INTERVAL: Duration = Duration::from_secs(5);
-/// Topics have one partition: order is kept per source, and one machine decodes on all its cores anyway.
-const PARTITIONS: u32 = 1;
 
 /// Reads a configuration file; tells every problem and fails with exit code 78 where there is one.
 pub(crate) fn load(file: &ConfigFile) -> anyhow::Result<Config> {
@@ -251,12 +249,14 @@ impl Service {
             return Ok(Outcome::default());
         };
         // All at once: brokers take their time for each.
-        let topics = self.decoders().map(|decoder| topic_of(&decoder.source));
-        let ensured = topics.map(|topic| {
+        let partitions = partitions(&self.config);
+        let ensured = self.decoders().map(|decoder| {
             let bus = Arc::clone(&home.bus);
-            async move { bus.ensure_topic(&topic, PARTITIONS).await }
+            let count = partitions_of(&decoder.source, partitions);
+            async move { bus.ensure_topic(&topic_of(&decoder.source), count).await }
         });
         runtime.block_on(try_join_all(ensured))?;
+        let shares = self.share(&home, &runtime)?;
         let (store, bus) = (Arc::clone(&home.store), Arc::clone(&home.bus));
         let scorer = Arc::clone(&self.scorer);
         backend.open(admin(&self.config, store, bus, scorer, runtime.handle().clone()));
@@ -264,7 +264,9 @@ impl Service {
         runtime.spawn(watch_log(Arc::clone(&home.bus), Arc::clone(&self.health)));
         let (ended, sources_ended) = watch::channel(false);
         let sources = match role {
-            Role::All | Role::Ingest => self.spawn_sources(&home.bus, &runtime, &shutdown, until_caught_up),
+            Role::All | Role::Ingest => {
+                self.spawn_sources(&home.bus, shares.as_ref(), &runtime, &shutdown, until_caught_up)
+            }
             Role::Process => JoinSet::new(),
         };
         let sources = runtime.spawn(supervise(sources, Arc::clone(&stop), ended, until_caught_up));
@@ -290,6 +292,23 @@ impl Service {
         sources?;
         home::leave(owned)?;
         Ok(outcome)
+    }
+
+    /// Takes part in sharing the sources' topics, where several processes bring in messages, and tells readiness of it.
+    fn share(&self, home: &Home, runtime: &Runtime) -> anyhow::Result<Option<watch::Receiver<Shares>>> {
+        let Some(sharing) = &home.sharing else {
+            return Ok(None);
+        };
+        let topics: Vec<_> = self
+            .wired
+            .iter()
+            .map(|wired| topic_of(&wired.decoder.source))
+            .collect();
+        let name = home::instance(&self.config)?;
+        let shares = sharing.share(&topics, Some(&name))?;
+        let (health, metrics) = (Arc::clone(&self.health), Arc::clone(&self.metrics));
+        runtime.spawn(watch_shares(shares.clone(), health, metrics));
+        Ok(Some(shares))
     }
 
     /// Messages that the sources have brought.
@@ -340,6 +359,7 @@ impl Service {
         let entries = limits.memory_bytes_max.0 / CACHED_VALUE_BYTES;
         Options {
             name: self.config.name.clone(),
+            partitions: partitions(&self.config),
             epoch_messages_max: limits.epoch_messages_max,
             epoch_bytes_max: usize::try_from(limits.epoch_bytes_max.0).unwrap_or(usize::MAX),
             epoch_interval: limits.epoch_interval.0,
@@ -390,20 +410,28 @@ impl Service {
     fn spawn_sources(
         &self,
         bus: &Arc<dyn Bus>,
+        shares: Option<&watch::Receiver<Shares>>,
         runtime: &Runtime,
         shutdown: &Shutdown,
         until_caught_up: bool,
     ) -> JoinSet<panorama_api::Result<()>> {
         let mut tasks = JoinSet::new();
+        let partitions = partitions(&self.config);
         for wired in &self.wired {
             if until_caught_up && !wired.source.is_finite() {
                 tracing::warn!(source = %wired.decoder.source, "not started: it never ends, and this run is to end");
                 continue;
             }
             let source = Arc::clone(&wired.source);
+            let topic = topic_of(&wired.decoder.source);
+            let partitions = match shares {
+                Some(shares) => Partitions::shared(topic.clone(), partitions, shares.clone()),
+                None => Partitions::all(topic.clone(), partitions),
+            };
             let context = SourceContext {
                 source: wired.decoder.source.clone(),
-                topic: topic_of(&wired.decoder.source),
+                topic,
+                partitions,
                 bus: Arc::clone(bus),
                 finite: until_caught_up,
                 shutdown: shutdown.clone(),
@@ -413,6 +441,36 @@ impl Service {
             tasks.spawn_on(async move { source.run(context).await }, runtime.handle());
         }
         tasks
+    }
+}
+
+/// Partitions of each source's topic: as many processes can bring in its messages. One machine alone needs one.
+pub(crate) const fn partitions(config: &Config) -> u32 {
+    match config.bus.r#type {
+        BusType::Local => 1,
+        BusType::Kafka => config.bus.partitions,
+    }
+}
+
+/// Tells readiness and metrics which partitions are this process's. One that holds none is ready too.
+async fn watch_shares(mut shares: watch::Receiver<Shares>, health: Arc<Health>, metrics: Arc<Metrics>) {
+    loop {
+        let Shares { held, trouble } = shares.borrow_and_update().clone();
+        let count: usize = held.iter().flat_map(BTreeMap::values).map(Vec::len).sum();
+        metrics
+            .ingest_partitions
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
+        match (trouble, held) {
+            (Some(trouble), _) => health.not_ready("ingest", trouble),
+            (None, None) => health.not_ready("ingest", "joining those who share the topics"),
+            (None, Some(_)) => {
+                tracing::info!(partitions = count, "this process appends to");
+                health.ready("ingest");
+            }
+        }
+        if shares.changed().await.is_err() {
+            return;
+        }
     }
 }
 

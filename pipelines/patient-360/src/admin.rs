@@ -91,8 +91,10 @@ impl Admin {
         let mut sources = Vec::new();
         for (source, format) in &self.sources {
             let topic = topic_of(source);
-            let stored = self.bus.bounds(&topic, 0).map_or(0, |(_, end)| end);
-            let processed = positions.get(&(topic, 0)).copied().unwrap_or(0);
+            let ends = (0..).map_while(|partition| self.bus.bounds(&topic, partition).ok());
+            let stored: u64 = ends.map(|(_, end)| end).sum();
+            let of_topic = positions.iter().filter(|((of, _), _)| *of == topic);
+            let processed: u64 = of_topic.map(|(_, next)| next).sum();
             sources.push(json!({
                 "source": source.as_str(), "format": format.as_str(), "stored": stored, "processed": processed,
                 "lag": stored.saturating_sub(processed),

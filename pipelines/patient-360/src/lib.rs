@@ -61,4 +61,4 @@ pub use panorama_crm::PersonMapping;
 pub use pipeline::{Finish, Options, Outcome, Pipeline};
 pub use spaces::ALL as STATE_SPACES;
 pub use table_number::table_names;
-pub use topic::{source_of, topic_of};
+pub use topic::{partitions_of, source_of, topic_of};

@@ -9,7 +9,7 @@ use crate::publish::{Job, Measure, Published, Publisher};
 use crate::reader::{EpochLimits, Reader, Work};
 use crate::render::RawRange;
 use crate::retention::let_go;
-use crate::{table_number, topic_of};
+use crate::{partitions_of, table_number, topic_of};
 use panorama_api::{Announcer, Bus, ConnectorError, Result, Shutdown, StateRead, StateStore, TableSink};
 use panorama_identity::Scorer;
 use panorama_runtime::{Health, Metrics, now};
@@ -39,6 +39,8 @@ const MEASURE_INTERVAL: Duration = Duration::from_secs(900);
 pub struct Options {
     /// Its name, part of the application id of its table transactions.
     pub name: String,
+    /// Partitions of each source's topic.
+    pub partitions: u32,
     /// Most messages in one epoch.
     pub epoch_messages_max: usize,
     /// Most message bytes in one epoch.
@@ -125,7 +127,10 @@ impl Pipeline {
             topics: self
                 .decoders
                 .iter()
-                .map(|d| (topic_of(&d.source), Arc::clone(d)))
+                .flat_map(|d| {
+                    let partitions = 0..partitions_of(&d.source, self.options.partitions);
+                    partitions.map(|partition| (topic_of(&d.source), partition, Arc::clone(d)))
+                })
                 .collect(),
             positions,
             limits: EpochLimits {

@@ -40,8 +40,8 @@ pub(crate) type Prepare = Arc<dyn Fn(&SourceRecord) -> Option<Said> + Send + Syn
 
 pub(crate) struct Reader {
     pub bus: Arc<dyn Bus>,
-    /// The topics of configured sources, with their decoders.
-    pub topics: Vec<(Text, Arc<SourceDecoder>)>,
+    /// The partitions of the topics of configured sources, with their decoders.
+    pub topics: Vec<(Text, u32, Arc<SourceDecoder>)>,
     pub positions: Positions,
     pub limits: EpochLimits,
     pub prepare: Prepare,
@@ -87,7 +87,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The next messages of every topic, fairly; true if there may be more at once; and how many are left in the log.
+    /// The next messages of every partition, fairly; true if there may be more at once; and how many are left in the log.
     fn poll(&mut self) -> Result<(Vec<RawMessage>, bool, u64)> {
         let began = Instant::now();
         let mut raw = Vec::new();
@@ -95,11 +95,11 @@ impl Reader {
         let share = (self.limits.messages_max / self.topics.len().max(1)).max(1);
         let bytes_share = (self.limits.bytes_max / self.topics.len().max(1)).max(1);
         let mut rooms: Vec<usize> = (0..self.topics.len()).collect();
-        // The first round gives every topic its share; what is left goes to those that have more.
+        // The first round gives every partition its share; what is left goes to those that have more.
         for records_max in [share, self.limits.messages_max] {
             let mut with_more = Vec::new();
             for at in rooms {
-                let Some((topic, decoder)) = self.topics.get(at) else {
+                let Some((topic, partition, decoder)) = self.topics.get(at) else {
                     continue;
                 };
                 let room = self.limits.messages_max.saturating_sub(raw.len());
@@ -112,16 +112,16 @@ impl Reader {
                     records_max: records_max.min(room),
                     bytes_max: bytes_share.min(bytes_room),
                 };
-                let next = self.positions.entry((topic.clone(), 0)).or_insert(0);
+                let next = self.positions.entry((topic.clone(), *partition)).or_insert(0);
                 let from = *next;
-                let read = async || self.bus.read(topic, 0, from, limits);
+                let read = async || self.bus.read(topic, *partition, from, limits);
                 let read = with_retries(RetryPolicy::default(), &self.shutdown, "read", read);
                 let records = self.runtime.block_on(read)?;
                 let taken = records.len();
                 for record in records {
                     *next = record.offset + 1;
                     bytes += record.payload.len();
-                    raw.push((Arc::clone(decoder), 0, record));
+                    raw.push((Arc::clone(decoder), *partition, record));
                 }
                 if taken > 0 {
                     with_more.push(at);
@@ -140,7 +140,7 @@ impl Reader {
     /// If the log ends before that.
     pub(crate) fn check_positions(&self) -> Result<()> {
         for ((topic, partition), next) in &self.positions {
-            if !self.topics.iter().any(|(configured, _)| configured == topic) {
+            if !self.topics.iter().any(|(configured, ..)| configured == topic) {
                 continue;
             }
             let (start, end) = self.bus.bounds(topic, *partition)?;
@@ -161,13 +161,14 @@ impl Reader {
     /// Tells how far behind each topic is; returns how many messages are left in all.
     fn report_lag(&self, raw: &[RawMessage]) -> Result<u64> {
         let mut left = 0;
-        for (topic, decoder) in &self.topics {
-            let (_, end) = self.bus.bounds(topic, 0)?;
-            let next = self.positions.get(&(topic.clone(), 0)).copied().unwrap_or(0);
+        for (topic, partition, decoder) in &self.topics {
+            let (_, end) = self.bus.bounds(topic, *partition)?;
+            let place = (topic.clone(), *partition);
+            let next = self.positions.get(&place).copied().unwrap_or(0);
             let lag = end.saturating_sub(next);
             left += lag;
             let lag = i64::try_from(lag).unwrap_or(i64::MAX);
-            let label = Metrics::labels("topic", topic, "partition", "0");
+            let label = Metrics::labels("topic", topic, "partition", &partition.to_string());
             self.metrics.lag_records.get_or_create(&label).set(lag);
             let oldest = raw
                 .iter()

@@ -100,6 +100,7 @@ metrics! {
     table_rows: Family<Label1, Counter> = Family::default(), "table_rows_written", "Rows written, by table";
     announced: Family<Label1, Counter> = Family::default(), "changes_announced", "Changes told to other systems, by topic";
     owner_generation: Gauge = Gauge::default(), "owner_generation", "How many times the pipeline was taken over, with this process; 0 where it stands by, or no other could";
+    ingest_partitions: Gauge = Gauge::default(), "ingest_partitions", "Partitions that this process appends to, where several bring in messages of the same sources";
     buffer_bytes: Family<Label1, Gauge> = Family::default(), "buffer_bytes", "Bytes held in a buffer";
     state_bytes: Gauge = Gauge::default(), "state_bytes", "Bytes of log and state on disk";
     step_seconds: Family<Label1, Counter<f64, AtomicU64>> = Family::default(), "step_seconds", "Time spent in a step of the pipeline";
@@ -179,8 +180,12 @@ impl Observer for Metrics {
             .set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
-    fn lag(&self, topic: &str, partition: u32, messages: u64) {
+    fn lag(&self, topic: &str, partition: u32, messages: Option<u64>) {
         let label = Self::labels("topic", topic, "partition", &partition.to_string());
+        let Some(messages) = messages else {
+            self.lag_records.remove(&label);
+            return;
+        };
         self.lag_records
             .get_or_create(&label)
             .set(i64::try_from(messages).unwrap_or(i64::MAX));

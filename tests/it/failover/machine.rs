@@ -7,20 +7,23 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// One process of the pipeline, with a directory of its own.
-pub(super) struct Machine {
+pub(crate) struct Machine {
     directory: PathBuf,
+    /// Which half of the pipeline it runs.
+    role: &'static str,
     port: u16,
     /// How long the working process may be silent.
     silence: Duration,
     process: Option<Child>,
     /// How often its process ended by itself.
-    pub(super) ended: u64,
+    pub(crate) ended: u64,
 }
 
 impl Machine {
-    pub(super) fn new(directory: &Path, name: &str, silence: Duration) -> Self {
+    pub(crate) fn new(directory: &Path, name: &str, role: &'static str, silence: Duration) -> Self {
         Self {
             directory: directory.join(name),
+            role,
             port: free_port(),
             silence,
             process: None,
@@ -28,7 +31,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn settings(&self) -> Vec<String> {
+    pub(crate) fn settings(&self) -> Vec<String> {
         [
             format!("data_dir={}", self.directory.display()),
             format!("http.listen=127.0.0.1:{}", self.port),
@@ -40,10 +43,10 @@ impl Machine {
         .to_vec()
     }
 
-    pub(super) fn start(&mut self, file: &Path) {
+    pub(crate) fn start(&mut self, file: &Path) {
         let mut command = program();
         command
-            .args(["run", "--role", "process", "--verbose", "--config"])
+            .args(["run", "--role", self.role, "--verbose", "--config"])
             .arg(file);
         for set in self.settings() {
             command.args(["--set", &set]);
@@ -65,7 +68,7 @@ impl Machine {
         self.directory.with_extension("log")
     }
 
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.process.as_ref().expect("a process").id().to_string();
         let sent = Command::new("kill").args([name, &id]).status();
         assert!(sent.expect("kill runs").success());
@@ -73,20 +76,20 @@ impl Machine {
 
     /// How many times the pipeline was taken over, where this process is at work on it: not only its owner, but past all that
     /// it looks at first.
-    pub(super) fn generation(&self) -> Option<u64> {
+    pub(crate) fn generation(&self) -> Option<u64> {
         let generation = self.metric("panorama_owner_generation")?;
         let is_ready = get(self.port, "/readyz")?.contains("200 OK");
         (generation > 0 && is_ready).then_some(generation)
     }
 
-    pub(super) fn metric(&self, name: &str) -> Option<u64> {
+    pub(crate) fn metric(&self, name: &str) -> Option<u64> {
         let text = get(self.port, "/metrics")?;
         let line = text.lines().find(|line| line.starts_with(&format!("{name} ")))?;
         line.split(' ').nth(1)?.parse().ok()
     }
 
     /// What watches over processes starts one again that has ended.
-    pub(super) fn keep(&mut self, file: &Path) {
+    pub(crate) fn keep(&mut self, file: &Path) {
         let ended = |process: &mut Child| process.try_wait().expect("a process").is_some();
         if self.process.as_mut().is_some_and(ended) {
             self.ended += 1;
@@ -98,24 +101,33 @@ impl Machine {
     }
 
     /// Messages that its process has read for the tables.
-    pub(super) fn read(&self) -> u64 {
+    pub(crate) fn read(&self) -> u64 {
         self.metric("panorama_messages_read_total").unwrap_or(0)
     }
 
     /// What its processes said last.
-    pub(super) fn last_words(&self) -> String {
+    pub(crate) fn last_words(&self) -> String {
         let said = std::fs::read_to_string(self.log_path()).unwrap_or_default();
         let last: Vec<&str> = said.lines().rev().take(12).collect();
         format!("{}: {last:#?}", self.directory.display())
     }
 
-    pub(super) fn kill(&mut self) {
+    /// Why its processes ended by themselves.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let said = std::fs::read_to_string(self.log_path()).unwrap_or_default();
+        said.lines()
+            .filter(|line| line.starts_with("panorama: "))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    pub(crate) fn kill(&mut self) {
         self.signal("-KILL");
         self.end();
     }
 
     /// Waits for its end; whether that was a good one.
-    pub(super) fn end(&mut self) -> bool {
+    pub(crate) fn end(&mut self) -> bool {
         let mut process = self.process.take().expect("a process");
         process.wait().expect("ended").success()
     }

@@ -11,7 +11,7 @@ use panorama_api::{Appended, Bus, LogRecord, NewMessage, Offset, ReadLimits, Sou
 use panorama_config::{BusType, Config};
 use panorama_delta::{ReadRequest, list, read_table};
 use panorama_log_local::{LocalLog, LocalLogOptions};
-use panorama_patient_360::{KeptMessages, SourceDecoder, source_of, topic_of};
+use panorama_patient_360::{KeptMessages, SourceDecoder, partitions_of, source_of, topic_of};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: &Migrate, output: &Output) -> anyhow::Result<()> {
     };
     let moving = Moving {
         topics: topics(&old, &from, &to)?,
+        partitions: service::partitions(&to),
         old,
         new,
         runtime,
@@ -117,6 +118,8 @@ type Place = (String, u32);
 
 struct Moving {
     topics: Vec<(String, u32)>,
+    /// Of each source's topic, as the new pipeline has them.
+    partitions: u32,
     old: LocalLog,
     new: Arc<dyn Bus>,
     runtime: Runtime,
@@ -127,7 +130,9 @@ impl Moving {
     fn look(&self) -> anyhow::Result<BTreeMap<Place, Offset>> {
         let mut progress = BTreeMap::new();
         for (topic, partitions) in &self.topics {
-            self.runtime.block_on(self.new.ensure_topic(topic, *partitions))?;
+            let source = source_of(topic).unwrap_or_default();
+            let wanted = partitions_of(source, self.partitions).max(*partitions);
+            self.runtime.block_on(self.new.ensure_topic(topic, wanted))?;
             for partition in 0..*partitions {
                 let (_, end) = self.old.bounds(topic, partition)?;
                 let (_, there) = self.new.bounds(topic, partition)?;

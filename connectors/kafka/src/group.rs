@@ -1,0 +1,205 @@
+//! Sharing: processes of one pipeline divide the partitions of its topics among them, through a consumer group that reads
+//! nothing. The group says whose a partition is; that it holds is the claim's work ([`crate::claims`]).
+
+use crate::bus::KafkaBus;
+use crate::client::Context;
+use crate::core::Core;
+use crate::error::{KafkaBusError, Result};
+use crate::ownership;
+use crate::partition::Partition;
+use panorama_api::{Shares, Sharing};
+use panorama_model::Text;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
+use rdkafka::error::KafkaError;
+use rdkafka::{ClientContext, TopicPartitionList};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How long one look at the group waits: how late a claim may be.
+const LOOK: Duration = Duration::from_millis(50);
+/// Rest before what did not work is tried again.
+const REST: Duration = Duration::from_secs(1);
+
+/// A partition as the group names it: the topic with its prefix.
+type Place = (String, i32);
+
+/// What the group says to this process, on the thread that looks.
+#[derive(Clone)]
+struct Member {
+    client: Context,
+    core: Arc<Core>,
+    given: Arc<Mutex<Given>>,
+    shares: watch::Sender<Shares>,
+}
+
+#[derive(Default)]
+struct Given {
+    /// Partitions that the group has given to this process.
+    places: BTreeSet<Place>,
+    /// It has spoken at all.
+    spoken: bool,
+}
+
+impl ClientContext for Member {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.client.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.client.error(error, reason);
+    }
+}
+
+impl ConsumerContext for Member {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Revoke(list) = rebalance {
+            self.taken(&places(list));
+        }
+    }
+
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        let Rebalance::Assign(list) = rebalance else {
+            return;
+        };
+        // Whose a partition is, is all that is wanted of the group.
+        if let Err(error) = consumer.pause(list) {
+            tracing::debug!(%error, "partitions are read for nothing");
+        }
+        let mut given = self.given();
+        given.places.extend(places(list));
+        given.spoken = true;
+    }
+}
+
+impl Member {
+    fn given(&self) -> MutexGuard<'_, Given> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go what the group gives to others. It waits for that.
+    fn taken(&self, taken: &[Place]) {
+        let held: Vec<Arc<Partition>> = {
+            let mut given = self.given();
+            given.places.retain(|place| !taken.contains(place));
+            taken.iter().filter_map(|place| self.partition(place)).collect()
+        };
+        self.tell(None);
+        std::thread::scope(|scope| {
+            for partition in &held {
+                scope.spawn(|| ownership::release(partition));
+            }
+        });
+    }
+
+    fn partition(&self, (topic, number): &Place) -> Option<Arc<Partition>> {
+        let name = topic.strip_prefix(&self.core.options.topic_prefix)?;
+        let topic = self.core.known(name)?;
+        topic.partition(u32::try_from(*number).ok()?).ok().cloned()
+    }
+
+    /// Claims what was given and is not ours yet.
+    fn claim(&self) -> Result<()> {
+        let given: Vec<_> = {
+            let given = self.given();
+            given
+                .places
+                .iter()
+                .filter_map(|place| self.partition(place))
+                .collect()
+        };
+        ownership::claim(&self.core, &given)
+    }
+
+    /// Tells which partitions are ours, if that is news.
+    fn tell(&self, trouble: Option<&KafkaBusError>) {
+        let held = {
+            let given = self.given();
+            let mut held: BTreeMap<Text, Vec<u32>> = BTreeMap::new();
+            for partition in given.places.iter().filter_map(|place| self.partition(place)) {
+                if partition.log().is_ours {
+                    let of_topic = held.entry(partition.home.topic.as_str().into()).or_default();
+                    of_topic.push(partition.home.partition);
+                }
+            }
+            // Before all that was given is claimed, nobody is to take the first of it for all.
+            let first = self.shares.borrow().held.is_none();
+            let whole = given.places.len() == held.values().map(Vec::len).sum::<usize>();
+            (given.spoken && (whole || !first)).then_some(held)
+        };
+        let trouble = trouble.map(ToString::to_string);
+        self.shares.send_if_modified(|shares| {
+            let news = Shares { held, trouble };
+            let is_news = *shares != news;
+            if is_news && let Some(trouble) = &news.trouble {
+                tracing::warn!(trouble, "partitions cannot be shared; trying on");
+            }
+            *shares = news;
+            is_news
+        });
+    }
+
+    /// Looks at the group, and claims what it gives, until the log is closed; then leaves it.
+    fn serve(&self, consumer: BaseConsumer<Self>) {
+        let mut trouble: Option<(KafkaBusError, Instant)> = None;
+        while !self.core.is_stopping() {
+            if let Some(Err(error)) = consumer.poll(LOOK)
+                && !crate::cursor::passes(&error)
+            {
+                trouble = Some((self.client.meaning(&error), Instant::now()));
+            }
+            let rested = trouble.as_ref().is_none_or(|(_, since)| since.elapsed() > REST);
+            if rested {
+                trouble = self.claim().err().map(|error| (error, Instant::now()));
+            }
+            self.tell(trouble.as_ref().map(|(error, _)| error));
+        }
+        // Said, and not found out by silence: others go on at once.
+        drop(consumer);
+        self.given().places.clear();
+        self.tell(None);
+    }
+}
+
+fn places(list: &TopicPartitionList) -> Vec<Place> {
+    let elements = list.elements();
+    elements
+        .iter()
+        .map(|e| (e.topic().to_owned(), e.partition()))
+        .collect()
+}
+
+impl Sharing for KafkaBus {
+    fn share(&self, topics: &[Text], name: Option<&str>) -> panorama_api::Result<watch::Receiver<Shares>> {
+        let group = format!("{}ingest", self.core().options.topic_prefix);
+        let joined = join(self, topics, &group, name);
+        joined.map_err(|error| error.at("join the group", group))
+    }
+}
+
+fn join(bus: &KafkaBus, topics: &[Text], group: &str, name: Option<&str>) -> Result<watch::Receiver<Shares>> {
+    let core = bus.core();
+    let (shares, told) = watch::channel(Shares::default());
+    for topic in topics {
+        core.get(topic)?;
+        core.shared_topics().insert(topic.to_string());
+    }
+    let member = Member {
+        client: core.clients.context.clone(),
+        core: Arc::clone(core),
+        given: Arc::default(),
+        shares,
+    };
+    let config = core.clients.sharing(&core.options, group, name);
+    let consumer = BaseConsumer::from_config_and_context(&config, member.clone())
+        .map_err(|error| core.clients.error(&error))?;
+    let names: Vec<String> = topics.iter().map(|topic| core.full_name(topic)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    consumer
+        .subscribe(&names)
+        .map_err(|error| core.clients.error(&error))?;
+    bus.keep("kafka-group", move || member.serve(consumer))?;
+    Ok(told)
+}

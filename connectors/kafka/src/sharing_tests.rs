@@ -1,0 +1,227 @@
+//! Several processes append to the topics of one pipeline: each partition has one at a time, and what another one sends
+//! counts for nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this is a test's"
+)]
+
+use crate::broker::Broker;
+use crate::ownership;
+use crate::positions::{Entry, Home};
+use crate::tests::{message, options, position};
+use crate::{KafkaBus, KafkaOptions};
+use panorama_api::{Appended, Bus, ErrorClass, ReadLimits, Shares, Sharing};
+use panorama_model::Text;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+const ALL: ReadLimits = ReadLimits {
+    records_max: usize::MAX,
+    bytes_max: usize::MAX,
+};
+
+/// What the group would do if it gave the partition to this process.
+fn claim(bus: &KafkaBus, topic: &str) {
+    let core = bus.core();
+    core.shared_topics().insert(topic.to_owned());
+    let topic = core.get(topic).unwrap();
+    ownership::claim(core, &topic.partitions).unwrap();
+}
+
+fn read(bus: &KafkaBus, topic: &str, from: u64) -> Vec<String> {
+    let records = bus.read(topic, 0, from, ALL).unwrap();
+    let text = |payload: &[u8]| String::from_utf8(payload.to_vec()).unwrap();
+    records.iter().map(|record| text(&record.payload)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_that_lost_its_partition_appends_is_void() {
+    let Some(broker) = Broker::start("") else { return };
+    let open = || KafkaBus::open(options(&broker)).unwrap();
+    let (one, two) = (open(), open());
+    one.ensure_topic("lost", 1).await.unwrap();
+    claim(&one, "lost");
+    let append = async |bus: &KafkaBus, text: &str, at: &str| {
+        let appended = bus.append("lost", 0, vec![message(text)], position(at)).await;
+        appended.map_err(|error| error.class())
+    };
+    // A claim has an offset of its own.
+    assert_eq!(append(&one, "a", "1").await, Ok(vec![Appended::At(1)]));
+    // One that follows while others come and go, and one that knows of nothing yet.
+    let follower = open();
+    assert_eq!(read(&follower, "lost", 0), ["a"]);
+
+    claim(&two, "lost");
+    assert_eq!(append(&two, "b", "2").await, Ok(vec![Appended::At(3)]));
+    // The first does not know: it is told of no success, and from then on does not even try.
+    assert_eq!(append(&one, "x", "2").await, Err(ErrorClass::Retry));
+    assert_eq!(append(&one, "y", "2").await, Err(ErrorClass::Retry));
+    assert!(
+        one.source_position(b"file").is_err(),
+        "it is another one's to know"
+    );
+    // Nor does what it sent confuse the second, whose next message lies elsewhere than it thought, once.
+    let mut appended = append(&two, "c", "3").await;
+    if appended == Err(ErrorClass::Retry) {
+        assert_eq!(two.source_position(b"file").unwrap().as_deref(), Some(&b"3"[..]));
+        appended = Ok(vec![Appended::At(5)]);
+    }
+    assert_eq!(appended, Ok(vec![Appended::At(5)]));
+    for (bus, from) in [(&follower, 0), (&follower, 2), (&open(), 0), (&two, 0)] {
+        let expected: &[&str] = if from == 0 { &["a", "b", "c"] } else { &["b", "c"] };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while bus.bounds("lost", 0).unwrap().1 < 6 {
+            assert!(Instant::now() < deadline);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(read(bus, "lost", from), expected);
+    }
+
+    // Given back, it goes on where the other one was; a claim at the end is no message that waits to be read.
+    claim(&one, "lost");
+    assert_eq!(one.source_position(b"file").unwrap().as_deref(), Some(&b"3"[..]));
+    assert_eq!(one.bounds("lost", 0).unwrap(), (0, 6));
+    assert_eq!(append(&one, "d", "4").await, Ok(vec![Appended::At(7)]));
+    drop((one, two, follower));
+    let after = open();
+    assert_eq!(read(&after, "lost", 0), ["a", "b", "c", "d"]);
+    assert_eq!(
+        read(&after, "lost", 4),
+        ["c", "d"],
+        "from behind a message that is void"
+    );
+    // One alone keeps out those who shared it before.
+    assert_eq!(append(&after, "e", "5").await, Ok(vec![Appended::At(9)]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_that_was_thought_dead_writes_of_positions_replaces_nothing() {
+    let Some(broker) = Broker::start("") else { return };
+    let quick = || KafkaOptions {
+        flush_interval: Duration::from_millis(50),
+        ..options(&broker)
+    };
+    let open = || KafkaBus::open(quick()).unwrap();
+    let one = open();
+    one.ensure_topic("late", 1).await.unwrap();
+    claim(&one, "late");
+    one.append("late", 0, vec![message("a")], position("1"))
+        .await
+        .unwrap();
+    let home = Home {
+        topic: "late".into(),
+        partition: 0,
+    };
+    let written = |bus: &KafkaBus, until: u64| {
+        let covered = || bus.core().marks().get(&home).map_or(0, |mark| mark.covered);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while covered() < until {
+            assert!(Instant::now() < deadline, "nothing is written");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    written(&one, 2);
+    let feed = crate::envelope::feed("test.", b"file");
+    let old = one.core().shared.positions().get(feed).unwrap().clone();
+    let old_claim = one.core().get("late").unwrap().partitions[0]
+        .log()
+        .claimed
+        .unwrap()
+        .1;
+
+    let two = open();
+    claim(&two, "late");
+    two.append("late", 0, vec![message("b")], position("2"))
+        .await
+        .unwrap();
+    written(&two, 4);
+    // Its keys are gone: the next to come reads the second's alone.
+    std::thread::sleep(Duration::from_millis(300));
+    let three = open();
+    let keys = three.core().old_keys().remove(&home).unwrap();
+    assert!(
+        !keys.is_empty() && keys.iter().all(|key| key.ends_with("@2")),
+        "{keys:?}"
+    );
+
+    let (answer, sent) = tokio::sync::oneshot::channel();
+    one.core()
+        .send_entry(&Entry::Position(feed, old), Some(old_claim), answer)
+        .unwrap();
+    sent.await.unwrap().unwrap();
+    let four = open();
+    claim(&four, "late");
+    assert_eq!(four.source_position(b"file").unwrap().as_deref(), Some(&b"2"[..]));
+}
+
+/// Waits until these hold all of the topics, each so many at least, and no partition twice.
+async fn settled(members: &[watch::Receiver<Shares>], all: usize, least: usize) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let held: Vec<_> = members.iter().map(held).collect();
+        let counts: Vec<usize> = held
+            .iter()
+            .map(|held| held.values().map(Vec::len).sum())
+            .collect();
+        if counts.iter().sum::<usize>() == all && counts.iter().all(|count| *count >= least) {
+            let mut places: Vec<_> = held
+                .iter()
+                .flatten()
+                .flat_map(|(topic, partitions)| partitions.iter().map(move |p| (topic.clone(), *p)))
+                .collect();
+            places.sort();
+            places.dedup();
+            assert_eq!(places.len(), all, "one partition is two processes'");
+            return;
+        }
+        assert!(Instant::now() < deadline, "{counts:?} of {all}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn held(shares: &watch::Receiver<Shares>) -> BTreeMap<Text, Vec<u32>> {
+    shares.borrow().held.clone().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_divide_the_partitions_and_take_over_from_each_other() {
+    let Some(broker) = Broker::start("") else { return };
+    for eager_rebalance in [false, true] {
+        let open = || {
+            let own = KafkaOptions {
+                topic_prefix: format!("shared.{eager_rebalance}."),
+                session_timeout: Duration::from_secs(6),
+                eager_rebalance,
+                ..options(&broker)
+            };
+            KafkaBus::open(own).unwrap()
+        };
+        let topics: [Text; 2] = ["raw.one".into(), "raw.two".into()];
+        let first = open();
+        for topic in &topics {
+            first.ensure_topic(topic, 2).await.unwrap();
+        }
+        let mut members = vec![first.share(&topics, None).unwrap()];
+        settled(&members, 4, 4).await;
+        let second = open();
+        members.push(second.share(&topics, None).unwrap());
+        settled(&members, 4, 2).await;
+        // Each can append where it is to, and nowhere else.
+        for (bus, shares) in [(&first, &members[0]), (&second, &members[1])] {
+            let mine = held(shares);
+            for topic in &topics {
+                for partition in 0..2 {
+                    let is_mine = mine.get(topic).is_some_and(|mine| mine.contains(&partition));
+                    let appended = bus.append(topic, partition, vec![message("m")], None).await;
+                    assert_eq!(appended.is_ok(), is_mine, "{topic}/{partition}");
+                }
+            }
+        }
+        drop(first);
+        members.remove(0);
+        settled(&members, 4, 4).await;
+    }
+}
