@@ -3,17 +3,19 @@
 //!
 //! `PANORAMA_SHARING_WINDOWS`, `_PERSONS` and `_SEED` size the run.
 
+mod feeds;
+
 use crate::broker::Broker;
 use crate::essence::{config, differences, essence, run, run_role, with_feeds};
 use crate::failover::machine::Machine;
 use crate::kafka::{from_environment, on_kafka, places_are_unique};
-use crate::rows::Chance;
-use crate::support::{Scratch, panorama, said};
-use std::collections::BTreeMap;
+use crate::rows::{Chance, tables, text};
+use crate::support::{Scratch, free_port, panorama, said};
+use feeds::{Feed, Hospital};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// The feeds that others put into topics, a message in each line, and their directories.
@@ -22,6 +24,8 @@ const FEEDS: [(&str, &str); 3] = [
     ("email", "marketing"),
     ("web", "web"),
 ];
+/// The source that speaks MLLP.
+const HOSPITAL: &str = "hospital";
 /// Partitions of their topics, and of ours: not the same.
 const PARTITIONS: (u32, u32) = (5, 4);
 /// How long it may take until all is read again.
@@ -52,58 +56,6 @@ const FAULTS: [Fault; 5] = [
     Fault::Lost,
 ];
 
-/// What others put into a topic, by and by.
-struct Feed {
-    producer: Child,
-    lines: std::vec::IntoIter<String>,
-}
-
-impl Feed {
-    fn begin(broker: &Broker, name: &str, prefix: &str, dir: &Path) -> Self {
-        let topic = format!("{prefix}theirs.{name}");
-        broker.make_topic(&topic, PARTITIONS.0);
-        let mut files: Vec<PathBuf> = fs::read_dir(dir)
-            .expect("a feed")
-            .map(|file| file.expect("a file").path())
-            .collect();
-        files.sort();
-        let lines: Vec<String> = files
-            .iter()
-            .flat_map(|file| {
-                let text = fs::read_to_string(file).expect("a feed");
-                text.lines().map(str::to_owned).collect::<Vec<_>>()
-            })
-            .filter(|line| !line.is_empty())
-            .collect();
-        assert!(lines.iter().all(|line| !line.contains(['\t', '\r'])));
-        Self {
-            producer: broker.producer(&topic),
-            lines: lines.into_iter(),
-        }
-    }
-
-    /// Puts some messages there; how many there were.
-    fn pour(&mut self, count: usize) -> u64 {
-        let mut poured = 0;
-        let mut text = String::new();
-        for line in self.lines.by_ref().take(count) {
-            poured += 1;
-            text.push_str(&format!("{poured}\t{line}\n"));
-        }
-        let input = self.producer.stdin.as_mut().expect("its input");
-        input.write_all(text.as_bytes()).expect("poured");
-        input.flush().expect("poured");
-        poured
-    }
-}
-
-impl Drop for Feed {
-    fn drop(&mut self) {
-        drop(self.producer.stdin.take());
-        self.producer.wait().map(drop).unwrap_or_default();
-    }
-}
-
 /// The configuration of a directory, whose line by line feeds come from topics that others fill.
 fn from_theirs(dir: &Path, brokers: &str, prefix: &str, rebalance: &str) -> PathBuf {
     let file = on_kafka(dir, brokers, prefix);
@@ -116,6 +68,10 @@ fn from_theirs(dir: &Path, brokers: &str, prefix: &str, rebalance: &str) -> Path
             format!("    type: kafka\n    brokers: [\"{brokers}\"]\n    topic: {prefix}theirs.{source}\n");
         text.replace_range(path..end, &topic);
     }
+    let begin = text.find("- id: hospital\n").expect("a source");
+    let path = begin + text[begin..].find("    type: file\n").expect("a type");
+    let end = path + text[path..].find("    format:").expect("a format");
+    text.replace_range(path..end, "    type: mllp\n    listen: 127.0.0.1:1\n");
     let shared = format!(
         "  topic_prefix: {prefix}\n  partitions: {}\n  rebalance: {rebalance}\n",
         PARTITIONS.1
@@ -130,36 +86,45 @@ struct House {
     members: Vec<Machine>,
     processes: Machine,
     feeds: Vec<Feed>,
-    /// Messages that are to be read, from files too.
-    due: u64,
+    hospital: Hospital,
+    /// Of each feed, and of the hospital.
+    poured: [u64; FEEDS.len() + 1],
     chance: Chance,
 }
 
 impl House {
     fn pour(&mut self, count: usize) {
-        for feed in &mut self.feeds {
-            self.due += feed.pour(count);
+        let of_feeds = self.feeds.iter_mut().map(|feed| feed.pour(count));
+        let now: Vec<u64> = of_feeds.chain([self.hospital.pour(count)]).collect();
+        for (all, now) in self.poured.iter_mut().zip(now) {
+            *all += now;
         }
     }
 
-    /// Waits until all that is due is read; more never is.
-    fn all_is_read(&mut self, after: &str) {
+    /// Waits until all that was poured is read, once: only what the hospital sends again may be stored again.
+    fn all_is_read(&self, after: &str) {
         let began = Instant::now();
         loop {
-            let read = self.processes.read();
+            let sources = FEEDS.iter().map(|(source, _)| *source).chain([HOSPITAL]);
+            let read: Vec<u64> = sources.map(|source| self.processes.decoded(source)).collect();
+            let again = self.hospital.sent_again();
+            let more = [0, 0, 0, again];
+            let most = self.poured.iter().zip(more).map(|(poured, more)| poured + more);
+            let too_many = read.iter().zip(most).any(|(read, most)| *read > most);
             assert!(
-                read <= self.due,
-                "{after}: {read} messages are read, of {}",
-                self.due
+                !too_many,
+                "{after}: {read:?} messages are read, of {:?}",
+                self.poured
             );
-            if read == self.due {
+            let all = read.iter().zip(&self.poured).all(|(read, poured)| read >= poured);
+            if all && self.hospital.is_done() {
                 return;
             }
             if began.elapsed() > RECOVERY_MAX {
                 for member in self.members.iter().chain([&self.processes]) {
                     println!("{}", member.last_words());
                 }
-                panic!("{after}: {read} messages are read, of {}", self.due);
+                panic!("{after}: {read:?} messages are read, of {:?}", self.poured);
             }
             std::thread::sleep(POLL);
         }
@@ -223,6 +188,14 @@ impl House {
     }
 }
 
+/// Each message of the hospital once: how often it was received depends on who was there to answer.
+fn once(mut tables: BTreeMap<String, Vec<String>>) -> BTreeMap<String, Vec<String>> {
+    let of_hospital = format!("\"source\":\"{HOSPITAL}\"");
+    let rows = tables.get_mut("raw_messages").expect("a table");
+    rows.dedup_by(|a, b| a == b && a.contains(&of_hospital));
+    tables
+}
+
 /// Sources of the example configuration.
 const SOURCES: u64 = 7;
 
@@ -235,6 +208,14 @@ fn members_of_a_group_bring_in_each_message_once() {
     let out = made.text("feeds");
     let output = panorama(&["synth", "--persons", &persons, "--seed", "31", "--out", &out]);
     assert!(output.status.success(), "{}", said(&output));
+    let whole = with_feeds(&made, "sharing-whole");
+    run(&config(whole.path()), &[]);
+    let rows = &tables(&whole.path().join("tables"), &["raw_messages"])["raw_messages"];
+    let of_hospital = rows.iter().filter(|row| text(row, "source") == HOSPITAL);
+    // Each once: copies of its own are not stored again.
+    let from_hospital: BTreeSet<Vec<u8>> = of_hospital
+        .map(|row| text(row, "payload").chars().map(|c| c as u8).collect())
+        .collect();
     let mut longest: BTreeMap<(&str, Fault), (u32, Duration)> = BTreeMap::new();
     for rebalance in ["cooperative", "eager"] {
         let prefix = format!("{rebalance}.");
@@ -242,13 +223,21 @@ fn members_of_a_group_bring_in_each_message_once() {
         let file = from_theirs(shared.path(), &broker.address(), &prefix, rebalance);
         let feeds = FEEDS
             .map(|(name, dir)| Feed::begin(&broker, name, &prefix, &made.path().join("feeds").join(dir)));
-        let members =
-            ["one", "two", "three"].map(|name| Machine::new(shared.path(), name, "ingest", SESSION));
+        let ports = [0; 3].map(|_| free_port());
+        let members = ["one", "two", "three"]
+            .into_iter()
+            .zip(ports)
+            .map(|(name, port)| {
+                let listens = format!("sources.{HOSPITAL}.listen=127.0.0.1:{port}");
+                Machine::new(shared.path(), name, "ingest", SESSION).with(listens)
+            });
+        let addresses = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let mut house = House {
             processes: Machine::new(shared.path(), "processes", "process", SESSION),
-            members: members.into(),
+            members: members.collect(),
             feeds: feeds.into(),
-            due: 0,
+            hospital: Hospital::begin(from_hospital.iter().cloned().collect(), addresses.into()),
+            poured: Default::default(),
             chance: Chance::new(from_environment("PANORAMA_SHARING_SEED", 3)),
             file,
         };
@@ -257,16 +246,6 @@ fn members_of_a_group_bring_in_each_message_once() {
             member.start(&house.file);
         }
         house.all_hold();
-        // What comes from files is read before anything happens, so that it is known how much it is.
-        let mut before = (0, Instant::now());
-        while before.1.elapsed() < Duration::from_secs(3) {
-            let read = house.processes.read();
-            if read != before.0 {
-                before = (read, Instant::now());
-            }
-            std::thread::sleep(POLL);
-        }
-        house.due = before.0;
         let windows = windows.div_ceil(2);
         for (window, fault) in FAULTS
             .into_iter()
@@ -297,9 +276,14 @@ fn members_of_a_group_bring_in_each_message_once() {
         run(&config(embedded.path()), &[]);
         let expected = essence(&embedded.path().join("tables"));
         let location = shared.path().join("tables");
-        assert_eq!(differences(&expected, &essence(&location)), None);
-        assert_eq!(places_are_unique(&location), expected["raw_messages"].len());
-        println!("sharing, {rebalance}: {windows} windows, {} messages", house.due);
+        let [expected, found] = [expected, essence(&location)].map(once);
+        assert_eq!(differences(&expected, &found), None);
+        places_are_unique(&location);
+        println!(
+            "sharing, {rebalance}: {windows} windows, {} messages, {} of them sent again over MLLP",
+            house.poured.iter().sum::<u64>(),
+            house.hospital.sent_again()
+        );
     }
     for ((rebalance, fault), (times, most)) in longest {
         println!(

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use panorama_model::{Headers, Text, Timestamp};
 use std::sync::Arc;
 
-/// A message's place in its partition, from 0, without gaps.
+/// A message's place in its partition, from 0 and rising; without gaps where one process alone ever appended.
 pub type Offset = u64;
 
 /// The sender's own id of a message, hashed, so that a copy is known before it is stored.
@@ -71,7 +71,8 @@ pub struct ReadLimits {
     pub bytes_max: usize,
 }
 
-/// Topics of messages. Partitions are ordered, offsets have no gaps, an append that returns is durable.
+/// Topics of messages. Partitions are ordered, an append that returns is durable. What else a log keeps in a partition, to
+/// know who may append, has offsets too: reads leave it out, and bounds do at the end.
 #[async_trait]
 pub trait Bus: Send + Sync {
     /// Makes the topic if it is missing; the partition count of an existing topic must agree.

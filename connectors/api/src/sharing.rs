@@ -80,9 +80,9 @@ impl Partitions {
         now.get(usize::try_from(at).ok()?).copied()
     }
 
-    /// Resolves once they are not these.
-    pub async fn changed(&mut self, before: Option<&Vec<u32>>) {
-        while self.now().as_ref() == before {
+    /// Resolves once it is so with those there are.
+    pub async fn until(&mut self, is_so: impl Fn(Option<Vec<u32>>) -> bool) {
+        while !is_so(self.now()) {
             let next = match &mut self.shares {
                 Some(shares) => shares.changed().await,
                 None => return std::future::pending().await,

@@ -11,6 +11,8 @@ use tokio::sync::watch;
 /// Rest before an append is tried again; doubles up to the maximum.
 const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(100);
 const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Rest before a source begins anew whose partition may be another process's.
+const ANEW_BACKOFF: Duration = Duration::from_secs(1);
 /// How long a message waits for a partition: shorter than its sender's patience.
 const PARTITION_WAIT: Duration = Duration::from_secs(10);
 
@@ -89,19 +91,22 @@ pub struct SourceContext {
 }
 
 impl SourceContext {
-    /// Does work over and over, each time with the partitions that are this process's then: where they change, it is
-    /// asked to stop, and begins anew. Ends with the work, or when asked to stop.
+    /// Does the work that a source has with the partitions that are this process's. Where that changes, it is asked to
+    /// stop, and begins anew with what it has then. Ends with the work, or when asked to stop.
+    ///
+    /// - Shape: `part` says what of the partitions matters to the source; none where there is nothing to do.
     ///
     /// # Errors
     /// The work's own, unless it may have failed because its partitions were taken away.
-    pub async fn with_partitions<W: Future<Output = Result<()>>>(
+    pub async fn with_partitions<P: Clone + PartialEq, W: Future<Output = Result<()>>>(
         &self,
-        work: impl Fn(Self, Vec<u32>) -> W,
+        part: impl Fn(&[u32]) -> Option<P>,
+        work: impl Fn(Self, P) -> W,
     ) -> Result<()> {
         let mut partitions = self.partitions.clone();
         let mut shutdown = self.shutdown.clone();
         while !shutdown.is_requested() {
-            let mine = partitions.now();
+            let mine = partitions.now().map(|mine| part(&mine));
             let (stop, inner) = Shutdown::new();
             let context = Self {
                 shutdown: inner,
@@ -109,32 +114,28 @@ impl SourceContext {
             };
             let work = async {
                 match &mine {
-                    Some(mine) if !mine.is_empty() => work(context, mine.clone()).await.map(|()| true),
+                    Some(Some(part)) => work(context, part.clone()).await,
                     // Others bring what there is.
-                    Some(_) if self.finite => Ok(true),
-                    _ => std::future::pending().await,
+                    Some(None) if self.finite => Ok(()),
+                    _ => stopped(context.shutdown).await,
                 }
             };
             let mut work = std::pin::pin!(work);
             let ended = tokio::select! {
                 ended = &mut work => Some(ended),
-                () = partitions.changed(mine.as_ref()) => None,
+                () = partitions.until(|now| now.as_deref().map(&part) != mine) => None,
                 () = shutdown.requested() => None,
             };
             match ended {
-                Some(Ok(_)) => return Ok(()),
-                Some(Err(error)) if error.class() != ErrorClass::Retry || !partitions.are_shared() => {
-                    return Err(error);
-                }
-                // The group will tell.
-                Some(Err(error)) => {
+                Some(Err(error)) if partitions.are_shared() && error.class() == ErrorClass::Retry => {
+                    // They may be another process's now: that will be told.
                     tracing::warn!(source = %self.source, %error, cause = %error.cause, "beginning anew");
-                    tokio::time::sleep(RETRY_BACKOFF_MIN).await;
+                    tokio::time::sleep(ANEW_BACKOFF).await;
                 }
+                Some(ended) => return ended,
                 None => {
                     stop.send_replace(true);
-                    if mine.as_ref().is_some_and(|mine| !mine.is_empty())
-                        && let Err(error) = work.await
+                    if let Err(error) = work.await
                         && error.class() != ErrorClass::Retry
                     {
                         return Err(error);
@@ -149,16 +150,9 @@ impl SourceContext {
     /// at the moment.
     pub async fn place(&self, number: u64) -> Option<u32> {
         let mut partitions = self.partitions.clone();
-        let given = async {
-            loop {
-                let mine = partitions.now();
-                if let Some(partition) = partitions.pick(number) {
-                    return partition;
-                }
-                partitions.changed(mine.as_ref()).await;
-            }
-        };
-        tokio::time::timeout(PARTITION_WAIT, given).await.ok()
+        let some = partitions.until(|now| now.is_some_and(|now| !now.is_empty()));
+        tokio::time::timeout(PARTITION_WAIT, some).await.ok()?;
+        self.partitions.pick(number)
     }
 
     /// Appends messages to a partition together with the source's position behind them, again and again until they are durable, once.
@@ -200,6 +194,12 @@ impl SourceContext {
             }
         }
     }
+}
+
+/// Nothing to do, until asked to stop.
+async fn stopped(mut shutdown: Shutdown) -> Result<()> {
+    shutdown.requested().await;
+    Ok(())
 }
 
 /// Somewhere messages come from.

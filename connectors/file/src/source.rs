@@ -235,21 +235,18 @@ impl Source for FileSource {
 
     async fn run(&self, context: SourceContext) -> Result<()> {
         context
-            .with_partitions(|context, mine| self.read_all(context, mine))
+            .with_partitions(
+                |mine| mine.contains(&FIRST_PARTITION).then_some(()),
+                |context, ()| self.read_all(context),
+            )
             .await
     }
 }
 
 impl FileSource {
     /// Reads the files, again and again where they may change: one process does, the one that the first partition is of.
-    async fn read_all(&self, context: SourceContext, mine: Vec<u32>) -> Result<()> {
+    async fn read_all(&self, context: SourceContext) -> Result<()> {
         let mut shutdown = context.shutdown.clone();
-        if !mine.contains(&FIRST_PARTITION) {
-            if !context.finite {
-                shutdown.requested().await;
-            }
-            return Ok(());
-        }
         let keeps_watching = self.params.follow && !context.finite;
         let mut seen: HashMap<PathBuf, Seen> = HashMap::new();
         let mut complained: Vec<PathBuf> = Vec::new();

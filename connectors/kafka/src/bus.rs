@@ -170,6 +170,8 @@ impl Bus for KafkaBus {
         let found = self.topic(topic).await.map_err(at)?;
         let appended = append::append(self.core(), &found, partition, &messages, position).await;
         *self.core().refusal() = match &appended {
+            // Who else appends says nothing of the brokers.
+            Err(KafkaBusError::OtherWriter { .. } | KafkaBusError::NotOurs) => None,
             Err(error) if error.class() == ErrorClass::Retry => Some((Instant::now(), error.clone())),
             _ => None,
         };

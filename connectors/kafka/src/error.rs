@@ -39,8 +39,9 @@ pub enum KafkaBusError {
     /// The brokers know us and say no.
     #[error(
         "not allowed: {reason}; this principal needs READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS and CREATE on topics that \
-         begin with bus.topic_prefix, IDEMPOTENT_WRITE on the cluster, and, where changes are told, WRITE and DESCRIBE on the \
-         transactional id <bus.topic_prefix>changes"
+         begin with bus.topic_prefix, IDEMPOTENT_WRITE on the cluster; where several bring in messages, READ on the group \
+         <bus.topic_prefix>ingest; where changes are told, WRITE and DESCRIBE on the transactional id \
+         <bus.topic_prefix>changes"
     )]
     Denied {
         /// What was refused.
@@ -68,7 +69,8 @@ pub enum KafkaBusError {
     },
     /// The topic exists with another partition count.
     #[error(
-        "the topic has {existing} partitions, {wanted} are wanted; make it anew, or choose another bus.topic_prefix"
+        "the topic has {existing} partitions, {wanted} are wanted; set bus.partitions to {existing}, make it anew, or choose another \
+         bus.topic_prefix"
     )]
     PartitionsDiffer {
         /// How many there are.
@@ -121,6 +123,16 @@ pub enum KafkaBusError {
         /// Where it would, were we alone.
         expected: u64,
     },
+    /// The group of those that share topics does not take this process.
+    #[error(
+        "the group does not take this process: {reason}; all processes of a pipeline have the same bus.rebalance, each has a \
+         data_dir of its own (a copied one: delete the file `instance` in it), and bus.take_over_after lies between the \
+         brokers' group.min.session.timeout.ms and group.max.session.timeout.ms"
+    )]
+    Group {
+        /// What the brokers said.
+        reason: String,
+    },
     /// Another process of the group appends to the partition.
     #[error("another process appends to this partition, which the group has given to it")]
     NotOurs,
@@ -167,6 +179,8 @@ pub enum KafkaBusError {
     Position {
         /// Why.
         reason: String,
+        /// Whether trying again may help: a partition may have gone to another process just now.
+        may_pass: bool,
     },
     /// Stored bytes do not make sense.
     #[error("stored {what} is damaged")]
@@ -244,7 +258,7 @@ impl KafkaBusError {
             Self::OtherWriter { .. } => ErrorClass::Retry,
             // It may be given back.
             Self::NotOurs => ErrorClass::Retry,
-            Self::Client { may_pass: true, .. } => ErrorClass::Retry,
+            Self::Client { may_pass: true, .. } | Self::Position { may_pass: true, .. } => ErrorClass::Retry,
             Self::MessageTooLarge { .. } => ErrorClass::Quarantine,
             _ => ErrorClass::Fatal,
         }
@@ -278,6 +292,10 @@ impl KafkaBusError {
                 reason: code.to_string(),
             },
             Code::UnknownTopic | Code::UnknownTopicOrPartition => Self::TopicUnknown,
+            Code::FencedInstanceId
+            | Code::GroupMaxSizeReached
+            | Code::InconsistentGroupProtocol
+            | Code::InvalidSessionTimeout => Self::Group { reason },
             Code::InvalidTopic => Self::TopicName,
             Code::NotEnoughReplicas | Code::NotEnoughReplicasAfterAppend | Code::ISRInsufficient => {
                 Self::Replicas { reason }

@@ -11,7 +11,7 @@ use panorama_api::{Shares, Sharing};
 use panorama_model::Text;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{ClientContext, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,6 +41,8 @@ struct Given {
     places: BTreeSet<Place>,
     /// It has spoken at all.
     spoken: bool,
+    /// Why it has not, or does not any more.
+    trouble: Option<KafkaBusError>,
 }
 
 impl ClientContext for Member {
@@ -70,7 +72,7 @@ impl ConsumerContext for Member {
         }
         let mut given = self.given();
         given.places.extend(places(list));
-        given.spoken = true;
+        (given.spoken, given.trouble) = (true, None);
     }
 }
 
@@ -115,7 +117,7 @@ impl Member {
 
     /// Tells which partitions are ours, if that is news.
     fn tell(&self, trouble: Option<&KafkaBusError>) {
-        let held = {
+        let (held, trouble) = {
             let given = self.given();
             let mut held: BTreeMap<Text, Vec<u32>> = BTreeMap::new();
             for partition in given.places.iter().filter_map(|place| self.partition(place)) {
@@ -127,9 +129,10 @@ impl Member {
             // Before all that was given is claimed, nobody is to take the first of it for all.
             let first = self.shares.borrow().held.is_none();
             let whole = given.places.len() == held.values().map(Vec::len).sum::<usize>();
-            (given.spoken && (whole || !first)).then_some(held)
+            let held = (given.spoken && (whole || !first)).then_some(held);
+            let trouble = given.trouble.as_ref().or(trouble);
+            (held, trouble.map(ToString::to_string))
         };
-        let trouble = trouble.map(ToString::to_string);
         self.shares.send_if_modified(|shares| {
             let news = Shares { held, trouble };
             let is_news = *shares != news;
@@ -143,23 +146,38 @@ impl Member {
 
     /// Looks at the group, and claims what it gives, until the log is closed; then leaves it.
     fn serve(&self, consumer: BaseConsumer<Self>) {
-        let mut trouble: Option<(KafkaBusError, Instant)> = None;
+        let mut failed: Option<(KafkaBusError, Instant)> = None;
         while !self.core.is_stopping() {
-            if let Some(Err(error)) = consumer.poll(LOOK)
-                && !crate::cursor::passes(&error)
-            {
-                trouble = Some((self.client.meaning(&error), Instant::now()));
+            if let Some(Err(error)) = consumer.poll(LOOK) {
+                self.complain(&consumer, &error);
             }
-            let rested = trouble.as_ref().is_none_or(|(_, since)| since.elapsed() > REST);
-            if rested {
-                trouble = self.claim().err().map(|error| (error, Instant::now()));
+            if failed.as_ref().is_none_or(|(_, since)| since.elapsed() > REST) {
+                failed = self.claim().err().map(|error| (error, Instant::now()));
             }
-            self.tell(trouble.as_ref().map(|(error, _)| error));
+            self.tell(failed.as_ref().map(|(error, _)| error));
         }
-        // Said, and not found out by silence: others go on at once.
+        // Said, and not found out by silence, unless it has a name and may come back: others go on at once.
         drop(consumer);
         self.given().places.clear();
         self.tell(None);
+    }
+
+    /// Keeps in mind what is wrong, until the group speaks again. That brokers are away is told elsewhere.
+    fn complain(&self, consumer: &BaseConsumer<Self>, error: &KafkaError) {
+        let code = error.rdkafka_error_code();
+        if code != Some(Code::GroupAuthorizationFailed) && crate::cursor::passes(error) {
+            return;
+        }
+        let trouble = match consumer.client().fatal_error() {
+            // Somebody else has our name: what we have is theirs, and nothing more comes.
+            Some((_, reason)) => {
+                let all: Vec<Place> = self.given().places.iter().cloned().collect();
+                self.taken(&all);
+                KafkaBusError::Group { reason }
+            }
+            None => self.client.meaning(error),
+        };
+        self.given().trouble = Some(trouble);
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn settle(core: &Core, partition: &Partition) -> Result<()> {
     look_up(core, partition, low, high)?;
     let mut log = partition.log();
     log.failure = None;
-    if log.is_lost() {
+    if log.is_ours && log.is_lost() {
         tracing::warn!(topic = %partition.topic, partition = partition.home.partition, "another process has claimed the partition");
         (log.is_ours, log.claimed) = (false, None);
     }

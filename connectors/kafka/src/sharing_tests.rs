@@ -157,6 +157,15 @@ async fn what_one_that_was_thought_dead_writes_of_positions_replaces_nothing() {
     assert_eq!(four.source_position(b"file").unwrap().as_deref(), Some(&b"2"[..]));
 }
 
+fn own(broker: &Broker, eager_rebalance: bool) -> KafkaOptions {
+    KafkaOptions {
+        topic_prefix: format!("shared.{eager_rebalance}."),
+        session_timeout: Duration::from_secs(6),
+        eager_rebalance,
+        ..options(broker)
+    }
+}
+
 /// Waits until these hold all of the topics, each so many at least, and no partition twice.
 async fn settled(members: &[watch::Receiver<Shares>], all: usize, least: usize) {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -190,15 +199,7 @@ fn held(shares: &watch::Receiver<Shares>) -> BTreeMap<Text, Vec<u32>> {
 async fn members_divide_the_partitions_and_take_over_from_each_other() {
     let Some(broker) = Broker::start("") else { return };
     for eager_rebalance in [false, true] {
-        let open = || {
-            let own = KafkaOptions {
-                topic_prefix: format!("shared.{eager_rebalance}."),
-                session_timeout: Duration::from_secs(6),
-                eager_rebalance,
-                ..options(&broker)
-            };
-            KafkaBus::open(own).unwrap()
-        };
+        let open = || KafkaBus::open(own(&broker, eager_rebalance)).unwrap();
         let topics: [Text; 2] = ["raw.one".into(), "raw.two".into()];
         let first = open();
         for topic in &topics {
@@ -220,6 +221,23 @@ async fn members_divide_the_partitions_and_take_over_from_each_other() {
                 }
             }
         }
+        // One that divides them otherwise is not taken, and says so.
+        let other = KafkaOptions {
+            eager_rebalance: !eager_rebalance,
+            ..own(&broker, eager_rebalance)
+        };
+        let stranger = KafkaBus::open(other).unwrap();
+        let mut told = stranger.share(&topics, None).unwrap();
+        let trouble = told.wait_for(|shares| shares.trouble.is_some()).await.unwrap();
+        assert!(
+            trouble
+                .trouble
+                .as_ref()
+                .unwrap()
+                .contains("the same bus.rebalance"),
+            "{trouble:?}"
+        );
+        drop((trouble, stranger));
         drop(first);
         members.remove(0);
         settled(&members, 4, 4).await;

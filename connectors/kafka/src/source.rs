@@ -64,7 +64,10 @@ impl Source for KafkaSource {
 
     async fn run(&self, context: SourceContext) -> panorama_api::Result<()> {
         context
-            .with_partitions(|context, mine| self.read(context, mine))
+            .with_partitions(
+                |mine| (!mine.is_empty()).then(|| mine.to_vec()),
+                |context, mine| self.read(context, mine),
+            )
             .await
     }
 }

@@ -262,7 +262,8 @@ impl<'a> TopicReader<'a> {
         let name = TopicPosition::name(&self.context.source, &self.params.topic, partition);
         let saved = self.context.bus.source_position(&name);
         let saved = saved.map_err(|error| KafkaBusError::Position {
-            reason: error.to_string(),
+            reason: format!("{error}: {}", error.cause),
+            may_pass: error.class() == ErrorClass::Retry,
         })?;
         let Some(position) = saved.as_deref().and_then(TopicPosition::decode) else {
             return Ok((if start == Start::Earliest { low } else { high }, true));

@@ -127,6 +127,18 @@ impl Source for MllpSource {
     }
 
     async fn run(&self, context: SourceContext) -> Result<()> {
+        // Senders are to find a process that can store what they send: one that cannot does not listen.
+        context
+            .with_partitions(
+                |mine| (!mine.is_empty()).then_some(()),
+                |context, ()| self.serve(context),
+            )
+            .await
+    }
+}
+
+impl MllpSource {
+    async fn serve(&self, context: SourceContext) -> Result<()> {
         let acceptor = self.acceptor()?;
         let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).take();
         let listener = match bound {

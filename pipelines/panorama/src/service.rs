@@ -7,7 +7,7 @@ use crate::match_model;
 use crate::operator::Backend;
 use crate::registry::{self, Wired};
 use crate::render;
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use futures_util::future::try_join_all;
 use panorama_api::{Bus, ConnectorError, Partitions, Shares, Shutdown, SourceContext, StateStore};
 use panorama_config::{BusType, Config, ConfigProblem, Surroundings};
@@ -29,6 +29,8 @@ use tokio::task::JoinSet;
 
 /// Memory that one cached value of state is reckoned at, over all spaces: turns `limits.memory_bytes_max` into entries.
 const CACHED_VALUE_BYTES: u64 = 64 << 10;
+/// How long a run that is to end waits for its share of partitions: longer than the session of one that was killed.
+const JOIN_MAX: Duration = Duration::from_secs(90);
 /// How often it is looked whether the log can be reached.
 const LOG_WATCH_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -256,7 +258,7 @@ impl Service {
             async move { bus.ensure_topic(&topic_of(&decoder.source), count).await }
         });
         runtime.block_on(try_join_all(ensured))?;
-        let shares = self.share(&home, &runtime)?;
+        let shares = self.share(&home, &runtime, until_caught_up)?;
         let (store, bus) = (Arc::clone(&home.store), Arc::clone(&home.bus));
         let scorer = Arc::clone(&self.scorer);
         backend.open(admin(&self.config, store, bus, scorer, runtime.handle().clone()));
@@ -295,8 +297,13 @@ impl Service {
     }
 
     /// Takes part in sharing the sources' topics, where several processes bring in messages, and tells readiness of it.
-    fn share(&self, home: &Home, runtime: &Runtime) -> anyhow::Result<Option<watch::Receiver<Shares>>> {
-        let Some(sharing) = &home.sharing else {
+    fn share(
+        &self,
+        home: &Home,
+        runtime: &Runtime,
+        until_caught_up: bool,
+    ) -> anyhow::Result<Option<watch::Receiver<Shares>>> {
+        let Some(sharing) = home.sharing.as_ref().filter(|_| !self.wired.is_empty()) else {
             return Ok(None);
         };
         let topics: Vec<_> = self
@@ -306,6 +313,18 @@ impl Service {
             .collect();
         let name = home::instance(&self.config)?;
         let shares = sharing.share(&topics, Some(&name))?;
+        if until_caught_up {
+            // Somebody waits for this run to end: it is not to wait for others for ever.
+            let mut told = shares.clone();
+            let known = told.wait_for(|shares| shares.held.is_some());
+            let known = runtime.block_on(async { tokio::time::timeout(JOIN_MAX, known).await.is_ok() });
+            let trouble = shares.borrow().trouble.clone();
+            ensure!(
+                known,
+                "cannot share the topics of the sources: {}",
+                trouble.unwrap_or_else(|| "the brokers give no partitions".to_owned())
+            );
+        }
         let (health, metrics) = (Arc::clone(&self.health), Arc::clone(&self.metrics));
         runtime.spawn(watch_shares(shares.clone(), health, metrics));
         Ok(Some(shares))

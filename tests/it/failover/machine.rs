@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+/// Lines of a log that are shown where something is wrong.
+const LAST_WORDS: usize = 60;
+
 /// One process of the pipeline, with a directory of its own.
 pub(crate) struct Machine {
     directory: PathBuf,
@@ -14,6 +17,8 @@ pub(crate) struct Machine {
     port: u16,
     /// How long the working process may be silent.
     silence: Duration,
+    /// A setting of its own.
+    own: Option<String>,
     process: Option<Child>,
     /// How often its process ended by itself.
     pub(crate) ended: u64,
@@ -26,9 +31,16 @@ impl Machine {
             role,
             port: free_port(),
             silence,
+            own: None,
             process: None,
             ended: 0,
         }
+    }
+
+    /// The same with a setting of its own.
+    pub(crate) fn with(mut self, setting: String) -> Self {
+        self.own = Some(setting);
+        self
     }
 
     pub(crate) fn settings(&self) -> Vec<String> {
@@ -48,8 +60,8 @@ impl Machine {
         command
             .args(["run", "--role", self.role, "--verbose", "--config"])
             .arg(file);
-        for set in self.settings() {
-            command.args(["--set", &set]);
+        for set in self.settings().iter().chain(&self.own) {
+            command.args(["--set", set]);
         }
         let process = command.stdout(Stdio::null()).stderr(self.log()).spawn();
         self.process = Some(process.expect("starts"));
@@ -88,6 +100,15 @@ impl Machine {
         line.split(' ').nth(1)?.parse().ok()
     }
 
+    /// Messages of a source that its process has decoded for the tables.
+    pub(crate) fn decoded(&self, source: &str) -> u64 {
+        let text = get(self.port, "/metrics").unwrap_or_default();
+        let begin = format!("panorama_records_decoded_total{{source=\"{source}\",");
+        let line = text.lines().find(|line| line.starts_with(&begin));
+        let count = line.and_then(|line| line.rsplit_once(' ')?.1.parse().ok());
+        count.unwrap_or(0)
+    }
+
     /// What watches over processes starts one again that has ended.
     pub(crate) fn keep(&mut self, file: &Path) {
         let ended = |process: &mut Child| process.try_wait().expect("a process").is_some();
@@ -108,7 +129,7 @@ impl Machine {
     /// What its processes said last.
     pub(crate) fn last_words(&self) -> String {
         let said = std::fs::read_to_string(self.log_path()).unwrap_or_default();
-        let last: Vec<&str> = said.lines().rev().take(12).collect();
+        let last: Vec<&str> = said.lines().rev().take(LAST_WORDS).collect();
         format!("{}: {last:#?}", self.directory.display())
     }
 
