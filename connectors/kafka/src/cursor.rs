@@ -32,6 +32,10 @@ pub(crate) struct Cursor {
 }
 
 /// What a look at the queue found.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once; a box would be an allocation for each record"
+)]
 enum Look {
     Record(Stored),
     End,
