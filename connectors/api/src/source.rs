@@ -13,6 +13,8 @@ const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(100);
 const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Rest before a source begins anew whose partition may be another process's.
 const ANEW_BACKOFF: Duration = Duration::from_secs(1);
+/// How often it does while its partitions stay the same: then it is not that, and the process is to say so.
+const ANEW_MAX: u32 = 10;
 /// How long a message waits for a partition: shorter than its sender's patience.
 const PARTITION_WAIT: Duration = Duration::from_secs(10);
 
@@ -105,6 +107,7 @@ impl SourceContext {
     ) -> Result<()> {
         let mut partitions = self.partitions.clone();
         let mut shutdown = self.shutdown.clone();
+        let mut anew = 0;
         while !shutdown.is_requested() {
             let mine = partitions.now().map(|mine| part(&mine));
             let (stop, inner) = Shutdown::new();
@@ -127,13 +130,18 @@ impl SourceContext {
                 () = shutdown.requested() => None,
             };
             match ended {
-                Some(Err(error)) if partitions.are_shared() && error.class() == ErrorClass::Retry => {
+                Some(Err(error))
+                    if partitions.are_shared() && error.class() == ErrorClass::Retry && anew < ANEW_MAX =>
+                {
                     // They may be another process's now: that will be told.
+                    anew += 1;
                     tracing::warn!(source = %self.source, %error, cause = %error.cause, "beginning anew");
+                    self.observer.failed("source", error.class());
                     tokio::time::sleep(ANEW_BACKOFF).await;
                 }
                 Some(ended) => return ended,
                 None => {
+                    anew = 0;
                     stop.send_replace(true);
                     if let Err(error) = work.await
                         && error.class() != ErrorClass::Retry
@@ -210,6 +218,11 @@ pub trait Source: Send + Sync {
 
     /// Looks for what would keep it from running: paths, ports, credentials.
     async fn check(&self) -> Vec<Problem>;
+
+    /// The partition of our topic that a position belongs to, by the position's name.
+    fn partition_of(&self, _position: &[u8], _partitions: u32) -> u32 {
+        0
+    }
 
     /// Brings messages to the bus until it is asked to stop, or, if the context is finite, until all is read.
     async fn run(&self, context: SourceContext) -> Result<()>;

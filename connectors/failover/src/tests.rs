@@ -236,13 +236,13 @@ fn another_goes_on_from_what_was_shared_and_the_former_owner_is_kept_out() {
         first.commit(change(number)).unwrap();
     }
     first.share().unwrap();
-    // Nobody heard of these.
-    first.commit(change(1_000)).unwrap();
-    first.commit(change(1_001)).unwrap();
-    // The first process sleeps: its beats stop, and it does not know.
+    // The first process is about to sleep: its beats stop, which share what there is, and it does not know.
     let sleeping = std::mem::ManuallyDrop::new(first);
-    drop(place.objects.lock().unwrap().remove(&crate::owner::alive(1)));
     sleeping.stop_beating();
+    // Nobody heard of these.
+    sleeping.commit(change(1_000)).unwrap();
+    sleeping.commit(change(1_001)).unwrap();
+    drop(place.objects.lock().unwrap().remove(&crate::owner::alive(1)));
     let began = Instant::now();
     let second = own(&two, &place);
     assert!(began.elapsed() >= SILENCE);

@@ -27,7 +27,8 @@ impl Delivery {
             Self::Message(partition, sent) => partition.delivered(sent, result),
             // Who does not wait any more needs no answer.
             Self::Entry(answer) => {
-                let offset = result.map(|offset| u64::try_from(offset).unwrap_or(0));
+                let without = |_| KafkaBusError::Damaged { what: "offset" };
+                let offset = result.and_then(|offset| u64::try_from(offset).map_err(without));
                 answer.send(offset).unwrap_or_default();
             }
         }
@@ -58,12 +59,14 @@ pub(crate) async fn append(
         bytes = bytes.saturating_add(weight);
     }
     let _permit = core.admit(bytes).await?;
-    if !partition.log().is_ours {
-        take_over(core, partition).await?;
-    }
     let mut attempt = 0;
     let (waiting, answers, rest) = loop {
+        if !partition.log().is_ours {
+            take_over(core, partition).await?;
+        }
         match send(core, partition, messages, position.as_ref()) {
+            // Another one claimed it meanwhile: what it appended is looked up, where it is not for others to give.
+            Some(Err(KafkaBusError::NotOurs)) if attempt < SETTLE_ATTEMPTS_MAX => attempt += 1,
             Some(sent) => break sent?,
             None if attempt == SETTLE_ATTEMPTS_MAX => {
                 return Err(partition.log().failure.clone().unwrap_or(KafkaBusError::Closed));

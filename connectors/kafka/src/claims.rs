@@ -30,13 +30,16 @@ impl Claims {
         self.skip(offset);
     }
 
-    /// Notes that there is no message at an offset.
-    pub(crate) fn skip(&mut self, offset: Offset) {
+    /// Notes that there is no message at an offset. False where that is known.
+    pub(crate) fn skip(&mut self, offset: Offset) -> bool {
         let (mut from, mut until) = (offset, offset + 1);
         if let Some((first, end)) = self.gaps.range(..=offset).next_back()
             && *end >= offset
         {
-            (from, until) = (*first, until.max(*end));
+            if *end > offset {
+                return false;
+            }
+            from = *first;
         }
         if let Some(end) = self.gaps.remove(&until) {
             until = end;
@@ -45,6 +48,7 @@ impl Claims {
         if self.gaps.len() > GAPS_MAX {
             self.gaps.pop_first();
         }
+        true
     }
 
     /// Whether a message counts for nothing: another one than its writer had claimed the partition before it.

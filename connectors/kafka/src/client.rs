@@ -255,10 +255,13 @@ impl Clients {
             "cooperative-sticky"
         };
         let session = options.session_timeout.as_millis();
+        // Not shorter than the session: the client would refuse it. Its own default otherwise.
+        let poll_interval = session.max(300_000);
         config
             .set("group.id", group)
             .set("partition.assignment.strategy", strategy)
             .set("session.timeout.ms", session.to_string())
+            .set("max.poll.interval.ms", poll_interval.to_string())
             .set("heartbeat.interval.ms", (session / 5).max(1).to_string())
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")

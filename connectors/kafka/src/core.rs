@@ -66,8 +66,10 @@ pub(crate) struct Core {
     pub(crate) marks: Mutex<HashMap<Home, Mark>>,
     /// Claims of partitions, as the compacted topic has them.
     pub(crate) claims: Mutex<HashMap<Home, Claims>>,
-    /// Keys of the compacted topic under which others wrote of a partition, or we under an earlier claim.
+    /// Keys of the compacted topic by the partition they are about, as they were read: ours too.
     pub(crate) old_keys: Mutex<HashMap<Home, HashSet<String>>>,
+    /// Held while the compacted topic is read.
+    loading: Mutex<()>,
     /// Topics that processes share: a partition is ours once it is claimed.
     pub(crate) shared_topics: Mutex<HashSet<String>>,
     pub(crate) stopping: AtomicBool,
@@ -98,6 +100,7 @@ impl Core {
             marks: Mutex::default(),
             claims: Mutex::default(),
             old_keys: Mutex::default(),
+            loading: Mutex::default(),
             shared_topics: Mutex::default(),
             stopping: AtomicBool::new(false),
             topics: RwLock::default(),
@@ -164,6 +167,11 @@ impl Core {
 
     pub(crate) fn shared_topics(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
         self.shared_topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a topic's partitions are given to processes by a group that this one takes part in.
+    pub(crate) fn is_shared(&self, topic: &str) -> bool {
+        self.shared_topics().contains(topic)
     }
 
     pub(crate) fn claims(&self) -> std::sync::MutexGuard<'_, HashMap<Home, Claims>> {
@@ -267,6 +275,11 @@ impl Core {
         log.looked_at = Instant::now();
         match found {
             Ok((low, high)) => {
+                if log.is_ours && log.failure.is_none() && log.outstanding == 0 && high > log.next {
+                    // Somebody else appends now: it is looked up before our next append.
+                    log.let_go();
+                    log.failure = None;
+                }
                 if !log.is_ours {
                     log.follow(high);
                 }
@@ -328,6 +341,7 @@ impl Core {
 
     /// Reads the compacted topic. Blocking.
     pub(crate) fn load_positions(&self) -> Result<()> {
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let name = self.full_name(positions::TOPIC);
         let home = Home {
             topic: positions::TOPIC.into(),

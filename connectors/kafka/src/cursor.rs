@@ -130,8 +130,11 @@ fn slot_for<'a>(core: &'a Core, partition: &'a Partition, from: Offset) -> (&'a 
 
 /// Gives up reading ahead of a partition.
 pub(crate) fn release(core: &Core, partition: &Partition) {
-    for reader in &core.readers {
-        give_up(reader, partition);
+    for (reader, slot) in core.readers.iter().zip(&partition.cursors) {
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.take().is_some() {
+            give_up(reader, partition);
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub enum KafkaBusError {
     /// The brokers know us and say no.
     #[error(
         "not allowed: {reason}; this principal needs READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS and CREATE on topics that \
-         begin with bus.topic_prefix, IDEMPOTENT_WRITE on the cluster; where several bring in messages, READ on the group \
+         begin with bus.topic_prefix, IDEMPOTENT_WRITE on the cluster; for `run --role ingest` READ on the group \
          <bus.topic_prefix>ingest; where changes are told, WRITE and DESCRIBE on the transactional id \
          <bus.topic_prefix>changes"
     )]
@@ -134,7 +134,9 @@ pub enum KafkaBusError {
         reason: String,
     },
     /// Another process of the group appends to the partition.
-    #[error("another process appends to this partition, which the group has given to it")]
+    #[error(
+        "another process appends to this partition now; it is looked up before the next append, where it comes back"
+    )]
     NotOurs,
     /// The brokers no longer accept this producer.
     #[error("the brokers no longer accept this producer: {reason}; restart, which looks up what was stored")]

@@ -2,6 +2,7 @@
 
 use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
+use crate::partition::Partition;
 use crate::positions::{Entry, Home, Mark};
 use panorama_api::Offset;
 use std::collections::HashMap;
@@ -39,35 +40,44 @@ pub(crate) fn serve_reader(core: &Core) {
     }
 }
 
+/// What is written of a partition that is ours.
+struct Ours {
+    partition: Arc<Partition>,
+    claimed_at: Option<Offset>,
+    /// Up to where its positions are written with this, if that is news.
+    mark: Option<Mark>,
+}
+
 /// Writes the positions that are only in messages, then the marks that say so.
 fn flush(core: &Core) {
     // Marks first: what is durable by now has its positions among those taken next.
-    let mut marks = Vec::new();
-    let mut claims = Vec::new();
     let mut ours = HashMap::new();
-    let topics = core.all_known();
-    for topic in &topics {
-        for partition in &topic.partitions {
-            let mut log = partition.log();
-            if !log.is_ours {
-                continue;
-            }
-            let claimed_at = log.claimed.map(|(_, offset)| offset);
-            ours.insert(partition.home.clone(), claimed_at);
-            let covered = log.coverable(core.options.copies_max);
-            let mark = Mark {
-                home: partition.home.clone(),
-                covered,
-                has_ids: log.has_ids,
-            };
-            let is_new = core.marks().get(&partition.home) != Some(&mark);
-            if is_new && log.failure.is_none() {
-                marks.push((Arc::clone(partition), mark));
-                if claimed_at.is_some() {
-                    claims.push(Entry::Claims(partition.home.clone(), log.claims.all().to_vec()));
-                }
-            }
+    let mut claims = Vec::new();
+    for partition in core.all_known().iter().flat_map(|topic| &topic.partitions) {
+        let mut log = partition.log();
+        if !log.is_ours {
+            continue;
         }
+        let claimed_at = log.claimed.map(|(_, offset)| offset);
+        let covered = log.coverable(core.options.copies_max);
+        let is_new = log.marked != Some((covered, log.has_ids, claimed_at));
+        let mark = (is_new && log.failure.is_none()).then(|| Mark {
+            home: partition.home.clone(),
+            covered,
+            has_ids: log.has_ids,
+        });
+        if mark.is_some() && claimed_at.is_some() {
+            claims.push(Entry::Claims(partition.home.clone(), log.claims.all().to_vec()));
+        }
+        let partition = Arc::clone(partition);
+        ours.insert(
+            partition.home.clone(),
+            Ours {
+                partition,
+                claimed_at,
+                mark,
+            },
+        );
     }
     let unwritten = core
         .shared
@@ -82,49 +92,65 @@ fn flush(core: &Core) {
         core.shared.positions().put_back(feeds);
         return;
     }
-    if let Err(error) = write(
-        core,
-        &ours,
-        marks.iter().map(|(_, mark)| Entry::Mark(mark.clone())),
-    ) {
+    let marks = ours.values().filter_map(|ours| ours.mark.clone());
+    if let Err(error) = write(core, &ours, marks.map(Entry::Mark)) {
         tracing::warn!(%error, "marks could not be written; they will be later");
         return;
     }
-    for (partition, mark) in marks {
-        partition.log().covered = mark.covered;
+    let mut old_keys = Vec::new();
+    for Ours {
+        partition,
+        claimed_at,
+        mark,
+    } in ours.into_values()
+    {
+        let Some(mark) = mark else { continue };
+        {
+            let mut log = partition.log();
+            log.covered = mark.covered;
+            log.marked = Some((mark.covered, mark.has_ids, claimed_at));
+        }
+        if let Some(claimed_at) = claimed_at {
+            old_keys.extend(keys_before(core, &partition.home, claimed_at));
+        }
         core.marks().insert(mark.home.clone(), mark);
     }
-    if let Err(error) = forget_old_keys(core, &ours) {
+    if let Err(error) = forget(core, &old_keys) {
         tracing::warn!(%error, "keys that are no longer used could not be deleted; whoever claims next will");
     }
 }
 
-/// Where we have claimed the partitions that are ours, if we have.
-type Ours = HashMap<Home, Option<Offset>>;
+/// Keys under which was written before our claim what now is under ours. A later claim's are not ours to delete.
+fn keys_before(core: &Core, home: &Home, claimed_at: Offset) -> Vec<String> {
+    let is_old = |key: &String| {
+        let claimed = key.rsplit_once('@').and_then(|(_, offset)| offset.parse().ok());
+        claimed.is_none_or(|offset: Offset| offset < claimed_at)
+    };
+    let mut all = core.old_keys();
+    let keys = all.get_mut(home);
+    keys.map(|keys| keys.extract_if(is_old).collect())
+        .unwrap_or_default()
+}
 
-/// Sends entries and waits for their reports, serving them itself.
-fn write(core: &Core, ours: &Ours, entries: impl Iterator<Item = Entry>) -> Result<()> {
+/// Sends entries and waits for their reports.
+fn write(core: &Core, ours: &HashMap<Home, Ours>, entries: impl Iterator<Item = Entry>) -> Result<()> {
     let mut waiting = Vec::new();
     for entry in entries {
         let (answer, written) = oneshot::channel();
-        core.send_entry(&entry, ours.get(entry.home()).copied().flatten(), answer)?;
+        let claimed_at = ours.get(entry.home()).and_then(|ours| ours.claimed_at);
+        core.send_entry(&entry, claimed_at, answer)?;
         waiting.push(written);
     }
     reports(core, waiting)
 }
 
-/// Deletes what is written anew under our own claim.
-fn forget_old_keys(core: &Core, ours: &Ours) -> Result<()> {
+/// Deletes keys, and waits for the reports.
+fn forget(core: &Core, keys: &[String]) -> Result<()> {
     let mut waiting = Vec::new();
-    for (home, claimed_at) in ours {
-        let Some(claimed_at) = claimed_at else { continue };
-        let keys = core.old_keys().remove(home).unwrap_or_default();
-        let under_ours = format!("@{claimed_at}");
-        for key in keys.iter().filter(|key| !key.ends_with(&under_ours)) {
-            let (answer, written) = oneshot::channel();
-            core.send_value(key, None, answer)?;
-            waiting.push(written);
-        }
+    for key in keys {
+        let (answer, written) = oneshot::channel();
+        core.send_value(key, None, answer)?;
+        waiting.push(written);
     }
     reports(core, waiting)
 }

@@ -20,8 +20,11 @@ use tokio::sync::watch;
 
 /// How long one look at the group waits: how late a claim may be.
 const LOOK: Duration = Duration::from_millis(50);
-/// Rest before what did not work is tried again.
+/// Rest before a claim that did not work is tried again; twice as long after each, up to a bound.
 const REST: Duration = Duration::from_secs(1);
+const REST_MAX: Duration = Duration::from_secs(30);
+/// How long a complaint counts that is not repeated, where partitions are held all the same.
+const COMPLAINT_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// A partition as the group names it: the topic with its prefix.
 type Place = (String, i32);
@@ -39,10 +42,10 @@ struct Member {
 struct Given {
     /// Partitions that the group has given to this process.
     places: BTreeSet<Place>,
-    /// It has spoken at all.
-    spoken: bool,
-    /// Why it has not, or does not any more.
-    trouble: Option<KafkaBusError>,
+    /// These are all: it has spoken, and is not about to give others.
+    settled: bool,
+    /// What was wrong last, and when; for good where it will not pass.
+    trouble: Option<(KafkaBusError, Option<Instant>)>,
 }
 
 impl ClientContext for Member {
@@ -72,7 +75,7 @@ impl ConsumerContext for Member {
         }
         let mut given = self.given();
         given.places.extend(places(list));
-        (given.spoken, given.trouble) = (true, None);
+        (given.settled, given.trouble) = (true, None);
     }
 }
 
@@ -86,14 +89,12 @@ impl Member {
         let held: Vec<Arc<Partition>> = {
             let mut given = self.given();
             given.places.retain(|place| !taken.contains(place));
+            // Who loses all is in the middle of being given others, or none.
+            given.settled &= !given.places.is_empty();
             taken.iter().filter_map(|place| self.partition(place)).collect()
         };
         self.tell(None);
-        std::thread::scope(|scope| {
-            for partition in &held {
-                scope.spawn(|| ownership::release(partition));
-            }
-        });
+        ownership::release(&held);
     }
 
     fn partition(&self, (topic, number): &Place) -> Option<Arc<Partition>> {
@@ -129,9 +130,14 @@ impl Member {
             // Before all that was given is claimed, nobody is to take the first of it for all.
             let first = self.shares.borrow().held.is_none();
             let whole = given.places.len() == held.values().map(Vec::len).sum::<usize>();
-            let held = (given.spoken && (whole || !first)).then_some(held);
-            let trouble = given.trouble.as_ref().or(trouble);
-            (held, trouble.map(ToString::to_string))
+            let held = (given.settled && (whole || !first)).then_some(held);
+            let counts = |since: &Option<Instant>| {
+                held.is_none() || since.is_none_or(|since| since.elapsed() < COMPLAINT_AGE_MAX)
+            };
+            let of_group = given.trouble.as_ref().filter(|(_, since)| counts(since));
+            let trouble = of_group.map(|(error, _)| error).or(trouble);
+            let trouble = trouble.map(ToString::to_string);
+            (held, trouble)
         };
         self.shares.send_if_modified(|shares| {
             let news = Shares { held, trouble };
@@ -147,12 +153,18 @@ impl Member {
     /// Looks at the group, and claims what it gives, until the log is closed; then leaves it.
     fn serve(&self, consumer: BaseConsumer<Self>) {
         let mut failed: Option<(KafkaBusError, Instant)> = None;
+        let mut rest = REST;
         while !self.core.is_stopping() {
             if let Some(Err(error)) = consumer.poll(LOOK) {
                 self.complain(&consumer, &error);
             }
-            if failed.as_ref().is_none_or(|(_, since)| since.elapsed() > REST) {
+            if failed.as_ref().is_none_or(|(_, since)| since.elapsed() > rest) {
+                let before = failed.take();
                 failed = self.claim().err().map(|error| (error, Instant::now()));
+                rest = match (before, &failed) {
+                    (Some(_), Some(_)) => REST_MAX.min(rest * 2),
+                    _ => REST,
+                };
             }
             self.tell(failed.as_ref().map(|(error, _)| error));
         }
@@ -173,9 +185,9 @@ impl Member {
             Some((_, reason)) => {
                 let all: Vec<Place> = self.given().places.iter().cloned().collect();
                 self.taken(&all);
-                KafkaBusError::Group { reason }
+                (KafkaBusError::Group { reason }, None)
             }
-            None => self.client.meaning(error),
+            None => (self.client.meaning(error), Some(Instant::now())),
         };
         self.given().trouble = Some(trouble);
     }

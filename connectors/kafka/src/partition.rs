@@ -79,6 +79,8 @@ pub(crate) struct Log {
     pub(crate) looked_up: Offset,
     /// Who claimed it, where processes share it.
     pub(crate) claims: Claims,
+    /// What was written of it last to the compacted topic by us: up to where, whether with ids, under which claim.
+    pub(crate) marked: Option<(Offset, bool, Option<Offset>)>,
     /// As whom we append, and since when, if we have claimed it.
     pub(crate) claimed: Option<(Writer, Offset)>,
     waiters: VecDeque<Waiter>,
@@ -114,6 +116,7 @@ impl Log {
             is_ours: false,
             looked_up: end,
             claims: Claims::default(),
+            marked: None,
             claimed: None,
             waiters: VecDeque::new(),
             coming: VecDeque::new(),
@@ -134,8 +137,11 @@ impl Log {
             return true;
         }
         let void = self.claims.is_void(offset, stored.writer);
-        if void {
-            self.claims.skip(offset);
+        if void && self.claims.skip(offset) {
+            tracing::warn!(
+                offset,
+                "a message counts for nothing: whoever appended it had lost the partition, or never claimed it"
+            );
         }
         void
     }

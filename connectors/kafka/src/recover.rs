@@ -95,7 +95,7 @@ pub(crate) fn settle(core: &Core, partition: &Partition) -> Result<()> {
 pub(crate) fn await_reports(core: &Core, partition: &Partition) -> Result<()> {
     let deadline = Instant::now() + core.options.delivery_timeout + REPORTS_GRACE;
     while partition.log().outstanding > 0 {
-        if Instant::now() > deadline {
+        if Instant::now() > deadline || core.is_stopping() {
             return Err(partition.log().failure.clone().unwrap_or(KafkaBusError::Closed));
         }
         std::thread::sleep(REPORTS_POLL);

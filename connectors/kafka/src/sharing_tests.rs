@@ -166,16 +166,121 @@ fn own(broker: &Broker, eager_rebalance: bool) -> KafkaOptions {
     }
 }
 
+/// A replay from quarantine, say: it appends in the middle of a member's work, and does not take part in sharing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_outside_the_group_may_append_and_the_member_goes_on() {
+    let Some(broker) = Broker::start("") else { return };
+    let quick = || KafkaOptions {
+        flush_interval: Duration::from_millis(50),
+        ..options(&broker)
+    };
+    let open = || KafkaBus::open(quick()).unwrap();
+    let (member, other) = (open(), open());
+    member.ensure_topic("raw.a", 1).await.unwrap();
+    member.ensure_topic("raw.b", 1).await.unwrap();
+    let topics: [Text; 2] = ["raw.a".into(), "raw.b".into()];
+    let told = [member.share(&topics, None).unwrap()];
+    settled(&told, 2, 2).await;
+    let append = async |bus: &KafkaBus, topic: &str, text: &str, at: Option<&str>| {
+        let position = at.and_then(position);
+        let began = Instant::now();
+        loop {
+            match bus.append(topic, 0, vec![message(text)], position.clone()).await {
+                Ok(_) => return,
+                // As a source does: it is looked up first whether it was stored after all.
+                Err(_) if at.is_some_and(|at| saved(bus).as_deref() == Some(at.as_bytes())) => return,
+                Err(error) => assert!(began.elapsed() < Duration::from_secs(20), "{error:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    append(&member, "raw.a", "1", Some("1")).await;
+    // Several at once, on topics that are shared: each claims its own.
+    tokio::join!(
+        append(&other, "raw.a", "replay", None),
+        append(&other, "raw.b", "replay", None)
+    );
+    append(&member, "raw.a", "2", Some("2")).await;
+    append(&member, "raw.b", "3", None).await;
+    append(&other, "raw.a", "again", None).await;
+    append(&member, "raw.a", "4", Some("4")).await;
+    // The other follows what the member appends, though it appended itself.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let expected = ["1", "replay", "2", "again", "4"];
+    while read(&other, "raw.a", 0) != expected {
+        assert!(Instant::now() < deadline, "{:?}", read(&other, "raw.a", 0));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(read(&open(), "raw.a", 0), expected);
+    assert_eq!(read(&open(), "raw.b", 0), ["replay", "3"]);
+    // Killed: what was written of positions is enough to go on, and none of it is another's.
+    let after = open();
+    claim(&after, "raw.a");
+    assert_eq!(saved(&after).as_deref(), Some(&b"4"[..]));
+    drop((member, told));
+}
+
+fn saved(bus: &KafkaBus) -> Option<Vec<u8>> {
+    bus.source_position(b"file").ok().flatten()
+}
+
+/// A claim that is overtaken by another one before its look-up has ended is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_claims_the_later_one_holds() {
+    let Some(broker) = Broker::start("") else { return };
+    let buses: Vec<KafkaBus> = (0..3)
+        .map(|_| KafkaBus::open(options(&broker)).unwrap())
+        .collect();
+    buses[0].ensure_topic("both", 1).await.unwrap();
+    for bus in &buses {
+        bus.core().shared_topics().insert("both".to_owned());
+        bus.core().get("both").unwrap();
+    }
+    for round in 0..6u64 {
+        let outcomes: Vec<bool> = std::thread::scope(|scope| {
+            let claiming: Vec<_> = buses
+                .iter()
+                .map(|bus| {
+                    scope.spawn(|| {
+                        let topic = bus.core().get("both").unwrap();
+                        for partition in &topic.partitions {
+                            partition.log().let_go();
+                        }
+                        ownership::claim(bus.core(), &topic.partitions).is_ok()
+                    })
+                })
+                .collect();
+            claiming.into_iter().map(|claim| claim.join().unwrap()).collect()
+        });
+        let mut stored = 0;
+        for (bus, claimed) in buses.iter().zip(&outcomes) {
+            let appended = bus
+                .append("both", 0, vec![message(&format!("{round}"))], None)
+                .await;
+            assert!(*claimed || appended.is_err(), "who could not claim appends");
+            stored += usize::from(appended.is_ok());
+        }
+        assert!(stored <= 1, "{stored} of {outcomes:?}");
+        let counted = read(&KafkaBus::open(options(&broker)).unwrap(), "both", 0);
+        let of_round = counted.iter().filter(|text| **text == round.to_string()).count();
+        assert!(
+            of_round >= stored,
+            "what was acknowledged counts for nothing: {counted:?}"
+        );
+    }
+}
+
 /// Waits until these hold all of the topics, each so many at least, and no partition twice.
 async fn settled(members: &[watch::Receiver<Shares>], all: usize, least: usize) {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
+        let known = members.iter().all(|shares| shares.borrow().held.is_some());
         let held: Vec<_> = members.iter().map(held).collect();
         let counts: Vec<usize> = held
             .iter()
             .map(|held| held.values().map(Vec::len).sum())
             .collect();
-        if counts.iter().sum::<usize>() == all && counts.iter().all(|count| *count >= least) {
+        if known && counts.iter().sum::<usize>() == all && counts.iter().all(|count| *count >= least) {
             let mut places: Vec<_> = held
                 .iter()
                 .flatten()
@@ -221,6 +326,18 @@ async fn members_divide_the_partitions_and_take_over_from_each_other() {
                 }
             }
         }
+        // More than there are partitions: one holds none, and knows it.
+        let more: Vec<KafkaBus> = (0..3).map(|_| open()).collect();
+        let mut idle: Vec<_> = more.iter().map(|bus| bus.share(&topics, None).unwrap()).collect();
+        let all: Vec<_> = members.iter().chain(&idle).cloned().collect();
+        settled(&all, 4, 0).await;
+        let none = all
+            .iter()
+            .filter(|shares| shares.borrow().held.as_ref().is_some_and(BTreeMap::is_empty));
+        assert_eq!(none.count(), if eager_rebalance { 3 } else { 1 });
+        drop((more, all));
+        idle.clear();
+        settled(&members, 4, 2).await;
         // One that divides them otherwise is not taken, and says so.
         let other = KafkaOptions {
             eager_rebalance: !eager_rebalance,

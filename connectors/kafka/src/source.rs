@@ -3,7 +3,7 @@
 
 use crate::KafkaParams;
 use crate::error::{KafkaBusError, Result};
-use crate::topic_reader::{Batch, TopicReader};
+use crate::topic_reader::{Batch, TopicPosition, TopicReader};
 use async_trait::async_trait;
 use panorama_api::{ConnectorError, Problem, Source, SourceContext, SourcePosition};
 use std::time::Duration;
@@ -60,6 +60,10 @@ impl Source for KafkaSource {
             message: error.to_string(),
             hint: hint.to_owned(),
         }]
+    }
+
+    fn partition_of(&self, position: &[u8], partitions: u32) -> u32 {
+        TopicPosition::home(position, partitions)
     }
 
     async fn run(&self, context: SourceContext) -> panorama_api::Result<()> {

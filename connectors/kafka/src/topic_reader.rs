@@ -49,6 +49,12 @@ impl TopicPosition {
         .concat()
     }
 
+    /// Where messages go to whose position has a name.
+    pub(crate) fn home(name: &[u8], partitions: u32) -> u32 {
+        let partition = name.last_chunk().map_or(0, |number| i32::from_le_bytes(*number));
+        goes_to(partition, partitions)
+    }
+
     pub(crate) fn encode(self) -> Vec<u8> {
         [[POSITION_VERSION].as_slice(), &self.next.to_le_bytes()].concat()
     }
@@ -213,7 +219,7 @@ impl<'a> TopicReader<'a> {
                 messages: std::mem::take(&mut stretch.messages),
                 position_name: TopicPosition::name(source, topic, *partition),
                 position: TopicPosition { next: stretch.next },
-                to: goes_to(*partition, self.context),
+                to: goes_to(*partition, self.context.partitions.count()),
             };
             if to.blocking_send(batch).is_err() {
                 return false;
@@ -230,7 +236,9 @@ impl<'a> TopicReader<'a> {
         let found = partitions(&self.clients, &self.consumer, &self.params.topic, &self.options)?;
         let mut list = TopicPartitionList::new();
         for partition in found {
-            let is_mine = self.mine.contains(&goes_to(partition, self.context));
+            let is_mine = self
+                .mine
+                .contains(&goes_to(partition, self.context.partitions.count()));
             if !is_mine || self.stretches.contains_key(&partition) {
                 continue;
             }
@@ -354,8 +362,8 @@ impl<'a> TopicReader<'a> {
 
 /// The partition of our topic that a partition of theirs goes to: always the same, so that it has one writer, and the
 /// position beside its messages.
-fn goes_to(partition: i32, context: &SourceContext) -> u32 {
-    u32::try_from(partition).unwrap_or(0) % context.partitions.count().max(1)
+fn goes_to(partition: i32, partitions: u32) -> u32 {
+    u32::try_from(partition).unwrap_or(0) % partitions.max(1)
 }
 
 /// What is another process's to read now has no lag here.

@@ -8,6 +8,7 @@ use panorama_api::{Appended, ErrorClass, NewMessage, SourceContext};
 use panorama_model::Headers;
 use std::future::ready;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -57,7 +58,7 @@ enum Event {
 /// Serves a connection to its end.
 pub(crate) async fn serve<S>(
     shared: &Shared,
-    number: u64,
+    peer: IpAddr,
     headers: Arc<Headers>,
     mut stream: S,
 ) -> io::Result<Ending>
@@ -66,7 +67,7 @@ where
 {
     let mut connection = Connection {
         shared,
-        number,
+        sender: number_of(peer),
         headers,
         reader: FrameReader::new(usize::try_from(shared.params.frame_bytes_max.0).unwrap_or(usize::MAX)),
         share: shared.budget.share(),
@@ -85,10 +86,20 @@ where
     ending
 }
 
+/// The low bits of an address, in which neighbours differ.
+fn number_of(peer: IpAddr) -> u64 {
+    let octets = match peer.to_canonical() {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    };
+    let [.., a, b, c, d] = octets;
+    u32::from_be_bytes([a, b, c, d]).into()
+}
+
 struct Connection<'a> {
     shared: &'a Shared,
-    /// Rises with each connection.
-    number: u64,
+    /// Stands for the peer: its messages go to one partition, so that copies are known when it connects again.
+    sender: u64,
     headers: Arc<Headers>,
     reader: FrameReader,
     share: Share,
@@ -285,7 +296,7 @@ impl Connection<'_> {
             return Vec::new();
         }
         let context = &self.shared.context;
-        let Some(partition) = context.place(self.number).await else {
+        let Some(partition) = context.place(self.sender).await else {
             warn!(source = %context.source, "messages could not be stored: no partition is this process's at the moment");
             context.observer.failed("mllp", ErrorClass::Retry);
             return Vec::new();

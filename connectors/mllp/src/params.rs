@@ -43,7 +43,8 @@ pub struct MllpParams {
     #[schemars(with = "String", extend("format" = "bytes"))]
     pub in_flight_bytes_max: ByteCount,
     /// Know messages sent again (same MSH-3, MSH-4, MSH-10 and same bytes) and store them once. A copy is answered as
-    /// the original was.
+    /// the original was. On Kafka each partition knows its own: one that another process has stored is stored again, and
+    /// counts once in the tables.
     #[serde(default = "yes")]
     pub dedupe: bool,
     /// Accept unencrypted connections on an address other than loopback, for networks that are private by other means.

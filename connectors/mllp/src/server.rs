@@ -217,12 +217,12 @@ async fn handle(
     }
     let headers = Arc::new(headers);
     let ending = match acceptor {
-        None => serve(shared, id, headers, stream).await,
+        None => serve(shared, peer.ip(), headers, stream).await,
         Some(acceptor) => {
             let handshake =
                 tokio::time::timeout(shared.params.first_frame_timeout.0, acceptor.accept(stream));
             match handshake.await {
-                Ok(Ok(stream)) => serve(shared, id, headers, stream).await,
+                Ok(Ok(stream)) => serve(shared, peer.ip(), headers, stream).await,
                 Ok(Err(e)) => Err(e),
                 Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
             }

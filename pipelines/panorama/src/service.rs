@@ -29,8 +29,8 @@ use tokio::task::JoinSet;
 
 /// Memory that one cached value of state is reckoned at, over all spaces: turns `limits.memory_bytes_max` into entries.
 const CACHED_VALUE_BYTES: u64 = 64 << 10;
-/// How long a run that is to end waits for its share of partitions: longer than the session of one that was killed.
-const JOIN_MAX: Duration = Duration::from_secs(90);
+/// How long a run that is to end waits for its share of partitions, beyond the session of one that was killed.
+const JOIN_MAX: Duration = Duration::from_secs(60);
 /// How often it is looked whether the log can be reached.
 const LOG_WATCH_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -303,21 +303,22 @@ impl Service {
         runtime: &Runtime,
         until_caught_up: bool,
     ) -> anyhow::Result<Option<watch::Receiver<Shares>>> {
-        let Some(sharing) = home.sharing.as_ref().filter(|_| !self.wired.is_empty()) else {
+        // Those of sources that are not started are others' to bring in.
+        let started = |wired: &&Wired| !until_caught_up || wired.source.is_finite();
+        let topics = self.wired.iter().filter(started);
+        let topics: Vec<_> = topics.map(|wired| topic_of(&wired.decoder.source)).collect();
+        let Some(sharing) = home.sharing.as_ref().filter(|_| !topics.is_empty()) else {
             return Ok(None);
         };
-        let topics: Vec<_> = self
-            .wired
-            .iter()
-            .map(|wired| topic_of(&wired.decoder.source))
-            .collect();
         let name = home::instance(&self.config)?;
         let shares = sharing.share(&topics, Some(&name))?;
         if until_caught_up {
             // Somebody waits for this run to end: it is not to wait for others for ever.
             let mut told = shares.clone();
             let known = told.wait_for(|shares| shares.held.is_some());
-            let known = runtime.block_on(async { tokio::time::timeout(JOIN_MAX, known).await.is_ok() });
+            // Longer than the session of one that was killed.
+            let wait = self.config.bus.take_over_after.0 + JOIN_MAX;
+            let known = runtime.block_on(async { tokio::time::timeout(wait, known).await.is_ok() });
             let trouble = shares.borrow().trouble.clone();
             ensure!(
                 known,

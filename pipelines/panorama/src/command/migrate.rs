@@ -5,7 +5,8 @@
 
 use crate::bus::{self, OpenBus};
 use crate::cli::{ConfigFile, Migrate, Output};
-use crate::{render, service};
+use crate::registry::Wired;
+use crate::{registry, render, service};
 use anyhow::{Context, bail, ensure};
 use panorama_api::{Appended, Bus, LogRecord, NewMessage, Offset, ReadLimits, SourcePosition};
 use panorama_config::{BusType, Config};
@@ -43,6 +44,11 @@ pub(crate) fn run(arguments: &Migrate, output: &Output) -> anyhow::Result<()> {
     let moving = Moving {
         topics: topics(&old, &from, &to)?,
         partitions: service::partitions(&to),
+        sources: to
+            .sources
+            .iter()
+            .filter_map(|source| registry::wire(source).ok())
+            .collect(),
         old,
         new,
         runtime,
@@ -120,6 +126,8 @@ struct Moving {
     topics: Vec<(String, u32)>,
     /// Of each source's topic, as the new pipeline has them.
     partitions: u32,
+    /// Of the new pipeline.
+    sources: Vec<Wired>,
     old: LocalLog,
     new: Arc<dyn Bus>,
     runtime: Runtime,
@@ -260,9 +268,15 @@ impl Moving {
                 continue;
             }
             if self.new.source_position(&name)?.as_ref() != Some(&value) {
+                let of = |wired: &&Wired| topic_of(&wired.decoder.source) == topic;
+                let partition = self
+                    .sources
+                    .iter()
+                    .find(of)
+                    .map_or(0, |wired| wired.source.partition_of(&name, self.partitions));
                 let position = Some(SourcePosition { name, value });
-                self.runtime
-                    .block_on(self.new.append(&topic, 0, Vec::new(), position))?;
+                let append = self.new.append(&topic, partition, Vec::new(), position);
+                self.runtime.block_on(append)?;
             }
             count += 1;
         }
