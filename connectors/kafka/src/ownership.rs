@@ -80,7 +80,7 @@ fn settling(partition: &Arc<Partition>) -> MutexGuard<'_, ()> {
 }
 
 /// A claim, and where it is stored once it is.
-type Claim<'a> = (&'a Arc<Partition>, Writer, oneshot::Receiver<Result<Offset>>);
+pub(crate) type Claim<'a> = (&'a Arc<Partition>, Writer, oneshot::Receiver<Result<Offset>>);
 
 fn claim_all(core: &Core, partitions: &[&Arc<Partition>]) -> Result<()> {
     if partitions.is_empty() {
@@ -123,7 +123,7 @@ fn claim_all(core: &Core, partitions: &[&Arc<Partition>]) -> Result<()> {
     failure.map_or(Ok(()), Err)
 }
 
-fn send_claim<'a>(core: &Core, partition: &'a Arc<Partition>) -> Result<Claim<'a>> {
+pub(crate) fn send_claim<'a>(core: &Core, partition: &'a Arc<Partition>) -> Result<Claim<'a>> {
     let writer: Writer = RandomState::new().hash_one(&partition.topic);
     let (answer, stored) = oneshot::channel();
     let record: BaseRecord<'_, [u8], [u8], _> =
@@ -136,7 +136,7 @@ fn send_claim<'a>(core: &Core, partition: &'a Arc<Partition>) -> Result<Claim<'a
     Ok((partition, writer, stored))
 }
 
-fn stored_at(core: &Core, mut stored: oneshot::Receiver<Result<Offset>>) -> Result<Offset> {
+pub(crate) fn stored_at(core: &Core, mut stored: oneshot::Receiver<Result<Offset>>) -> Result<Offset> {
     loop {
         match stored.try_recv() {
             Ok(stored) => return stored,
@@ -147,7 +147,11 @@ fn stored_at(core: &Core, mut stored: oneshot::Receiver<Result<Offset>>) -> Resu
 }
 
 /// Looks up all that is there, and appends behind a claim, if no other one was made meanwhile.
-fn begin(core: &Core, partition: &Partition, (writer, claimed_at): (Writer, Offset)) -> Result<()> {
+pub(crate) fn begin(
+    core: &Core,
+    partition: &Partition,
+    (writer, claimed_at): (Writer, Offset),
+) -> Result<()> {
     let (low, high) = core.watermarks(&partition.topic, partition.number())?;
     let high = high.max(claimed_at + 1);
     {

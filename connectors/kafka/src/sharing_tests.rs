@@ -147,6 +147,16 @@ async fn what_one_that_was_thought_dead_writes_of_positions_replaces_nothing() {
         "{keys:?}"
     );
 
+    // Nor does it delete what its successor has written, though it has read of it.
+    one.core().load_positions().unwrap();
+    one.core().get("late").unwrap().partitions[0].log().marked = None;
+    std::thread::sleep(Duration::from_millis(300));
+    let keys = open().core().old_keys().remove(&home).unwrap();
+    for kind in ["feed:", "mark:", "claims:"] {
+        let kept = |key: &String| key.starts_with(kind) && key.ends_with("@2");
+        assert!(keys.iter().any(kept), "{kind} {keys:?}");
+    }
+
     let (answer, sent) = tokio::sync::oneshot::channel();
     one.core()
         .send_entry(&Entry::Position(feed, old), Some(old_claim), answer)
@@ -155,6 +165,93 @@ async fn what_one_that_was_thought_dead_writes_of_positions_replaces_nothing() {
     let four = open();
     claim(&four, "late");
     assert_eq!(four.source_position(b"file").unwrap().as_deref(), Some(&b"2"[..]));
+}
+
+fn own(broker: &Broker, eager_rebalance: bool) -> KafkaOptions {
+    KafkaOptions {
+        topic_prefix: format!("shared.{eager_rebalance}."),
+        session_timeout: Duration::from_secs(6),
+        eager_rebalance,
+        ..options(broker)
+    }
+}
+
+/// A replay from quarantine, say: it appends in the middle of a member's work, and does not take part in sharing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_outside_the_group_may_append_and_the_member_goes_on() {
+    let Some(broker) = Broker::start("") else { return };
+    let quick = || KafkaOptions {
+        flush_interval: Duration::from_millis(50),
+        ..options(&broker)
+    };
+    let open = || KafkaBus::open(quick()).unwrap();
+    let (member, other) = (open(), open());
+    member.ensure_topic("raw.a", 1).await.unwrap();
+    member.ensure_topic("raw.b", 1).await.unwrap();
+    let topics: [Text; 2] = ["raw.a".into(), "raw.b".into()];
+    let told = [member.share(&topics, None).unwrap()];
+    settled(&told, 2, 2).await;
+    let append = async |bus: &KafkaBus, topic: &str, text: &str, at: Option<&str>| {
+        let position = at.and_then(position);
+        let began = Instant::now();
+        loop {
+            match bus.append(topic, 0, vec![message(text)], position.clone()).await {
+                Ok(_) => return,
+                // As a source does: it is looked up first whether it was stored after all.
+                Err(_) if at.is_some_and(|at| saved(bus).as_deref() == Some(at.as_bytes())) => return,
+                Err(error) => assert!(began.elapsed() < Duration::from_secs(20), "{error:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    append(&member, "raw.a", "1", Some("1")).await;
+    // Several at once, on topics that are shared: each claims its own.
+    tokio::join!(
+        append(&other, "raw.a", "replay", None),
+        append(&other, "raw.b", "replay", None)
+    );
+    append(&member, "raw.a", "2", Some("2")).await;
+    append(&member, "raw.b", "3", None).await;
+    append(&other, "raw.a", "again", None).await;
+    append(&member, "raw.a", "4", Some("4")).await;
+    // The other follows what the member appends, though it appended itself.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let expected = ["1", "replay", "2", "again", "4"];
+    while read(&other, "raw.a", 0) != expected {
+        assert!(Instant::now() < deadline, "{:?}", read(&other, "raw.a", 0));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(read(&open(), "raw.a", 0), expected);
+    assert_eq!(read(&open(), "raw.b", 0), ["replay", "3"]);
+    // Killed: what was written of positions is enough to go on, and none of it is another's.
+    let after = open();
+    claim(&after, "raw.a");
+    assert_eq!(saved(&after).as_deref(), Some(&b"4"[..]));
+    drop((member, told));
+}
+
+fn saved(bus: &KafkaBus) -> Option<Vec<u8>> {
+    bus.source_position(b"file").ok().flatten()
+}
+
+/// A claim that is overtaken by another one before its look-up has begun is none: all that was appended behind it would be
+/// void, and nothing would tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_claims_the_later_one_holds() {
+    let Some(broker) = Broker::start("") else { return };
+    let open = || KafkaBus::open(options(&broker)).unwrap();
+    let (slow, quick) = (open(), open());
+    slow.ensure_topic("both", 1).await.unwrap();
+    let topic = slow.core().get("both").unwrap();
+    slow.core().shared_topics().insert("both".to_owned());
+    let (partition, writer, stored) =
+        ownership::send_claim(slow.core(), topic.partition(0).unwrap()).unwrap();
+    let claimed = (writer, ownership::stored_at(slow.core(), stored).unwrap());
+    claim(&quick, "both");
+    quick.append("both", 0, vec![message("a")], None).await.unwrap();
+    assert!(ownership::begin(slow.core(), partition, claimed).is_err());
+    assert!(slow.append("both", 0, vec![message("x")], None).await.is_err());
+    assert_eq!(read(&open(), "both", 0), ["a"]);
 }
 
 fn own(broker: &Broker, eager_rebalance: bool) -> KafkaOptions {
