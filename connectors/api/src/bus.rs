@@ -47,6 +47,9 @@ pub struct SourcePosition {
     pub name: Vec<u8>,
     /// The position, in the source's own form.
     pub value: Vec<u8>,
+    /// Under which claim of the partition the source learned where it is to go on, where processes share it: under another
+    /// one the append is refused, for somebody else may have gone on meanwhile.
+    pub claim: Option<Offset>,
 }
 
 /// A message as the log has it.

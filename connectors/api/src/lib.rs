@@ -21,7 +21,7 @@ pub use error::{ConnectorError, ErrorClass, Result};
 pub use objects::{Created, Objects};
 #[cfg(feature = "planted-bugs")]
 pub use planted::is_planted;
-pub use sharing::{Partitions, Shares, Sharing};
+pub use sharing::{Held, Partitions, Shares, Sharing};
 pub use source::{Observer, Problem, Shutdown, Source, SourceContext};
 pub use state::{Fill, Space, StateBatch, StateRead, StateStore, Visit};
 pub use table::{Committed, PartitionMode, PartitionWrite, Table, TableDefinition, TableSink, TableStatus};

@@ -1,15 +1,24 @@
 //! Sharing: several processes bring in messages of the same topics, each into partitions of its own.
 
-use crate::Result;
+use crate::{Offset, Result};
 use panorama_model::Text;
 use std::collections::BTreeMap;
 use tokio::sync::watch;
+
+/// A partition that is this process's to append to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its number.
+    pub partition: u32,
+    /// The claim by which it is; none where no other process could have it. Lost and given back, it has another one.
+    pub claim: Option<Offset>,
+}
 
 /// Which partitions are this process's to append to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shares {
     /// Partitions by topic, in order; none while that is not known for the first time.
-    pub held: Option<BTreeMap<Text, Vec<u32>>>,
+    pub held: Option<BTreeMap<Text, Vec<Held>>>,
     /// Why it is not known, or not as it should be.
     pub trouble: Option<String>,
 }
@@ -32,6 +41,8 @@ pub struct Partitions {
     topic: Text,
     count: u32,
     shares: Option<watch::Receiver<Shares>>,
+    /// Those there were when the work at hand began.
+    begun_with: Vec<Held>,
 }
 
 impl Partitions {
@@ -41,6 +52,7 @@ impl Partitions {
             topic,
             count,
             shares: None,
+            begun_with: Vec::new(),
         }
     }
 
@@ -50,6 +62,7 @@ impl Partitions {
             topic,
             count,
             shares: Some(shares),
+            begun_with: Vec::new(),
         }
     }
 
@@ -63,25 +76,49 @@ impl Partitions {
         self.shares.is_some()
     }
 
+    /// The same, for work that begins with these.
+    pub(crate) fn begun_with(&self, mine: Vec<Held>) -> Self {
+        Self {
+            begun_with: mine,
+            ..self.clone()
+        }
+    }
+
+    /// The claim under which the work at hand has a partition.
+    pub(crate) fn claim_of(&self, partition: u32) -> Option<Offset> {
+        let of_it = self.begun_with.iter().find(|held| held.partition == partition);
+        of_it.and_then(|held| held.claim)
+    }
+
     /// Those there are now, in order; none while that is not known.
-    pub fn now(&self) -> Option<Vec<u32>> {
+    pub fn now(&self) -> Option<Vec<Held>> {
         let Some(shares) = &self.shares else {
-            return Some((0..self.count).collect());
+            let alone = |partition| Held {
+                partition,
+                claim: None,
+            };
+            return Some((0..self.count).map(alone).collect());
         };
         let shares = shares.borrow();
         let held = shares.held.as_ref()?;
         Some(held.get(&self.topic).cloned().unwrap_or_default())
     }
 
+    /// Whether others have some of them, or may get some.
+    pub(crate) fn may_grow(&self) -> bool {
+        let held = self.now().map_or(0, |now| now.len());
+        self.are_shared() && u32::try_from(held) != Ok(self.count)
+    }
+
     /// One of them, the same for the same number while they are the same; none where there is none.
     pub fn pick(&self, number: u64) -> Option<u32> {
         let now = self.now()?;
         let at = number.checked_rem(now.len() as u64)?;
-        now.get(usize::try_from(at).ok()?).copied()
+        now.get(usize::try_from(at).ok()?).map(|held| held.partition)
     }
 
     /// Resolves once it is so with those there are.
-    pub async fn until(&mut self, is_so: impl Fn(Option<Vec<u32>>) -> bool) {
+    pub async fn until(&mut self, is_so: impl Fn(Option<Vec<Held>>) -> bool) {
         while !is_so(self.now()) {
             let next = match &mut self.shares {
                 Some(shares) => shares.changed().await,

@@ -1,11 +1,11 @@
 //! Sources: where messages come from.
 
-use crate::{Bus, ErrorClass, NewMessage, Partitions, Result, SourcePosition};
+use crate::{Bus, ErrorClass, Held, NewMessage, Partitions, Result, SourcePosition};
 use async_trait::async_trait;
 use panorama_model::{Text, Timestamp};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Rest before an append is tried again; doubles up to the maximum.
@@ -13,6 +13,10 @@ const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(100);
 const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Rest before a source begins anew whose partition may be another process's.
 const ANEW_BACKOFF: Duration = Duration::from_secs(1);
+/// Work that lasted so long had begun well.
+const ANEW_FORGOTTEN: Duration = Duration::from_secs(60);
+/// How long a run that is to end waits for partitions that others have, once it has read what it was given.
+const GROWTH_WAIT: Duration = Duration::from_secs(10);
 /// How often it does while its partitions stay the same: then it is not that, and the process is to say so.
 const ANEW_MAX: u32 = 10;
 /// How long a message waits for a partition: shorter than its sender's patience.
@@ -102,19 +106,22 @@ impl SourceContext {
     /// The work's own, unless it may have failed because its partitions were taken away.
     pub async fn with_partitions<P: Clone + PartialEq, W: Future<Output = Result<()>>>(
         &self,
-        part: impl Fn(&[u32]) -> Option<P>,
+        part: impl Fn(&[Held]) -> Option<P>,
         work: impl Fn(Self, P) -> W,
     ) -> Result<()> {
         let mut partitions = self.partitions.clone();
         let mut shutdown = self.shutdown.clone();
         let mut anew = 0;
         while !shutdown.is_requested() {
-            let mine = partitions.now().map(|mine| part(&mine));
+            let held = partitions.now();
+            let mine = held.as_deref().map(&part);
             let (stop, inner) = Shutdown::new();
             let context = Self {
                 shutdown: inner,
+                partitions: partitions.begun_with(held.unwrap_or_default()),
                 ..self.clone()
             };
+            let began = Instant::now();
             let work = async {
                 match &mine {
                     Some(Some(part)) => work(context, part.clone()).await,
@@ -130,11 +137,22 @@ impl SourceContext {
                 () = shutdown.requested() => None,
             };
             match ended {
+                // It may be given more, which others have to let go first.
+                Some(Ok(())) if self.finite && partitions.may_grow() => {
+                    let more = partitions.until(|now| now.as_deref().map(&part) != mine);
+                    if tokio::time::timeout(GROWTH_WAIT, more).await.is_err() {
+                        return Ok(());
+                    }
+                }
                 Some(Err(error))
                     if partitions.are_shared() && error.class() == ErrorClass::Retry && anew < ANEW_MAX =>
                 {
                     // They may be another process's now: that will be told.
-                    anew += 1;
+                    anew = if began.elapsed() > ANEW_FORGOTTEN {
+                        1
+                    } else {
+                        anew + 1
+                    };
                     tracing::warn!(source = %self.source, %error, cause = %error.cause, "beginning anew");
                     self.observer.failed("source", error.class());
                     tokio::time::sleep(ANEW_BACKOFF).await;
@@ -173,8 +191,9 @@ impl SourceContext {
         component: &'static str,
         partition: u32,
         messages: Vec<NewMessage>,
-        position: SourcePosition,
+        mut position: SourcePosition,
     ) -> Result<bool> {
+        position.claim = self.partitions.claim_of(partition);
         let mut backoff = RETRY_BACKOFF_MIN;
         loop {
             let appended = self

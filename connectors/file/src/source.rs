@@ -174,6 +174,7 @@ async fn append(context: &SourceContext, name: &[u8], batch: Batch) -> Result<bo
     let position = SourcePosition {
         name: name.to_vec(),
         value: batch.position.encode(),
+        claim: None,
     };
     context
         .store("file", FIRST_PARTITION, batch.messages, position)
@@ -236,8 +237,12 @@ impl Source for FileSource {
     async fn run(&self, context: SourceContext) -> Result<()> {
         context
             .with_partitions(
-                |mine| mine.contains(&FIRST_PARTITION).then_some(()),
-                |context, ()| self.read_all(context),
+                |mine| {
+                    mine.iter()
+                        .find(|held| held.partition == FIRST_PARTITION)
+                        .copied()
+                },
+                |context, _| self.read_all(context),
             )
             .await
     }

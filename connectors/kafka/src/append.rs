@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::partition::{Partition, Sent};
 use crate::positions::{Entry, Position};
 use crate::{ownership, recover};
-use panorama_api::{Appended, NewMessage, SourcePosition};
+use panorama_api::{Appended, NewMessage, Offset, SourcePosition};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseRecord;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub(crate) async fn append(
     }
     let _permit = core.admit(bytes).await?;
     let mut attempt = 0;
-    let (waiting, answers, rest) = loop {
+    let (waiting, answers, rest, claimed_at) = loop {
         if !partition.log().is_ours {
             take_over(core, partition).await?;
         }
@@ -80,7 +80,6 @@ pub(crate) async fn append(
     waiting.await.map_err(|_| KafkaBusError::Closed)??;
     if let Some(entry) = rest {
         let (answer, written) = oneshot::channel();
-        let claimed_at = partition.log().claimed.map(|(_, offset)| offset);
         core.send_entry(&entry, claimed_at, answer)?;
         written.await.map_err(|_| KafkaBusError::Closed)??;
         if let Entry::Position(feed, position) = entry {
@@ -90,8 +89,13 @@ pub(crate) async fn append(
     Ok(answers)
 }
 
-/// The report to wait for, the answers, and a position that no message carries.
-type SentAppend = (oneshot::Receiver<Result<()>>, Vec<Appended>, Option<Entry>);
+/// The report to wait for, the answers, a position that no message carries, and the claim under which all of it is.
+type SentAppend = (
+    oneshot::Receiver<Result<()>>,
+    Vec<Appended>,
+    Option<Entry>,
+    Option<Offset>,
+);
 
 /// Hands messages to the client, in order. None where a failure must be looked into first.
 fn send(
@@ -109,7 +113,11 @@ fn send(
     if !log.is_ours {
         return Some(Err(KafkaBusError::NotOurs));
     }
-    let writer = log.claimed.map(|(writer, _)| writer);
+    let (writer, claimed_at) = log.claimed.unzip();
+    if position.is_some_and(|position| position.claim.is_some() && position.claim != claimed_at) {
+        // Lost and given back since the source looked up where to go on.
+        return Some(Err(KafkaBusError::NotOurs));
+    }
     let plan = log.plan(messages, feed, core.options.copies_max);
     let count = u32::try_from(plan.send.len()).unwrap_or(u32::MAX);
     let generation = log.generation;
@@ -161,7 +169,7 @@ fn send(
     } else {
         plan.until
     };
-    Some(Ok((log.wait(until), plan.answers, rest)))
+    Some(Ok((log.wait(until), plan.answers, rest, claimed_at)))
 }
 
 /// Why the client did not even take a message.

@@ -92,6 +92,11 @@ fn flush(core: &Core) {
         core.shared.positions().put_back(feeds);
         return;
     }
+    // Claimed anew meanwhile: all is to be written again under that claim.
+    let stays = |ours: &Ours| ours.partition.log().claimed.map(|(_, offset)| offset) == ours.claimed_at;
+    for (home, _) in ours.extract_if(|_, ours| !stays(ours)) {
+        core.shared.positions().rewrite(&home);
+    }
     let marks = ours.values().filter_map(|ours| ours.mark.clone());
     if let Err(error) = write(core, &ours, marks.map(Entry::Mark)) {
         tracing::warn!(%error, "marks could not be written; they will be later");

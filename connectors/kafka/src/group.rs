@@ -7,7 +7,7 @@ use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
 use crate::ownership;
 use crate::partition::Partition;
-use panorama_api::{Shares, Sharing};
+use panorama_api::{Held, Shares, Sharing};
 use panorama_model::Text;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
@@ -120,17 +120,21 @@ impl Member {
     fn tell(&self, trouble: Option<&KafkaBusError>) {
         let (held, trouble) = {
             let given = self.given();
-            let mut held: BTreeMap<Text, Vec<u32>> = BTreeMap::new();
+            let mut held: BTreeMap<Text, Vec<Held>> = BTreeMap::new();
             for partition in given.places.iter().filter_map(|place| self.partition(place)) {
-                if partition.log().is_ours {
+                let log = partition.log();
+                if log.is_ours {
                     let of_topic = held.entry(partition.home.topic.as_str().into()).or_default();
-                    of_topic.push(partition.home.partition);
+                    of_topic.push(Held {
+                        partition: partition.home.partition,
+                        claim: log.claimed.map(|(_, offset)| offset),
+                    });
                 }
             }
-            // Before all that was given is claimed, nobody is to take the first of it for all.
+            // Before all that was given is claimed, or cannot be, nobody is to take the first of it for all.
             let first = self.shares.borrow().held.is_none();
             let whole = given.places.len() == held.values().map(Vec::len).sum::<usize>();
-            let held = (given.settled && (whole || !first)).then_some(held);
+            let held = (given.settled && (whole || !first || trouble.is_some())).then_some(held);
             let counts = |since: &Option<Instant>| {
                 held.is_none() || since.is_none_or(|since| since.elapsed() < COMPLAINT_AGE_MAX)
             };

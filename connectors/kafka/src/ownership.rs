@@ -31,11 +31,18 @@ pub(crate) fn take_over(core: &Core, partition: &Arc<Partition>) -> Result<()> {
         if partition.log().is_ours {
             return Ok(());
         }
+        if core.is_stopping() {
+            return Err(KafkaBusError::Closed);
+        }
         if core.is_shared(&partition.home.topic) {
             return Err(KafkaBusError::NotOurs);
         }
         let (low, high) = core.watermarks(&partition.topic, partition.number())?;
-        if partition.log().looked_up != high {
+        let is_known = {
+            let log = partition.log();
+            (log.looked_up, log.next) == (high, high)
+        };
+        if !is_known {
             look_up(core, partition, low, high)?;
         }
         let mut log = partition.log();

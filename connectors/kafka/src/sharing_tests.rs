@@ -12,7 +12,7 @@ use crate::ownership;
 use crate::positions::{Entry, Home};
 use crate::tests::{message, options, position};
 use crate::{KafkaBus, KafkaOptions};
-use panorama_api::{Appended, Bus, ErrorClass, ReadLimits, Shares, Sharing};
+use panorama_api::{Appended, Bus, ErrorClass, Held, ReadLimits, Shares, Sharing, SourcePosition};
 use panorama_model::Text;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -82,6 +82,13 @@ async fn what_one_that_lost_its_partition_appends_is_void() {
 
     // Given back, it goes on where the other one was; a claim at the end is no message that waits to be read.
     claim(&one, "lost");
+    // Not so a source that learned where to go on before: the other one has gone on meanwhile.
+    let before = position("2").map(|position| SourcePosition {
+        claim: Some(0),
+        ..position
+    });
+    let late = one.append("lost", 0, vec![message("b")], before).await;
+    assert_eq!(late.map_err(|error| error.class()), Err(ErrorClass::Retry));
     assert_eq!(one.source_position(b"file").unwrap().as_deref(), Some(&b"3"[..]));
     assert_eq!(one.bounds("lost", 0).unwrap(), (0, 6));
     assert_eq!(append(&one, "d", "4").await, Ok(vec![Appended::At(7)]));
@@ -268,7 +275,9 @@ async fn settled(members: &[watch::Receiver<Shares>], all: usize, least: usize) 
             let mut places: Vec<_> = held
                 .iter()
                 .flatten()
-                .flat_map(|(topic, partitions)| partitions.iter().map(move |p| (topic.clone(), *p)))
+                .flat_map(|(topic, partitions)| {
+                    partitions.iter().map(move |held| (topic.clone(), held.partition))
+                })
                 .collect();
             places.sort();
             places.dedup();
@@ -280,7 +289,7 @@ async fn settled(members: &[watch::Receiver<Shares>], all: usize, least: usize) 
     }
 }
 
-fn held(shares: &watch::Receiver<Shares>) -> BTreeMap<Text, Vec<u32>> {
+fn held(shares: &watch::Receiver<Shares>) -> BTreeMap<Text, Vec<Held>> {
     shares.borrow().held.clone().unwrap_or_default()
 }
 
@@ -304,7 +313,9 @@ async fn members_divide_the_partitions_and_take_over_from_each_other() {
             let mine = held(shares);
             for topic in &topics {
                 for partition in 0..2 {
-                    let is_mine = mine.get(topic).is_some_and(|mine| mine.contains(&partition));
+                    let is_mine = mine
+                        .get(topic)
+                        .is_some_and(|mine| mine.iter().any(|held| held.partition == partition));
                     let appended = bus.append(topic, partition, vec![message("m")], None).await;
                     assert_eq!(appended.is_ok(), is_mine, "{topic}/{partition}");
                 }

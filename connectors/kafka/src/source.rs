@@ -5,7 +5,7 @@ use crate::KafkaParams;
 use crate::error::{KafkaBusError, Result};
 use crate::topic_reader::{Batch, TopicPosition, TopicReader};
 use async_trait::async_trait;
-use panorama_api::{ConnectorError, Problem, Source, SourceContext, SourcePosition};
+use panorama_api::{ConnectorError, Held, Problem, Source, SourceContext, SourcePosition};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -78,8 +78,9 @@ impl Source for KafkaSource {
 
 impl KafkaSource {
     /// Reads what goes to some of our partitions.
-    async fn read(&self, context: SourceContext, mine: Vec<u32>) -> panorama_api::Result<()> {
+    async fn read(&self, context: SourceContext, mine: Vec<Held>) -> panorama_api::Result<()> {
         let (sender, mut batches) = mpsc::channel::<Batch>(BATCHES_AHEAD);
+        let mine: Vec<u32> = mine.iter().map(|held| held.partition).collect();
         let (params, for_reader) = (self.params.clone(), context.clone());
         let reading = tokio::task::spawn_blocking(move || -> Result<()> {
             TopicReader::open(&params, &for_reader, &mine)?.run(&sender)
@@ -91,6 +92,7 @@ impl KafkaSource {
             let position = SourcePosition {
                 name: batch.position_name,
                 value: batch.position.encode(),
+                claim: None,
             };
             if !context.store("kafka", batch.to, batch.messages, position).await?
                 || context.shutdown.is_requested()

@@ -83,6 +83,7 @@ pub(crate) fn position(value: &str) -> Option<SourcePosition> {
     Some(SourcePosition {
         name: b"file".to_vec(),
         value: value.into(),
+        claim: None,
     })
 }
 

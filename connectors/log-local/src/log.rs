@@ -130,6 +130,7 @@ impl LocalLog {
             Ok(SourcePosition {
                 name: name.to_vec(),
                 value: value.to_vec(),
+                claim: None,
             })
         })
     }

@@ -124,6 +124,7 @@ async fn positions(open: OpenBus<'_>) -> Outcome {
         Some(SourcePosition {
             name: name.into(),
             value: value.into(),
+            claim: None,
         })
     };
     let bus = with_topic(rule, open, topic).await?;

@@ -44,6 +44,7 @@ pub(crate) fn run(arguments: &Migrate, output: &Output) -> anyhow::Result<()> {
     let moving = Moving {
         topics: topics(&old, &from, &to)?,
         partitions: service::partitions(&to),
+        // They can be: it was found out when the configuration was read.
         sources: to
             .sources
             .iter()
@@ -261,7 +262,7 @@ impl Moving {
     fn positions(&self) -> anyhow::Result<u64> {
         let mut count = 0;
         for position in self.old.positions() {
-            let SourcePosition { name, value } = position?;
+            let SourcePosition { name, value, .. } = position?;
             let source = name.split(|byte| *byte == 0).next().unwrap_or_default();
             let topic = topic_of(&String::from_utf8_lossy(source));
             if !self.topics.iter().any(|(moved, _)| *moved == *topic) {
@@ -274,7 +275,11 @@ impl Moving {
                     .iter()
                     .find(of)
                     .map_or(0, |wired| wired.source.partition_of(&name, self.partitions));
-                let position = Some(SourcePosition { name, value });
+                let position = Some(SourcePosition {
+                    name,
+                    value,
+                    claim: None,
+                });
                 let append = self.new.append(&topic, partition, Vec::new(), position);
                 self.runtime.block_on(append)?;
             }
