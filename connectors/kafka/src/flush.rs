@@ -48,9 +48,8 @@ struct Ours {
     mark: Option<Mark>,
 }
 
-/// Writes the positions that are only in messages, then the marks that say so.
-fn flush(core: &Core) {
-    // Marks first: what is durable by now has its positions among those taken next.
+/// What is ours now, and the claims that stand beside new marks.
+fn gather(core: &Core) -> (HashMap<Home, Ours>, Vec<Entry>) {
     let mut ours = HashMap::new();
     let mut claims = Vec::new();
     for partition in core.all_known().iter().flat_map(|topic| &topic.partitions) {
@@ -79,6 +78,13 @@ fn flush(core: &Core) {
             },
         );
     }
+    (ours, claims)
+}
+
+/// Writes the positions that are only in messages, then the marks that say so.
+fn flush(core: &Core) {
+    // Marks first: what is durable by now has its positions among those taken next.
+    let (mut ours, claims) = gather(core);
     let unwritten = core
         .shared
         .positions()
