@@ -31,17 +31,28 @@ pub(crate) fn on_kafka(dir: &Path, brokers: &str, prefix: &str) -> PathBuf {
     file
 }
 
+/// Lets a source that reads files get its messages from elsewhere.
+pub(crate) fn from_elsewhere(configuration: &mut String, source: &str, how: &str) {
+    let begin = configuration
+        .find(&format!("- id: {source}\n"))
+        .expect("a source");
+    let from = begin + configuration[begin..].find("    type: file\n").expect("a type");
+    let end = from + configuration[from..].find("    format:").expect("a format");
+    configuration.replace_range(from..end, how);
+}
+
+/// From a topic.
+pub(crate) fn of_topic(brokers: &str, topic: &str) -> String {
+    format!("    type: kafka\n    brokers: [\"{brokers}\"]\n    topic: {topic}\n")
+}
+
 /// The configuration of a directory, on the embedded log, whose messages come from the topics of another pipeline.
 fn from_topics(dir: &Path, brokers: &str, prefix: &str) -> PathBuf {
     let file = config(dir);
     let mut text = fs::read_to_string(&file).expect("a configuration");
     for source in ["hospital", "clinic", "contact-center", "email", "web"] {
-        let begin = text.find(&format!("- id: {source}\n")).expect("a source");
-        let path = begin + text[begin..].find("    type: file\n").expect("a type");
-        let end = path + text[path..].find("    format:").expect("a format");
-        let topic =
-            format!("    type: kafka\n    brokers: [\"{brokers}\"]\n    topic: {prefix}raw.{source}\n");
-        text.replace_range(path..end, &topic);
+        let topic = format!("{prefix}raw.{source}");
+        from_elsewhere(&mut text, source, &of_topic(brokers, &topic));
     }
     fs::write(&file, text).expect("a configuration");
     file

@@ -8,7 +8,7 @@ mod feeds;
 use crate::broker::Broker;
 use crate::essence::{config, differences, essence, run, run_role, with_feeds};
 use crate::failover::machine::Machine;
-use crate::kafka::{from_environment, on_kafka, places_are_unique};
+use crate::kafka::{from_elsewhere, from_environment, of_topic, on_kafka, places_are_unique};
 use crate::rows::{Chance, tables, text};
 use crate::support::{Scratch, free_port, panorama, said};
 use feeds::{Feed, Hospital};
@@ -61,17 +61,12 @@ fn from_theirs(dir: &Path, brokers: &str, prefix: &str, rebalance: &str) -> Path
     let file = on_kafka(dir, brokers, prefix);
     let mut text = fs::read_to_string(&file).expect("a configuration");
     for (source, _) in FEEDS {
-        let begin = text.find(&format!("- id: {source}\n")).expect("a source");
-        let path = begin + text[begin..].find("    type: file\n").expect("a type");
-        let end = path + text[path..].find("    format:").expect("a format");
-        let topic =
-            format!("    type: kafka\n    brokers: [\"{brokers}\"]\n    topic: {prefix}theirs.{source}\n");
-        text.replace_range(path..end, &topic);
+        let topic = format!("{prefix}theirs.{source}");
+        from_elsewhere(&mut text, source, &of_topic(brokers, &topic));
     }
-    let begin = text.find("- id: hospital\n").expect("a source");
-    let path = begin + text[begin..].find("    type: file\n").expect("a type");
-    let end = path + text[path..].find("    format:").expect("a format");
-    text.replace_range(path..end, "    type: mllp\n    listen: 127.0.0.1:1\n");
+    // Each member listens where it is told to.
+    let anywhere = "    type: mllp\n    listen: 127.0.0.1:1\n";
+    from_elsewhere(&mut text, HOSPITAL, anywhere);
     let shared = format!(
         "  topic_prefix: {prefix}\n  partitions: {}\n  rebalance: {rebalance}\n",
         PARTITIONS.1

@@ -13,12 +13,12 @@ const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(100);
 const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Rest before a source begins anew whose partition may be another process's.
 const ANEW_BACKOFF: Duration = Duration::from_secs(1);
-/// Work that lasted so long had begun well.
+/// How often it does while its partitions stay the same: then it is not that, and the process is to say so.
+const ANEW_MAX: u32 = 10;
+/// Work that lasted so long had begun well: it is not counted.
 const ANEW_FORGOTTEN: Duration = Duration::from_secs(60);
 /// How long a run that is to end waits for partitions that others have, once it has read what it was given.
 const GROWTH_WAIT: Duration = Duration::from_secs(10);
-/// How often it does while its partitions stay the same: then it is not that, and the process is to say so.
-const ANEW_MAX: u32 = 10;
 /// How long a message waits for a partition: shorter than its sender's patience.
 const PARTITION_WAIT: Duration = Duration::from_secs(10);
 
@@ -140,8 +140,10 @@ impl SourceContext {
                 // It may be given more, which others have to let go first.
                 Some(Ok(())) if self.finite && partitions.may_grow() => {
                     let more = partitions.until(|now| now.as_deref().map(&part) != mine);
-                    if tokio::time::timeout(GROWTH_WAIT, more).await.is_err() {
-                        return Ok(());
+                    tokio::select! {
+                        () = more => {}
+                        () = shutdown.requested() => return Ok(()),
+                        () = tokio::time::sleep(GROWTH_WAIT) => return Ok(()),
                     }
                 }
                 Some(Err(error))
@@ -181,8 +183,8 @@ impl SourceContext {
         self.partitions.pick(number)
     }
 
-    /// Appends messages to a partition together with the source's position behind them, again and again until they are durable, once.
-    /// False where asked to stop before that: then they may be there or not, and the saved position tells.
+    /// Appends messages to a partition together with the source's position behind them, again and again until they are
+    /// durable, once. False where asked to stop before that: then they may be there or not, and the saved position tells.
     ///
     /// # Errors
     /// Where trying again is of no use.

@@ -145,20 +145,26 @@ async fn what_one_that_was_thought_dead_writes_of_positions_replaces_nothing() {
         .await
         .unwrap();
     written(&two, 4);
-    // Its keys are gone: the next to come reads the second's alone.
-    std::thread::sleep(Duration::from_millis(300));
-    let three = open();
-    let keys = three.core().old_keys().remove(&home).unwrap();
-    assert!(
-        !keys.is_empty() && keys.iter().all(|key| key.ends_with("@2")),
-        "{keys:?}"
-    );
-
+    // The first one's keys go: who comes next reads the second's alone.
+    let keys = || open().core().old_keys().remove(&home).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !keys().iter().all(|key| key.ends_with("@2")) {
+        assert!(Instant::now() < deadline, "{:?}", keys());
+    }
+    assert!(!keys().is_empty());
     // Nor does it delete what its successor has written, though it has read of it.
     one.core().load_positions().unwrap();
-    one.core().get("late").unwrap().partitions[0].log().marked = None;
-    std::thread::sleep(Duration::from_millis(300));
-    let keys = open().core().old_keys().remove(&home).unwrap();
+    let late = one.core().get("late").unwrap();
+    // With the second time it writes, all that the first one did is done.
+    for _ in 0..2 {
+        late.partitions[0].log().marked = None;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while late.partitions[0].log().marked.is_none() {
+            assert!(Instant::now() < deadline, "nothing is written");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    let keys = keys();
     for kind in ["feed:", "mark:", "claims:"] {
         let kept = |key: &String| key.starts_with(kind) && key.ends_with("@2");
         assert!(keys.iter().any(kept), "{kind} {keys:?}");

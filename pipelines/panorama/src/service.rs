@@ -278,11 +278,7 @@ impl Service {
             Role::Ingest => {
                 self.health.ready("process");
                 wait_for_end(shutdown, sources_ended, &runtime);
-                Ok(Outcome {
-                    messages: self.received(),
-                    caught_up: until_caught_up,
-                    ..Outcome::default()
-                })
+                self.brought(shares.as_ref(), until_caught_up)
             }
         };
         stop.send_replace(true);
@@ -329,6 +325,28 @@ impl Service {
         let (health, metrics) = (Arc::clone(&self.health), Arc::clone(&self.metrics));
         runtime.spawn(watch_shares(shares.clone(), health, metrics));
         Ok(Some(shares))
+    }
+
+    /// What a run that only brings in messages comes to.
+    fn brought(
+        &self,
+        shares: Option<&watch::Receiver<Shares>>,
+        until_caught_up: bool,
+    ) -> panorama_api::Result<Outcome> {
+        let trouble = shares.and_then(|shares| shares.borrow().trouble.clone());
+        match trouble.filter(|_| until_caught_up) {
+            // What was given to this process and could not be claimed is read by nobody.
+            Some(trouble) => Err(ConnectorError::retry(
+                "share",
+                "the topics of the sources",
+                trouble,
+            )),
+            None => Ok(Outcome {
+                messages: self.received(),
+                caught_up: until_caught_up,
+                ..Outcome::default()
+            }),
+        }
     }
 
     /// Messages that the sources have brought.
