@@ -11,6 +11,9 @@ mod objects;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod sharing;
+#[cfg(test)]
+mod sharing_tests;
+mod shutdown;
 mod source;
 mod state;
 mod table;
@@ -22,6 +25,7 @@ pub use objects::{Created, Objects};
 #[cfg(feature = "planted-bugs")]
 pub use planted::is_planted;
 pub use sharing::{Held, Partitions, Shares, Sharing};
-pub use source::{Observer, Problem, Shutdown, Source, SourceContext};
+pub use shutdown::Shutdown;
+pub use source::{Observer, Problem, Source, SourceContext};
 pub use state::{Fill, Space, StateBatch, StateRead, StateStore, Visit};
 pub use table::{Committed, PartitionMode, PartitionWrite, Table, TableDefinition, TableSink, TableStatus};

@@ -1,12 +1,11 @@
 //! Sources: where messages come from.
 
-use crate::{Bus, ErrorClass, Held, NewMessage, Partitions, Result, SourcePosition};
+use crate::{Bus, ErrorClass, Held, NewMessage, Partitions, Result, Shutdown, SourcePosition};
 use async_trait::async_trait;
 use panorama_model::{Text, Timestamp};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 
 /// Rest before an append is tried again; doubles up to the maximum.
 const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(100);
@@ -31,32 +30,6 @@ pub struct Problem {
     pub message: String,
     /// What to do.
     pub hint: String,
-}
-
-/// A request to stop, seen by every part of the process.
-#[derive(Clone, Debug)]
-pub struct Shutdown(watch::Receiver<bool>);
-
-impl Shutdown {
-    /// A request not yet made, and the way to make it.
-    pub fn new() -> (watch::Sender<bool>, Self) {
-        let (sender, receiver) = watch::channel(false);
-        (sender, Self(receiver))
-    }
-
-    /// True once the request is made.
-    pub fn is_requested(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Resolves once the request is made, or nobody is left to make it.
-    pub async fn requested(&mut self) {
-        while !*self.0.borrow_and_update() {
-            if self.0.changed().await.is_err() {
-                return;
-            }
-        }
-    }
 }
 
 /// What happens at the edges, told to the metrics. Labels are names, never data (INV-8).
@@ -115,7 +88,7 @@ impl SourceContext {
         while !shutdown.is_requested() {
             let held = partitions.now();
             let mine = held.as_deref().map(&part);
-            let (stop, inner) = Shutdown::new();
+            let (stop, inner) = shutdown.part();
             let context = Self {
                 shutdown: inner,
                 partitions: partitions.begun_with(held.unwrap_or_default()),
