@@ -3,7 +3,7 @@
 //!
 //! `PANORAMA_FAILOVER_WINDOWS`, `_PERSONS` and `_SEED` size the run.
 
-mod cluster;
+pub(crate) mod cluster;
 pub(crate) mod machine;
 mod trickle;
 
@@ -17,10 +17,11 @@ use crate::object_store::on_store;
 use crate::rows::Chance;
 use crate::server::{Proxy, Server};
 use crate::support::{Scratch, panorama, said};
-use cluster::{Cluster, Fault};
+use cluster::{Cluster, Fault, Incoming};
 use machine::Machine;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::time::Duration;
 use trickle::Trickle;
 
@@ -55,6 +56,37 @@ impl Lake {
             Self::Store(..) => Duration::from_secs(5),
         }
     }
+}
+
+/// One process that reads files, which come by and by.
+struct Files {
+    ingest: Child,
+    trickle: Trickle,
+    file: PathBuf,
+}
+
+impl Files {
+    fn kill(&mut self) {
+        self.ingest.kill().expect("killed");
+        self.ingest.wait().expect("ended");
+    }
+}
+
+impl Incoming for Files {
+    fn pour_some(&mut self) -> bool {
+        self.trickle.pour_one()
+    }
+
+    fn kill_one(&mut self) {
+        self.kill();
+        self.ingest = service("ingest", &self.file);
+    }
+
+    fn is_there(&mut self) -> bool {
+        self.ingest.try_wait().expect("a process").is_none()
+    }
+
+    fn say_last_words(&self) {}
 }
 
 #[test]
@@ -92,11 +124,14 @@ fn another_goes_on(prefix: &str, lake: &Lake) {
     let machines =
         ["one", "two", "three"].map(|name| Machine::new(shared.path(), name, "process", lake.silence()));
     let mut cluster = Cluster {
-        ingest: service("ingest", &file),
+        incoming: Files {
+            ingest: service("ingest", &file),
+            trickle,
+            file: file.clone(),
+        },
         machines: machines.into(),
         network,
         broker,
-        trickle,
         chance: Chance::new(from_environment("PANORAMA_FAILOVER_SEED", 5)),
         file: file.clone(),
         generation: 0,
@@ -112,7 +147,7 @@ fn another_goes_on(prefix: &str, lake: &Lake) {
         let owner = cluster.owner();
         // Messages come while it works, and things happen at any moment of that.
         let time = 1_000 + cluster.chance.below(2_000) as u64;
-        cluster.trickle.pour(Duration::from_millis(time));
+        cluster.incoming.trickle.pour(Duration::from_millis(time));
         in_the_middle += u64::from(cluster.machines[owner].read() > 0);
         let began = cluster.strike(fault);
         cluster.goes_on();
@@ -130,9 +165,8 @@ fn another_goes_on(prefix: &str, lake: &Lake) {
         machine.end();
         ended += machine.ended;
     }
-    cluster.ingest.kill().expect("killed");
-    cluster.ingest.wait().expect("ended");
-    cluster.trickle.pour_all();
+    cluster.incoming.kill();
+    cluster.incoming.trickle.pour_all();
     run_role("ingest", &file, &[]);
     // The last one has what all the others left behind.
     run_role("process", &file, &cluster.machines[0].settings()[..1]);

@@ -17,6 +17,8 @@ mod declare;
 mod essence;
 #[cfg(feature = "kafka")]
 mod failover;
+#[cfg(feature = "kafka")]
+mod faults;
 mod house;
 #[cfg(feature = "kafka")]
 mod kafka;

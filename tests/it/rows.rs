@@ -42,6 +42,30 @@ pub(crate) fn tables(location: &Path, names: &[&str]) -> BTreeMap<String, Vec<Ma
     })
 }
 
+/// One column of a table, as text; nothing where there is no such table yet.
+pub(crate) fn column(location: &Path, table: &str, column: &str) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let request = ReadRequest {
+        columns: Some(vec![column.to_owned()]),
+        ..ReadRequest::default()
+    };
+    let place = location.display().to_string();
+    runtime.block_on(async {
+        let mut all = Vec::new();
+        let Ok(mut reading) = read_table(&place, table, HashMap::new(), request).await else {
+            return all;
+        };
+        while let Some(batch) = reading.next().await.expect("rows") {
+            let rows = (0..batch.num_rows()).map(|at| panorama_tables::row_json(&batch, at));
+            all.extend(rows.map(|row| text(&row, column).to_owned()));
+        }
+        all
+    })
+}
+
 /// Bytes as text, one character each, so that no byte is lost in JSON.
 pub(crate) fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()

@@ -99,6 +99,10 @@ impl State {
         let Ok(server) = TcpStream::connect(("127.0.0.1", self.to.load(Ordering::Acquire))) else {
             return;
         };
+        // Whoever speaks through it decides what goes together.
+        for side in [&client, &server] {
+            side.set_nodelay(true).unwrap();
+        }
         let (from_client, to_client) = (client.try_clone().unwrap(), client);
         let (from_server, to_server) = (server.try_clone().unwrap(), server);
         let state = Arc::clone(&self);

@@ -98,6 +98,14 @@ pub trait Bus: Send + Sync {
     /// Reads from an offset on. Empty at the end. Blocking: call it from a thread that may wait for the disk.
     fn read(&self, topic: &str, partition: u32, from: Offset, limits: ReadLimits) -> Result<Vec<LogRecord>>;
 
+    /// Says what is read next, so that a log that has to fetch it may begin with all of it at once. Blocking.
+    ///
+    /// # Errors
+    /// Where reading could not go well either.
+    fn prefetch(&self, _places: &[(Text, u32, Offset)]) -> Result<()> {
+        Ok(())
+    }
+
     /// The oldest offset still kept, and the offset the next message will get.
     fn bounds(&self, topic: &str, partition: u32) -> Result<(Offset, Offset)>;
 

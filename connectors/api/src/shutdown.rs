@@ -33,6 +33,6 @@ impl Shutdown {
             .0
             .iter_mut()
             .map(|request| Box::pin(request.wait_for(|is| *is)));
-        let _ = select_all(made).await;
+        drop(select_all(made).await);
     }
 }

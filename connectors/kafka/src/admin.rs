@@ -28,7 +28,7 @@ fn options(core: &Core) -> AdminOptions {
 pub(crate) fn topics(core: &Core) -> Result<Vec<(String, u32)>> {
     let metadata = core
         .clients
-        .metadata(&core.consumer, None, core.options.request_timeout)?;
+        .metadata(&core.asker, None, core.options.request_timeout)?;
     let below = metadata.topics().iter().filter_map(|topic| {
         let name = topic.name().strip_prefix(&core.options.topic_prefix)?;
         Some((
@@ -44,7 +44,7 @@ pub(crate) fn partitions(core: &Core, topic: &str) -> Result<Option<u32>> {
     let name = core.full_name(topic);
     let metadata = core
         .clients
-        .metadata(&core.consumer, Some(&name), core.options.request_timeout)?;
+        .metadata(&core.asker, Some(&name), core.options.request_timeout)?;
     let found = metadata.topics().iter().find(|found| found.name() == name);
     match found.and_then(MetadataTopic::error).map(Code::from) {
         Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::InvalidTopic) => return Ok(None),
@@ -92,7 +92,7 @@ fn check_durability(core: &Core, topic: &str, in_sync_min: Option<&str>) -> Resu
     let name = core.full_name(topic);
     let metadata = core
         .clients
-        .metadata(&core.consumer, Some(&name), core.options.request_timeout)?;
+        .metadata(&core.asker, Some(&name), core.options.request_timeout)?;
     let found = metadata.topics().iter().find(|found| found.name() == name);
     let partitions = found.map(MetadataTopic::partitions).unwrap_or_default();
     let copies = partitions.iter().map(|p| p.replicas().len()).min().unwrap_or(0);

@@ -95,7 +95,7 @@ impl Teller {
         let claimed = producer.init_transactions(core.options.request_timeout);
         claimed.map_err(|error| {
             let meaning = core.clients.error(&error);
-            let answers = || core.clients.metadata(&core.consumer, None, ANSWER_MAX).is_ok();
+            let answers = || core.clients.metadata(&core.asker, None, ANSWER_MAX).is_ok();
             if meaning.class() == ErrorClass::Retry && answers() {
                 let reason = error.to_string();
                 KafkaBusError::NoTransactions { reason }

@@ -193,6 +193,23 @@ impl Bus for KafkaBus {
         Ok(found.records.into_iter().map(|stored| stored.record).collect())
     }
 
+    fn prefetch(&self, places: &[(Text, u32, Offset)]) -> Result<()> {
+        let core = self.core();
+        let mut there = Vec::with_capacity(places.len());
+        for (topic, partition, from) in places {
+            let at = |error: KafkaBusError| error.at("read", core.full_name(topic));
+            let found = core.get(topic).map_err(at)?;
+            let partition = found.partition(*partition).map_err(at)?;
+            let (start, end) = core.bounds(partition);
+            let from = partition.log().claims.over((*from).max(start));
+            if from < end {
+                there.push((Arc::clone(partition), from));
+            }
+        }
+        let begun = cursor::prefetch(core, &there);
+        begun.map_err(|error| error.at("read", core.clients.brokers.clone()))
+    }
+
     fn bounds(&self, topic: &str, partition: u32) -> Result<(Offset, Offset)> {
         let core = self.core();
         let at = |error: KafkaBusError| error.at("find", format!("{}/{partition}", core.full_name(topic)));
@@ -235,7 +252,7 @@ impl Bus for KafkaBus {
     fn reach(&self) -> Result<()> {
         let core = self.core();
         let topic = core.full_name(positions::TOPIC);
-        let found = core.clients.metadata(&core.consumer, Some(&topic), REACH_TIMEOUT);
+        let found = core.clients.metadata(&core.asker, Some(&topic), REACH_TIMEOUT);
         found.map_err(|error| error.at("reach", core.clients.brokers.clone()))?;
         // Brokers may answer and take nothing: too few of them are left to make the copies asked for.
         match core.refusal().as_ref() {

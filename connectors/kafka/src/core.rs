@@ -3,8 +3,9 @@
 use crate::KafkaOptions;
 use crate::announce::Teller;
 use crate::append::Delivery;
+use crate::bounds::at_once;
 use crate::claims::Claims;
-use crate::client::{self, Admin, Clients, Consumer, Producer};
+use crate::client::{Admin, Clients, Consumer, Producer};
 use crate::cursor::{self, Until};
 use crate::envelope::{Feed, Stored};
 use crate::error::{KafkaBusError, Result};
@@ -12,24 +13,15 @@ use crate::partition::{Log, Partition, Shared};
 use crate::positions::{self, Entry, Home, Mark, Positions};
 use crate::{admin, ownership, recover};
 use panorama_api::ReadLimits;
-use rdkafka::error::KafkaResult;
 use rdkafka::producer::{BaseRecord, Producer as _};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 /// Places of one partition that are read in turns.
 pub(crate) const READERS: usize = 2;
-/// How long bounds may be old. Our own appends are always in them; these are retention's.
-const BOUNDS_AGE_MAX: Duration = Duration::from_secs(5);
-/// How old they may be of a partition that another process may append to.
-const FOLLOWED_AGE_MAX: Duration = Duration::from_millis(100);
-/// How long news of the bounds are waited for: while brokers are away, the old ones do.
-const BOUNDS_WAIT_MAX: Duration = Duration::from_millis(500);
-/// Topics looked at for the first time at once.
-const LOOKED_AT_ONCE: usize = 16;
 /// Entries of the compacted topic read at a time.
 const ENTRIES: ReadLimits = ReadLimits {
     records_max: 10_000,
@@ -57,8 +49,8 @@ pub(crate) struct Core {
     pub(crate) options: KafkaOptions,
     pub(crate) clients: Clients,
     pub(crate) producer: Producer,
-    /// Asks the brokers, and is the first reader.
-    pub(crate) consumer: Arc<Consumer>,
+    /// Asks the brokers. It reads nothing: behind a fetch that waits for news, an answer waits too.
+    pub(crate) asker: Consumer,
     /// As many places of a partition can be read in turns: what is new is processed, and what was is published.
     pub(crate) readers: [Arc<Consumer>; READERS],
     pub(crate) admin: Admin,
@@ -70,6 +62,8 @@ pub(crate) struct Core {
     pub(crate) old_keys: Mutex<HashMap<Home, HashSet<String>>>,
     /// Held while the compacted topic is read.
     loading: Mutex<()>,
+    /// Held while brokers are asked for bounds.
+    pub(crate) looking: Mutex<()>,
     /// Topics that processes share: a partition is ours once it is claimed.
     pub(crate) shared_topics: Mutex<HashSet<String>>,
     pub(crate) stopping: AtomicBool,
@@ -87,11 +81,13 @@ impl Core {
     /// Connects, and finds again how far sources have read. Blocking.
     pub(crate) fn connect(options: KafkaOptions) -> Result<Self> {
         let clients = Clients::new(&options)?;
-        let consumer = Arc::new(clients.consumer(&options)?);
         let core = Self {
             producer: clients.producer(&options)?,
-            readers: [Arc::clone(&consumer), Arc::new(clients.consumer(&options)?)],
-            consumer,
+            asker: clients.consumer(&options)?,
+            readers: [
+                Arc::new(clients.consumer(&options)?),
+                Arc::new(clients.consumer(&options)?),
+            ],
             admin: clients.admin()?,
             shared: Arc::new(Shared {
                 positions: Mutex::new(Positions::default()),
@@ -101,6 +97,7 @@ impl Core {
             claims: Mutex::default(),
             old_keys: Mutex::default(),
             loading: Mutex::default(),
+            looking: Mutex::default(),
             shared_topics: Mutex::default(),
             stopping: AtomicBool::new(false),
             topics: RwLock::default(),
@@ -126,9 +123,9 @@ impl Core {
         Ok(core)
     }
 
-    /// Looks at topics, many at once: each is a few questions, and answers take their time.
+    /// Looks at topics.
     fn look_at(&self, topics: &[String]) -> Result<()> {
-        let looks = |topic: &String| {
+        let looked = at_once(topics, |topic| {
             if self.find(topic)?.is_none() {
                 tracing::warn!(
                     topic = self.full_name(topic),
@@ -136,21 +133,8 @@ impl Core {
                 );
             }
             Ok(())
-        };
-        for few in topics.chunks(LOOKED_AT_ONCE) {
-            std::thread::scope(|scope| {
-                let looking: Vec<_> = few
-                    .iter()
-                    .map(|topic| scope.spawn(move || looks(topic)))
-                    .collect();
-                let found = looking.into_iter().map(|look| match look.join() {
-                    Ok(found) => found,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                });
-                found.collect::<Result<()>>()
-            })?;
-        }
-        Ok(())
+        });
+        looked.into_iter().collect()
     }
 
     pub(crate) fn full_name(&self, topic: &str) -> String {
@@ -249,46 +233,6 @@ impl Core {
     pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(u64, u64)> {
         let found = self.ask(topic, partition, self.options.request_timeout);
         found.map_err(|error| self.clients.error(&error))
-    }
-
-    /// Asked over the producer's connections: on a reader's, the broker answers only after the fetch that waits for news there.
-    fn ask(&self, topic: &str, partition: i32, wait: Duration) -> KafkaResult<(u64, u64)> {
-        client::watermarks(self.producer.client(), topic, partition, wait)
-    }
-
-    /// Bounds of a partition: what is durable by our own knowledge, what is kept by the brokers'.
-    pub(crate) fn bounds(&self, partition: &Partition) -> (u64, u64) {
-        let (known, old) = {
-            let log = partition.log();
-            let age_max = if log.is_ours {
-                BOUNDS_AGE_MAX
-            } else {
-                FOLLOWED_AGE_MAX
-            };
-            (log.bounds(), log.looked_at.elapsed() > age_max)
-        };
-        if !old {
-            return known;
-        }
-        let found = self.ask(&partition.topic, partition.number(), BOUNDS_WAIT_MAX);
-        let mut log = partition.log();
-        log.looked_at = Instant::now();
-        match found {
-            Ok((low, high)) => {
-                if log.is_ours && log.failure.is_none() && log.outstanding == 0 && high > log.next {
-                    // Somebody else appends now: it is looked up before our next append.
-                    log.let_go();
-                    log.failure = None;
-                }
-                if !log.is_ours {
-                    log.follow(high);
-                }
-                log.start = log.start.max(low.min(log.end));
-            }
-            // What is known still holds; a read or an append will say what is wrong.
-            Err(error) => tracing::debug!(topic = %partition.topic, %error, "no news of the bounds"),
-        }
-        log.bounds()
     }
 
     /// Sends an entry of the compacted topic.

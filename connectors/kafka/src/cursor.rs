@@ -119,13 +119,39 @@ fn slot_for<'a>(core: &'a Core, partition: &'a Partition, from: Offset) -> (&'a 
         Some((_, _, reader, slot)) => (reader, slot),
         // All are reading: wait for the first.
         None => {
-            let [slot, ..] = &partition.cursors;
-            (
-                &core.consumer,
-                slot.lock().unwrap_or_else(PoisonError::into_inner),
-            )
+            let ([reader, ..], [slot, ..]) = (&core.readers, &partition.cursors);
+            (reader, slot.lock().unwrap_or_else(PoisonError::into_inner))
         }
     }
+}
+
+/// Begins to read ahead from places where nobody reads yet: at all of them at once, because each would have to wait for the
+/// fetch before it that waits for news.
+pub(crate) fn prefetch(core: &Core, places: &[(Arc<Partition>, Offset)]) -> Result<()> {
+    for reader in &core.readers {
+        let mut begun = Vec::new();
+        let mut list = TopicPartitionList::new();
+        for (partition, from) in places {
+            let (its, slot) = slot_for(core, partition, *from);
+            if !Arc::ptr_eq(its, reader) || slot.is_some() {
+                continue;
+            }
+            let cursor = Cursor::waiting(reader, partition, *from)?;
+            list.add_partition_offset(&partition.topic, partition.number(), kafka_offset(*from))
+                .map_err(|error| core.clients.error(&error))?;
+            begun.push((slot, cursor));
+        }
+        if begun.is_empty() {
+            continue;
+        }
+        reader
+            .incremental_assign(&list)
+            .map_err(|error| core.clients.error(&error))?;
+        for (mut slot, cursor) in begun {
+            *slot = Some(cursor);
+        }
+    }
+    Ok(())
 }
 
 /// Gives up reading ahead of a partition.
@@ -148,15 +174,19 @@ fn give_up(reader: &Consumer, partition: &Partition) {
 
 impl Cursor {
     fn new(reader: &Arc<Consumer>, core: &Core, partition: &Partition, from: Offset) -> Result<Self> {
-        let closed = KafkaBusError::Closed;
-        // Before it is assigned, so that nothing goes to the common queue.
-        let queue = reader
-            .split_partition_queue(&partition.topic, partition.number())
-            .ok_or(closed)?;
+        let cursor = Self::waiting(reader, partition, from)?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&partition.topic, partition.number(), kafka_offset(from))
             .and_then(|()| reader.incremental_assign(&list))
             .map_err(|error| core.clients.error(&error))?;
+        Ok(cursor)
+    }
+
+    /// One whose partition is not assigned yet: nothing of it goes to the common queue then.
+    fn waiting(reader: &Arc<Consumer>, partition: &Partition, from: Offset) -> Result<Self> {
+        let queue = reader
+            .split_partition_queue(&partition.topic, partition.number())
+            .ok_or(KafkaBusError::Closed)?;
         Ok(Self {
             queue,
             next: from,

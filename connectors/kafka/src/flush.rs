@@ -32,7 +32,7 @@ pub(crate) fn serve(core: &Core) {
 /// Serves the readers' own events; messages never come this way.
 pub(crate) fn serve_reader(core: &Core) {
     while !core.is_stopping() {
-        for reader in &core.readers {
+        for reader in core.readers.iter().map(|reader| &**reader).chain([&core.asker]) {
             if let Some(Err(error)) = reader.poll(POLL) {
                 tracing::debug!(%error, "the reader reports");
             }

@@ -10,6 +10,7 @@
 mod admin;
 mod announce;
 mod append;
+mod bounds;
 mod bus;
 mod claims;
 mod client;

@@ -71,7 +71,10 @@ pub(crate) struct Log {
     pub(crate) outstanding: usize,
     /// Rises with each failure: reports of what was sent before do not count any more.
     pub(crate) generation: u32,
+    /// When its end was asked for.
     pub(crate) looked_at: Instant,
+    /// When its start was.
+    pub(crate) start_looked_at: Instant,
     /// This process has appended to it: from then on its end is our own knowledge, and its positions are ours to write.
     /// Before, another process may be the one that appends.
     pub(crate) is_ours: bool,
@@ -113,6 +116,7 @@ impl Log {
             outstanding: 0,
             generation: 0,
             looked_at: Instant::now(),
+            start_looked_at: Instant::now(),
             is_ours: false,
             looked_up: end,
             claims: Claims::default(),

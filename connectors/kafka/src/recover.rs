@@ -1,6 +1,7 @@
 //! What is found again from the messages themselves: copies, positions, and appends that were cut short.
 
 use crate::admin;
+use crate::bounds::at_once;
 use crate::copies::Copies;
 use crate::core::{Core, Topic};
 use crate::cursor::{self, Until};
@@ -13,10 +14,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Messages read at a time.
+/// Messages read at a time, of each of many partitions at once.
 const CHUNK: ReadLimits = ReadLimits {
     records_max: 5_000,
-    bytes_max: 8 << 20,
+    bytes_max: 1 << 20,
 };
 /// Into how many parts the bytes to be read for copies are divided: after each, half of the rest is left out.
 const SCAN_PARTS: u64 = 16;
@@ -31,38 +32,40 @@ pub(crate) fn attach(core: &Core, topic: &str) -> Result<Option<Topic>> {
         return Ok(None);
     };
     let message_bytes_max = admin::message_bytes_max(core, topic)?;
-    let mut partitions = Vec::new();
-    for number in 0..count {
-        let home = Home {
-            topic: topic.to_owned(),
-            partition: number,
-        };
-        let name = core.full_name(topic);
-        let (low, high) = core.watermarks(&name, i32::try_from(number).unwrap_or(i32::MAX))?;
-        let mark = core.marks().get(&home).cloned();
-        let covered = mark.as_ref().map_or(low, |mark| mark.covered);
-        if covered > high {
-            return Err(KafkaBusError::Shrunk {
-                end: high,
-                next: covered,
-            });
-        }
-        if covered < low {
-            tracing::warn!(topic = %name, partition = number, covered, low, "messages were deleted before the positions in them were written elsewhere");
-        }
-        let mut log = Log::new(low, high);
-        log.claims = core.claims().get(&home).cloned().unwrap_or_default();
-        log.claims.forget_below(low);
-        log.covered = covered.max(low);
-        log.has_ids = mark.is_none_or(|mark| mark.has_ids);
-        let partition = Partition::new(home, name, Arc::clone(&core.shared), log);
-        look_up(core, &partition, low, high)?;
-        partitions.push(Arc::new(partition));
-    }
+    let numbers: Vec<u32> = (0..count).collect();
+    let partitions = at_once(&numbers, |number| attach_one(core, topic, *number).map(Arc::new));
     Ok(Some(Topic {
-        partitions,
+        partitions: partitions.into_iter().collect::<Result<_>>()?,
         message_bytes_max,
     }))
+}
+
+fn attach_one(core: &Core, topic: &str, number: u32) -> Result<Partition> {
+    let home = Home {
+        topic: topic.to_owned(),
+        partition: number,
+    };
+    let name = core.full_name(topic);
+    let (low, high) = core.watermarks(&name, i32::try_from(number).unwrap_or(i32::MAX))?;
+    let mark = core.marks().get(&home).cloned();
+    let covered = mark.as_ref().map_or(low, |mark| mark.covered);
+    if covered > high {
+        return Err(KafkaBusError::Shrunk {
+            end: high,
+            next: covered,
+        });
+    }
+    if covered < low {
+        tracing::warn!(topic = %name, partition = number, covered, low, "messages were deleted before the positions in them were written elsewhere");
+    }
+    let mut log = Log::new(low, high);
+    log.claims = core.claims().get(&home).cloned().unwrap_or_default();
+    log.claims.forget_below(low);
+    log.covered = covered.max(low);
+    log.has_ids = mark.is_none_or(|mark| mark.has_ids);
+    let partition = Partition::new(home, name, Arc::clone(&core.shared), log);
+    look_up(core, &partition, low, high)?;
+    Ok(partition)
 }
 
 /// After a failure: waits for the last report, and looks up what was stored. Blocking.

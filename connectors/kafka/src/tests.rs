@@ -486,7 +486,7 @@ fn in_sync(bus: &KafkaBus, topic: &str) -> usize {
     let name = core.full_name(topic);
     let metadata = core
         .clients
-        .metadata(&core.consumer, Some(&name), Duration::from_secs(10));
+        .metadata(&core.asker, Some(&name), Duration::from_secs(10));
     let in_sync = |metadata: &Metadata| metadata.topics()[0].partitions()[0].isr().len();
     metadata.as_ref().map_or(0, in_sync)
 }

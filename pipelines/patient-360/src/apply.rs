@@ -13,14 +13,14 @@ use crate::project::project;
 use crate::publish::Published;
 use crate::reader::Prepare;
 use crate::rows::Rows;
+use crate::stretches::{ReceivedDays, Stretches};
 use crate::{quarantined, spaces, table_number, topic_of};
 use panorama_api::{Result, StateBatch, StateRead, StateStore};
 use panorama_model::{
-    Decoded, Fact, PersonId, Reading, RecordKind, Row, Severity, SourceRecordKey, Text, Timestamp,
+    Decoded, Fact, PersonId, Reading, RecordKind, Row, Severity, SourceRecordKey, Timestamp,
 };
 use panorama_runtime::{Metrics, TypedSpace, now, seconds_between};
 use panorama_tables::table::message_issues;
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,9 +37,6 @@ const AHEAD_MAX: usize = 1024;
 /// How often the size of the state is measured.
 const STATE_BYTES_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Stretches of topics to publish: (topic, partition) -> (from, until).
-pub(crate) type RawStretches = BTreeMap<(Text, u32), (u64, u64)>;
-
 /// Everything that changes with messages.
 pub(crate) struct Apply {
     store: Arc<dyn StateStore>,
@@ -55,7 +52,8 @@ pub(crate) struct Apply {
     seen: TypedSpace<u128, u64>,
     dirty: Dirty,
     reported_at: Option<Instant>,
-    publishing: Option<RawStretches>,
+    publishing: Option<Stretches>,
+    received: ReceivedDays,
 }
 
 /// A fact waiting for its person: identity is settled for the whole epoch before any fact is filed.
@@ -85,6 +83,7 @@ impl Apply {
             last_batch: (0, 0),
             reported_at: None,
             publishing: None,
+            received: ReceivedDays::default(),
         })
     }
 
@@ -137,6 +136,7 @@ impl Apply {
             self.store.commit(batch)?;
         }
         self.count(&messages);
+        self.received.note(&messages, &self.positions);
         let threads = NonZeroUsize::new(self.threads).unwrap_or(NonZeroUsize::MIN);
         let mut pending = Vec::with_capacity(2 * messages.len());
         let mut messages = messages.into_iter();
@@ -371,7 +371,7 @@ impl Apply {
     }
 
     /// Makes the rows of all persons that changed, commits them, and says what the tables have to take over.
-    pub(crate) fn begin_publication(&mut self) -> Result<(u64, TableChanges, RawStretches)> {
+    pub(crate) fn begin_publication(&mut self) -> Result<(u64, TableChanges, Stretches)> {
         let began = Instant::now();
         let at = now();
         // What rows are made of is durable then; the epochs that follow hold nothing but rows.
@@ -388,11 +388,7 @@ impl Apply {
             self.metrics.spent("unify", unifying);
             self.commit(Vec::new(), Vec::new(), at, began)?;
         }
-        let mut raw = RawStretches::new();
-        for (place, until) in &self.positions {
-            let from = self.meta.raw_published.get(place).copied().unwrap_or(0);
-            raw.insert(place.clone(), (from, *until));
-        }
+        let raw = self.received.stretches(&self.meta.raw_published, &self.positions);
         self.meta.publication = Publication {
             epoch: self.meta.epoch + 1,
             raw_until: self.positions.clone(),
@@ -412,8 +408,8 @@ impl Apply {
         forget_published(&*self.store, &published.partitions, published.epoch, &mut batch)?;
         batch.append(&published.announced);
         if let Some(raw) = self.publishing.take() {
-            for (place, (_, until)) in raw {
-                self.meta.raw_published.insert(place, until);
+            for (place, stretch) in raw {
+                self.meta.raw_published.insert(place, stretch.until);
             }
         }
         self.meta.publication.done = true;

@@ -47,6 +47,7 @@ mod retention;
 mod rows;
 mod spaces;
 mod steward;
+mod stretches;
 mod table_number;
 mod topic;
 mod touched;

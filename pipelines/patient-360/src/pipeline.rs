@@ -338,7 +338,7 @@ impl Conductor<'_> {
         let snapshot: Arc<dyn StateRead> = Arc::from(self.pipeline.store.snapshot()?);
         let raw = raw
             .into_iter()
-            .filter_map(|((topic, partition), (from, until))| {
+            .filter_map(|((topic, partition), stretch)| {
                 let decoder = self
                     .pipeline
                     .decoders
@@ -350,8 +350,7 @@ impl Conductor<'_> {
                     source,
                     format,
                     partition,
-                    from,
-                    until,
+                    stretch,
                 })
             })
             .collect();

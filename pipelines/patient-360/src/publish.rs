@@ -313,7 +313,7 @@ async fn commit_raw(
     let Some(definition) = panorama_tables::find(RAW_MESSAGES) else {
         return Ok(None);
     };
-    if job.raw.iter().all(|range| range.from >= range.until) {
+    if job.raw.iter().all(RawRange::is_empty) {
         return Ok(None);
     }
     let table = table.ok_or_else(|| never_opened(RAW_MESSAGES))?.as_mut();

@@ -55,6 +55,15 @@ pub(crate) struct Reader {
 impl Reader {
     /// Reads until it is stopped, has caught up, or nobody takes its work.
     pub(crate) fn run(mut self, work: &SyncSender<Work>) -> Result<()> {
+        let next = |topic: &Text, partition: u32| self.positions.get(&(topic.clone(), partition)).copied();
+        let places = self.topics.iter().map(|(topic, partition, _)| {
+            let from = next(topic, *partition).unwrap_or(0);
+            (topic.clone(), *partition, from)
+        });
+        let places: Vec<_> = places.collect();
+        let prefetch = async || self.bus.prefetch(&places);
+        let prefetch = with_retries(RetryPolicy::default(), &self.shutdown, "read", prefetch);
+        self.runtime.block_on(prefetch)?;
         while !self.shutdown.is_requested() {
             let began = Instant::now();
             let ended = *self.sources_ended.borrow();

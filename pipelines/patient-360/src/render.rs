@@ -3,11 +3,10 @@
 use crate::current::{Change, outbox_key};
 use crate::facts::{FactState, resolved_row};
 use crate::filing::{chunks_of, each_fact};
+use crate::stretches::Stretch;
 use crate::{spaces, table_number};
 use arrow::array::RecordBatch;
-use panorama_api::{
-    Bus, ConnectorError, Offset, PartitionMode, PartitionWrite, ReadLimits, Result, StateRead,
-};
+use panorama_api::{Bus, ConnectorError, PartitionMode, PartitionWrite, ReadLimits, Result, StateRead};
 use panorama_model::{PersonId, Row, Text, Timestamp};
 use panorama_tables::table::raw_messages;
 use panorama_tables::{Definition, FactRow, Origin, RowBatcher};
@@ -321,8 +320,13 @@ pub(crate) struct RawRange {
     pub source: Text,
     pub format: Text,
     pub partition: u32,
-    pub from: Offset,
-    pub until: Offset,
+    pub stretch: Stretch,
+}
+
+impl RawRange {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.stretch.from >= self.stretch.until
+    }
 }
 
 /// When the messages written were received: what freshness is measured from.
@@ -339,7 +343,7 @@ pub(crate) fn raw_writes(
     received: &ReceivedTimes,
 ) -> Result<Vec<PartitionWrite>> {
     let mut spans = Vec::new();
-    for range in ranges.iter().filter(|r| r.from < r.until) {
+    for range in ranges.iter().filter(|range| !range.is_empty()) {
         let day_at = |offset| -> Result<i32> {
             let one = ReadLimits {
                 records_max: 1,
@@ -348,9 +352,18 @@ pub(crate) fn raw_writes(
             let found = bus.read(&range.topic, range.partition, offset, one)?;
             Ok(found.first().map_or(0, |r| r.received_at.date().0))
         };
-        let (first, last) = (day_at(range.from)?, day_at(range.until - 1)?);
+        let Stretch { from, until, days } = range.stretch;
+        let (first, last) = match days {
+            Some(days) => days,
+            None => (day_at(from)?, day_at(until - 1)?),
+        };
         spans.push((range.clone(), first, last.max(first)));
     }
+    let places = spans.iter().map(|(range, ..)| {
+        let RawRange { topic, partition, .. } = range;
+        (topic.clone(), *partition, range.stretch.from)
+    });
+    bus.prefetch(&places.collect::<Vec<_>>())?;
     let mut days: Vec<i32> = spans.iter().flat_map(|(_, first, last)| *first..=*last).collect();
     days.sort_unstable();
     days.dedup();
@@ -392,20 +405,24 @@ impl RawRows {
             let Some((range, first, last)) = self.spans.last_mut() else {
                 break;
             };
+            let Stretch { from, until, .. } = range.stretch;
+            // Not beyond its end: the next publication goes on reading there.
+            let left = usize::try_from(until - from).unwrap_or(usize::MAX);
             let limits = ReadLimits {
-                records_max: BATCH_ROWS_MAX / 4,
+                records_max: left.min(BATCH_ROWS_MAX / 4),
                 bytes_max: BATCH_BYTES_MAX / 4,
             };
-            let records = self.bus.read(&range.topic, range.partition, range.from, limits)?;
+            let records = self.bus.read(&range.topic, range.partition, from, limits)?;
             let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
-            for record in records.iter().filter(|r| r.offset < range.until) {
-                range.from = record.offset + 1;
+            for record in records.iter().filter(|record| record.offset < until) {
                 if record.received_at.date().0.clamp(*first, *last) == self.day {
                     received.push(record.received_at);
                     push_raw(&mut self.batcher, range, record, self.day);
                 }
             }
-            if range.from >= range.until || records.is_empty() {
+            let next = records.last().map_or(until, |last| last.offset + 1);
+            range.stretch.from = next;
+            if next >= until {
                 self.spans.pop();
             }
         }

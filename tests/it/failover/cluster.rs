@@ -1,17 +1,14 @@
 //! A pipeline on several machines, and all that is done to it.
 
 use super::machine::Machine;
-use super::trickle::Trickle;
 use crate::broker::Broker;
-use crate::kafka::service;
 use crate::network::{Network, Weather};
 use crate::rows::Chance;
 use std::path::PathBuf;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// How long it may take until somebody works again.
-const RECOVERY_MAX: Duration = Duration::from_secs(30);
+pub(crate) const RECOVERY_MAX: Duration = Duration::from_secs(30);
 /// How often it is looked.
 const POLL: Duration = Duration::from_millis(50);
 /// How often messages come while it is waited for somebody to read them.
@@ -19,7 +16,7 @@ const DROP: Duration = Duration::from_secs(2);
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     OwnerKilled,
     /// It sleeps past its time, and wakes up when another one works.
     OwnerPaused,
@@ -35,7 +32,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::OwnerKilled,
         Self::BrokerKilled,
         Self::OwnerPaused,
@@ -49,22 +46,36 @@ impl Fault {
     ];
 }
 
-/// One process brings messages in, one of several others makes tables of them, and Kafka is between.
-pub(super) struct Cluster {
-    pub(super) network: Network,
-    pub(super) broker: Broker,
-    pub(super) machines: Vec<Machine>,
-    pub(super) ingest: Child,
-    pub(super) trickle: Trickle,
-    pub(super) chance: Chance,
-    pub(super) file: PathBuf,
-    /// How many times the pipeline was taken over, as far as is known.
-    pub(super) generation: u64,
+/// What brings messages in.
+pub(crate) trait Incoming {
+    /// Lets some messages come; false where none are left.
+    fn pour_some(&mut self) -> bool;
+
+    /// Kills a process of it, and starts that again.
+    fn kill_one(&mut self);
+
+    /// Whether all processes are there that should be.
+    fn is_there(&mut self) -> bool;
+
+    /// Shows what the processes said last, where something is wrong.
+    fn say_last_words(&self);
 }
 
-impl Cluster {
+/// Something brings messages in, one of several processes makes tables of them, and Kafka is between.
+pub(crate) struct Cluster<I> {
+    pub(crate) network: Network,
+    pub(crate) broker: Broker,
+    pub(crate) machines: Vec<Machine>,
+    pub(crate) incoming: I,
+    pub(crate) chance: Chance,
+    pub(crate) file: PathBuf,
+    /// How many times the pipeline was taken over, as far as is known.
+    pub(crate) generation: u64,
+}
+
+impl<I: Incoming> Cluster<I> {
     /// The machine that works on the pipeline.
-    pub(super) fn owner(&mut self) -> usize {
+    pub(crate) fn owner(&mut self) -> usize {
         self.taken_over_since(0, None)
     }
 
@@ -83,7 +94,7 @@ impl Cluster {
     }
 
     /// Does it; the moment from which on all is there again that anybody needs to go on.
-    pub(super) fn strike(&mut self, fault: Fault) -> Instant {
+    pub(crate) fn strike(&mut self, fault: Fault) -> Instant {
         let owner = self.owner();
         let mut began = Instant::now();
         match fault {
@@ -119,11 +130,7 @@ impl Cluster {
                 self.machines[owner].kill();
                 began = self.bad_weather(Weather::Cut, 1_000..5_000);
             }
-            Fault::IngestKilled => {
-                self.ingest.kill().expect("killed");
-                self.ingest.wait().expect("ended");
-                self.ingest = service("ingest", &self.file);
-            }
+            Fault::IngestKilled => self.incoming.kill_one(),
         }
         began
     }
@@ -142,7 +149,7 @@ impl Cluster {
     }
 
     /// Waits until a machine reads messages that come only now.
-    pub(super) fn goes_on(&mut self) {
+    pub(crate) fn goes_on(&mut self) {
         let began = Instant::now();
         let before: Vec<u64> = self.machines.iter().map(Machine::read).collect();
         let mut poured_at = None;
@@ -151,7 +158,10 @@ impl Cluster {
             let works = self.machines.iter().any(|machine| machine.generation().is_some());
             if works && poured_at.is_none_or(|at: Instant| at.elapsed() >= DROP) {
                 poured_at = Some(Instant::now());
-                assert!(self.trickle.pour_one(), "no messages are left: take more persons");
+                assert!(
+                    self.incoming.pour_some(),
+                    "no messages are left: take more persons"
+                );
             }
             let reads = |(machine, before): (&Machine, &u64)| {
                 machine.generation().is_some() && machine.read() > *before
@@ -163,8 +173,15 @@ impl Cluster {
         }
     }
 
+    pub(crate) fn say_last_words(&self) {
+        for machine in &self.machines {
+            println!("{}", machine.last_words());
+        }
+        self.incoming.say_last_words();
+    }
+
     /// Starts again what has ended, as what watches over processes does.
-    pub(super) fn keep(&mut self) {
+    pub(crate) fn keep(&mut self) {
         for machine in &mut self.machines {
             machine.keep(&self.file);
         }
@@ -172,9 +189,7 @@ impl Cluster {
 
     fn wait(&mut self, began: Instant, asleep: Option<usize>, otherwise: &str) {
         if began.elapsed() > RECOVERY_MAX {
-            for machine in &self.machines {
-                println!("{}", machine.last_words());
-            }
+            self.say_last_words();
             panic!("{otherwise} after {}", self.generation);
         }
         for (at, machine) in self.machines.iter_mut().enumerate() {
@@ -182,8 +197,10 @@ impl Cluster {
                 machine.keep(&self.file);
             }
         }
-        let ended = self.ingest.try_wait().expect("a process");
-        assert!(ended.is_none(), "the process that brings messages in has ended");
+        assert!(
+            self.incoming.is_there(),
+            "a process that brings messages in has ended"
+        );
         std::thread::sleep(POLL);
     }
 }

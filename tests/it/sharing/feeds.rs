@@ -1,6 +1,6 @@
 //! What others send: into topics of theirs, and over MLLP to whoever answers.
 
-use super::PARTITIONS;
+use super::group::PARTITIONS;
 use crate::broker::Broker;
 use std::collections::VecDeque;
 use std::fs;
