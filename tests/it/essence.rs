@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-type Rows = Vec<Map<String, Value>>;
+pub(crate) type Rows = Vec<Map<String, Value>>;
 
 /// Columns that tell of the arrival and not of what was said.
 const OF_ARRIVAL: &[&str] = &[
@@ -140,7 +140,11 @@ fn canonical(crosswalk: &Rows) -> BTreeMap<String, String> {
 
 /// What must be the same: table -> rows as text, sorted.
 pub(crate) fn essence(location: &Path) -> BTreeMap<String, Vec<String>> {
-    let mut tables = tables(location, &[]);
+    essence_of(tables(location, &[]))
+}
+
+/// The same of tables that were read.
+pub(crate) fn essence_of(mut tables: BTreeMap<String, Rows>) -> BTreeMap<String, Vec<String>> {
     let names = canonical(&tables["patient_identity"]);
     let mut all = BTreeMap::new();
     for (table, rows) in &mut tables {

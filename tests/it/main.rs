@@ -9,6 +9,8 @@
     clippy::collapsible_if
 )]
 
+#[path = "../azure/server.rs"]
+mod azure;
 mod bad_input;
 #[cfg(feature = "kafka")]
 #[path = "../kafka/broker.rs"]

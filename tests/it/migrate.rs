@@ -152,3 +152,68 @@ fn a_pipeline_moves_to_kafka() {
     let refused = migrate(&file, &to).expect_err("the topics are another's");
     assert!(refused.contains("bus.topic_prefix"), "{refused}");
 }
+
+/// Positions of a source that reads several partitions go into as many of ours: it goes on in each where it was.
+#[cfg(feature = "kafka")]
+#[test]
+fn a_source_of_several_partitions_goes_on_in_each_after_a_move() {
+    use crate::kafka::{from_elsewhere, of_topic, on_kafka};
+    use crate::rows::text;
+    use crate::sharing::feeds::Feed;
+    use std::collections::BTreeSet;
+    let Some(broker) = crate::broker::Broker::start("") else {
+        return;
+    };
+    let made = Scratch::new("migrate-wide");
+    let out = made.text("feeds");
+    let output = panorama(&["synth", "--persons", "60", "--seed", "26", "--out", &out]);
+    assert!(output.status.success(), "{}", said(&output));
+    let (source, prefix) = ("contact-center", "wide.");
+    let mut feed = Feed::begin(&broker, source, prefix, &made.path().join("feeds/calls"));
+    let from_theirs = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).expect("a configuration");
+        let mut text = text.replace(
+            &format!("  topic_prefix: {prefix}\n"),
+            &format!("  topic_prefix: {prefix}\n  partitions: 4\n"),
+        );
+        let theirs = of_topic(&broker.address(), &format!("{prefix}theirs.{source}"));
+        from_elsewhere(&mut text, source, &theirs);
+        std::fs::write(&file, text).expect("a configuration");
+        file
+    };
+    let old = with_feeds(&made, "migrate-wide-old");
+    let from = from_theirs(config(old.path()));
+    let poured = feed.pour(40);
+    wait_until_read(&from, &old, source, poured);
+    let new = Scratch::new("migrate-wide-new");
+    let to = from_theirs(on_kafka(new.path(), &broker.address(), prefix));
+    let to = with_feeds_of(&old, &new, to);
+    moves(&old, &from, &new, &to);
+
+    let poured = poured + feed.pour(40);
+    for (file, pipeline) in [(&from, &old), (&to, &new)] {
+        wait_until_read(file, pipeline, source, poured);
+    }
+    let [before, after] = [&old, &new].map(|pipeline| pipeline.path().join("tables"));
+    assert_eq!(differences(&essence(&before), &essence(&after)), None);
+    let rows = &tables(&after, &["raw_messages"])["raw_messages"];
+    let partitions: BTreeSet<i64> = rows
+        .iter()
+        .filter(|row| text(row, "source") == source)
+        .filter_map(|row| row["partition"].as_i64())
+        .collect();
+    assert!(partitions.len() > 1, "all went to {partitions:?}");
+}
+
+/// Runs until so many messages of a source are rows: what was poured may be on its way to the broker still.
+#[cfg(feature = "kafka")]
+fn wait_until_read(file: &Path, pipeline: &Scratch, source: &str, poured: u64) {
+    for _ in 0..20 {
+        run(file, &[]);
+        let sources = crate::rows::column(&pipeline.path().join("tables"), "raw_messages", "source");
+        if sources.iter().filter(|of| *of == source).count() as u64 == poured {
+            return;
+        }
+    }
+    panic!("not all messages of {source} come");
+}

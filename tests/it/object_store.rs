@@ -1,41 +1,52 @@
 //! The pipeline with its tables in an object store, a real S3-compatible server, says what it says with a directory, killed
 //! in the middle or not, and behind a network that loses answers.
 
-use crate::essence::{config, differences, essence, run, run_killed, small_steps, with_feeds};
+use crate::azure::Azurite;
+use crate::essence::{config, differences, essence, essence_of, run, run_killed, small_steps, with_feeds};
+use crate::rows::tables_of;
 use crate::server::{Proxy, Server};
 use crate::support::{Scratch, panorama, said};
 use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The configuration of a directory, changed to keep its tables in the store.
 pub(crate) fn on_store(file: PathBuf, dir: &Path, server: &Server, proxy: Option<u16>) -> PathBuf {
+    keep_tables(file, dir, &server.location(), &server.options(proxy))
+}
+
+fn keep_tables(file: PathBuf, dir: &Path, location: &str, options: &HashMap<String, String>) -> PathBuf {
     let before = fs::read_to_string(&file).expect("a configuration");
     let local = format!("  location: \"{}\"\n", dir.join("tables").display());
     assert!(before.contains(&local), "{before}");
-    let options: String = server
-        .options(proxy)
+    let options: String = options
         .iter()
         .map(|(key, value)| format!("    {key}: \"{value}\"\n"))
         .collect();
-    let remote = format!("  location: {}\n  options:\n{options}", server.location());
+    let remote = format!("  location: {location}\n  options:\n{options}");
     fs::write(&file, before.replace(&local, &remote)).expect("a configuration");
     file
+}
+
+/// Feeds, and what their tables in a directory say.
+fn in_a_directory(name: &str) -> (Scratch, BTreeMap<String, Vec<String>>) {
+    let made = Scratch::new(name);
+    let out = made.text("feeds");
+    let output = panorama(&["synth", "--persons", "40", "--seed", "5", "--out", &out]);
+    assert!(output.status.success(), "{}", said(&output));
+    let local = with_feeds(&made, &format!("{name}-local"));
+    run(&config(local.path()), &[]);
+    let expected = essence(&local.path().join("tables"));
+    assert!(expected["patient_360"].len() > 15 && expected["raw_messages"].len() > 300);
+    (made, expected)
 }
 
 #[test]
 fn the_tables_are_those_of_a_directory_killed_or_not() {
     let Some(server) = Server::start() else { return };
     let proxy = Proxy::before(&server, 40, 11);
-    let made = Scratch::new("s3");
-    let out = made.text("feeds");
-    let output = panorama(&["synth", "--persons", "40", "--seed", "5", "--out", &out]);
-    assert!(output.status.success(), "{}", said(&output));
-    let local = with_feeds(&made, "s3-local");
-    run(&config(local.path()), &[]);
-    let expected = essence(&local.path().join("tables"));
-    assert!(expected["patient_360"].len() > 15 && expected["raw_messages"].len() > 300);
-
+    let (made, expected) = in_a_directory("s3");
     let remote = with_feeds(&made, "s3-remote");
     let file = on_store(config(remote.path()), remote.path(), &server, Some(proxy.port));
     let small = small_steps();
@@ -68,6 +79,24 @@ fn the_tables_are_those_of_a_directory_killed_or_not() {
         "{listed}"
     );
     println!("s3: {in_the_middle} kills, {:?}", proxy.faults());
+}
+
+/// Azure's blob storage says that an object is there in words of its own, and takes a put in other ways than S3.
+#[test]
+fn azure_keeps_what_a_directory_keeps_killed_or_not() {
+    let Some(azurite) = Azurite::start() else { return };
+    let proxy = Proxy::before_port(azurite.port(), 40, 17);
+    let (made, expected) = in_a_directory("azure");
+    let remote = with_feeds(&made, "azure-remote");
+    let (location, options) = (Azurite::location(), Azurite::options(proxy.port));
+    let file = keep_tables(config(remote.path()), remote.path(), &location, &options);
+    let small = small_steps();
+    let in_the_middle = run_killed(&file, &small, 3, 400..1900);
+    run(&file, &small);
+    proxy.be_kind();
+    let found = essence_of(tables_of(&location, &options, &[]));
+    assert_eq!(differences(&expected, &found), None, "{:?}", proxy.faults());
+    println!("azure: {in_the_middle} kills, {:?}", proxy.faults());
 }
 
 #[test]

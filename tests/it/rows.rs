@@ -8,20 +8,28 @@ use std::path::Path;
 
 /// The rows of every table below a directory, payloads as [`latin1`] text.
 pub(crate) fn tables(location: &Path, names: &[&str]) -> BTreeMap<String, Vec<Map<String, Value>>> {
+    tables_of(&location.display().to_string(), &HashMap::new(), names)
+}
+
+/// The same of tables in an object store with these settings.
+pub(crate) fn tables_of(
+    place: &str,
+    options: &HashMap<String, String>,
+    names: &[&str],
+) -> BTreeMap<String, Vec<Map<String, Value>>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let place = location.display().to_string();
     runtime.block_on(async {
-        let known = list(&place, HashMap::new()).await.expect("tables");
+        let known = list(place, options.clone()).await.expect("tables");
         let mut all = BTreeMap::new();
         for name in known {
             if !names.is_empty() && !names.contains(&name.as_str()) {
                 continue;
             }
             let mut rows = Vec::new();
-            let mut reading = read_table(&place, &name, HashMap::new(), ReadRequest::default())
+            let mut reading = read_table(place, &name, options.clone(), ReadRequest::default())
                 .await
                 .expect("a table");
             while let Some(batch) = reading.next().await.expect("rows") {
@@ -43,6 +51,7 @@ pub(crate) fn tables(location: &Path, names: &[&str]) -> BTreeMap<String, Vec<Ma
 }
 
 /// One column of a table, as text; nothing where there is no such table yet.
+#[cfg(feature = "kafka")]
 pub(crate) fn column(location: &Path, table: &str, column: &str) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -3,7 +3,7 @@
 //!
 //! `PANORAMA_SHARING_WINDOWS`, `_PERSONS` and `_SEED` size the run.
 
-mod feeds;
+pub(crate) mod feeds;
 pub(crate) mod group;
 
 use crate::broker::Broker;

@@ -276,6 +276,23 @@ impl Broker {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
     }
 
+    /// Gives a user a right, as a Kafka team does: `--operation Read --group x`.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) fn allow(&self, user: &str, what: &[&str]) {
+        let allowed = self
+            .java("org.apache.kafka.tools.AclCommand")
+            .args(["--bootstrap-server", &self.address(), "--add"])
+            .args(["--allow-principal", &format!("User:{user}")])
+            .args(what)
+            .output()
+            .unwrap();
+        assert!(
+            allowed.status.success(),
+            "{}",
+            String::from_utf8_lossy(&allowed.stdout)
+        );
+    }
+
     /// Kafka's own console producer: each line that it is given is a message, a key and a value with a tab between.
     #[allow(dead_code, reason = "not every test that shares this file needs it")]
     pub(crate) fn producer(&self, topic: &str) -> Child {

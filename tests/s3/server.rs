@@ -140,10 +140,15 @@ struct State {
 
 impl Proxy {
     pub(crate) fn before(server: &Server, one_in: u64, seed: u64) -> Self {
+        Self::before_port(server.port, one_in, seed)
+    }
+
+    /// Before another kind of store.
+    pub(crate) fn before_port(server: u16, one_in: u64, seed: u64) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(State {
-            server: server.port,
+            server,
             one_in: AtomicU64::new(one_in),
             losing: AtomicU64::new(0),
             chance: Mutex::new(seed),

@@ -10,7 +10,7 @@
 use crate::broker::Broker;
 use crate::ownership;
 use crate::positions::{Entry, Home};
-use crate::tests::{message, options, position};
+use crate::tests::{WITH_USERS, as_user, message, options, position};
 use crate::{KafkaBus, KafkaOptions};
 use panorama_api::{Appended, Bus, ErrorClass, Held, ReadLimits, Shares, Sharing, SourcePosition};
 use panorama_model::Text;
@@ -360,4 +360,35 @@ async fn members_divide_the_partitions_and_take_over_from_each_other() {
         members.remove(0);
         settled(&members, 4, 4).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_may_not_join_the_group_says_why_and_joins_once_it_may() {
+    let Some(broker) = Broker::start(WITH_USERS) else {
+        return;
+    };
+    broker.allow("carol", &["--operation", "All", "--topic", "*", "--cluster"]);
+    let carol = as_user(&broker, "carol", "secret");
+    let group = format!("{}ingest", carol.topic_prefix);
+    let bus = KafkaBus::open(carol).unwrap();
+    bus.ensure_topic("raw.one", 2).await.unwrap();
+    let mut shares = bus.share(&["raw.one".into()], Some("carol")).unwrap();
+    let says = |shares: &Shares| {
+        let trouble = shares.trouble.as_ref();
+        trouble.is_some_and(|trouble| trouble.contains("not allowed: GroupAuthorizationFailed"))
+    };
+    tokio::time::timeout(Duration::from_secs(30), shares.wait_for(says))
+        .await
+        .expect("it says why")
+        .unwrap();
+    assert_eq!(held(&shares), BTreeMap::new());
+    broker.allow("carol", &["--operation", "Read", "--group", &group]);
+    let has_all = |shares: &Shares| {
+        let held = shares.held.as_ref().and_then(|held| held.get("raw.one"));
+        shares.trouble.is_none() && held.is_some_and(|held| held.len() == 2)
+    };
+    tokio::time::timeout(Duration::from_secs(60), shares.wait_for(has_all))
+        .await
+        .expect("it joins")
+        .unwrap();
 }

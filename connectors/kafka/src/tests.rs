@@ -365,36 +365,38 @@ async fn what_a_topic_cannot_take_is_refused() {
 }
 
 /// A broker that asks who we are, and lets only alice do anything.
-const WITH_USERS: &str = "\
+pub(crate) const WITH_USERS: &str = "\
 listeners=PLAINTEXT://127.0.0.1:BROKER_PORT,CONTROLLER://127.0.0.1:CONTROLLER_PORT,SASL://127.0.0.1:OTHER_PORT
 advertised.listeners=PLAINTEXT://127.0.0.1:BROKER_PORT,SASL://127.0.0.1:OTHER_PORT
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
 listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
-user_alice=\"secret\" user_bob=\"secret\";
+user_alice=\"secret\" user_bob=\"secret\" user_carol=\"secret\";
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS;User:alice";
+
+pub(crate) fn as_user(broker: &Broker, user: &str, password: &str) -> KafkaOptions {
+    let settings = [
+        ("security.protocol", "sasl_plaintext"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.username", user),
+        ("sasl.password", password),
+    ];
+    KafkaOptions {
+        brokers: vec![broker.other_address()],
+        security: settings.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        request_timeout: Duration::from_secs(10),
+        ..options(broker)
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_and_who_may_not() {
     let Some(broker) = Broker::start(WITH_USERS) else {
         return;
     };
-    let as_user = |user: &str, password: &str| {
-        let settings = [
-            ("security.protocol", "sasl_plaintext"),
-            ("sasl.mechanism", "PLAIN"),
-            ("sasl.username", user),
-            ("sasl.password", password),
-        ];
-        KafkaOptions {
-            brokers: vec![broker.other_address()],
-            security: settings.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
-            request_timeout: Duration::from_secs(10),
-            ..options(&broker)
-        }
-    };
+    let as_user = |user: &str, password: &str| as_user(&broker, user, password);
     let error = KafkaBus::open(as_user("alice", "guessed")).err().unwrap();
     assert!(
         matches!(cause(&error), KafkaBusError::Credentials { .. }),

@@ -19,13 +19,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const REST: Duration = Duration::from_millis(20);
 
 /// What others put into a topic, by and by.
-pub(super) struct Feed {
+pub(crate) struct Feed {
     producer: Child,
     lines: std::vec::IntoIter<String>,
 }
 
 impl Feed {
-    pub(super) fn begin(broker: &Broker, name: &str, prefix: &str, dir: &Path) -> Self {
+    pub(crate) fn begin(broker: &Broker, name: &str, prefix: &str, dir: &Path) -> Self {
         let topic = format!("{prefix}theirs.{name}");
         broker.make_topic(&topic, PARTITIONS.0);
         let mut files: Vec<PathBuf> = fs::read_dir(dir)
@@ -49,7 +49,7 @@ impl Feed {
     }
 
     /// Puts some messages there; how many there were.
-    pub(super) fn pour(&mut self, count: usize) -> u64 {
+    pub(crate) fn pour(&mut self, count: usize) -> u64 {
         let mut poured = 0;
         let mut text = String::new();
         for line in self.lines.by_ref().take(count) {
@@ -71,7 +71,7 @@ impl Drop for Feed {
 }
 
 /// A hospital that sends one message after the other, each until one of several processes has acknowledged it.
-pub(super) struct Hospital {
+pub(crate) struct Hospital {
     messages: std::vec::IntoIter<Vec<u8>>,
     shared: Arc<Waiting>,
     sending: Option<JoinHandle<()>>,
@@ -85,7 +85,7 @@ struct Waiting {
 }
 
 impl Hospital {
-    pub(super) fn begin(messages: Vec<Vec<u8>>, to: Vec<SocketAddr>) -> Self {
+    pub(crate) fn begin(messages: Vec<Vec<u8>>, to: Vec<SocketAddr>) -> Self {
         let shared = Arc::new(Waiting::default());
         let waiting = Arc::clone(&shared);
         Self {
@@ -96,7 +96,7 @@ impl Hospital {
     }
 
     /// Gives the sender some messages; how many there were.
-    pub(super) fn pour(&mut self, count: usize) -> u64 {
+    pub(crate) fn pour(&mut self, count: usize) -> u64 {
         let some: Vec<_> = self.messages.by_ref().take(count).collect();
         let poured = some.len() as u64;
         self.shared.queue().extend(some);
@@ -104,12 +104,12 @@ impl Hospital {
     }
 
     /// How often a message was sent again.
-    pub(super) fn sent_again(&self) -> u64 {
+    pub(crate) fn sent_again(&self) -> u64 {
         self.shared.sent_again.load(Ordering::Relaxed)
     }
 
     /// All that it was given is acknowledged.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.shared.queue().is_empty()
     }
 }

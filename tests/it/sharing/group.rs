@@ -26,7 +26,7 @@ pub(crate) const POURED: [&str; 4] = [FEEDS[0].0, FEEDS[1].0, FEEDS[2].0, HOSPIT
 /// Sources of the example configuration.
 const SOURCES: u64 = 7;
 /// Partitions of others' topics, and of ours: not the same.
-pub(super) const PARTITIONS: (u32, u32) = (5, 4);
+pub(crate) const PARTITIONS: (u32, u32) = (5, 4);
 /// How long it may take until all is as it was.
 pub(crate) const RECOVERY_MAX: Duration = Duration::from_secs(30);
 pub(crate) const POLL: Duration = Duration::from_millis(50);
