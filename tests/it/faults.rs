@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// How long it may take until all that is left is there too, however much that is.
+const REST_MAX: Duration = Duration::from_secs(600);
 /// How long the working process may be silent.
 const SILENCE: Duration = Duration::from_millis(1_500);
 
@@ -49,7 +51,7 @@ fn faults_of(window: usize) -> (Fault, MemberFault) {
 }
 
 /// Waits until all messages that came are rows, once.
-fn all_are_rows(cluster: &mut Cluster<Group>, location: &Path, after: &str) {
+fn all_are_rows(cluster: &mut Cluster<Group>, location: &Path, after: &str, within: Duration) {
     let began = Instant::now();
     loop {
         let sources = column(location, "raw_messages", "source");
@@ -57,7 +59,7 @@ fn all_are_rows(cluster: &mut Cluster<Group>, location: &Path, after: &str) {
         if cluster.incoming.are_all(rows, after) {
             return;
         }
-        if began.elapsed() > RECOVERY_MAX {
+        if began.elapsed() > within {
             cluster.say_last_words();
             panic!("{after}: {rows:?} messages are rows");
         }
@@ -114,6 +116,7 @@ fn whatever_fails_together_each_message_is_a_row_once() {
                 &mut cluster,
                 &location,
                 &format!("{rebalance}, window {window}, {fault:?} and {of_member:?}"),
+                RECOVERY_MAX,
             );
             for fault in [format!("{fault:?}"), format!("member {of_member:?}")] {
                 let (times, most) = longest.entry(fault).or_default();
@@ -123,7 +126,7 @@ fn whatever_fails_together_each_message_is_a_row_once() {
             cluster.incoming.keep();
         }
         cluster.incoming.pour(usize::MAX);
-        all_are_rows(&mut cluster, &location, "at the end");
+        all_are_rows(&mut cluster, &location, "at the end", REST_MAX);
         cluster.incoming.end();
         for machine in &mut cluster.machines {
             machine.signal("-TERM");
