@@ -104,10 +104,12 @@ impl SourceContext {
                 }
             };
             let mut work = std::pin::pin!(work);
+            // Work that ends because it sees a stop is not to be taken for work that fails.
             let ended = tokio::select! {
-                ended = &mut work => Some(ended),
-                () = partitions.until(|now| now.as_deref().map(&part) != mine) => None,
+                biased;
                 () = shutdown.requested() => None,
+                () = partitions.until(|now| now.as_deref().map(&part) != mine) => None,
+                ended = &mut work => Some(ended),
             };
             match ended {
                 // It may be given more, which others have to let go first.
@@ -130,7 +132,10 @@ impl SourceContext {
                     };
                     tracing::warn!(source = %self.source, %error, cause = %error.cause, "beginning anew");
                     self.observer.failed("source", error.class());
-                    tokio::time::sleep(ANEW_BACKOFF).await;
+                    tokio::select! {
+                        () = shutdown.requested() => {}
+                        () = tokio::time::sleep(ANEW_BACKOFF) => {}
+                    }
                 }
                 Some(ended) => return ended,
                 None => {

@@ -1,7 +1,11 @@
 //! Where partitions begin and end, as their brokers say: asked about all of them at once, because each answer takes its time.
+//!
+//! The client's question about many is answered as a whole or not at all. After one that was not, a thread of its own asks
+//! about each, until it answers: nobody who reads waits for a broker that is away.
 
 use crate::client;
 use crate::core::Core;
+use crate::error::Result;
 use crate::partition::Partition;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaResult;
@@ -19,6 +23,8 @@ const FOLLOWED_AGE_MAX: Duration = Duration::from_millis(100);
 const WAIT_MAX: Duration = Duration::from_millis(500);
 /// How much is done at the same time: topics, and partitions of each of them.
 const AT_ONCE: usize = 8;
+/// How often silent partitions are asked.
+const SILENT_REST: Duration = Duration::from_millis(100);
 
 /// What the brokers say of one partition.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,18 +34,19 @@ struct News {
 }
 
 impl Partition {
-    /// Whether its end, or its start, is to be asked for.
+    /// Whether its end, or its start, is to be asked for by who wants to know it.
     fn is_old(&self) -> (bool, bool) {
         let log = self.log();
         let age_max = if log.is_ours { AGE_MAX } else { FOLLOWED_AGE_MAX };
         (
-            log.looked_at.elapsed() > age_max,
+            !log.is_silent && log.looked_at.elapsed() > age_max,
             log.start_looked_at.elapsed() > AGE_MAX,
         )
     }
 
     fn learn(&self, news: News) {
         let mut log = self.log();
+        // From the answer on: one that takes longer than this may be old would be asked for again at once.
         log.looked_at = Instant::now();
         if let Some(end) = news.end {
             if log.is_ours && log.failure.is_none() && log.outstanding == 0 && end > log.next {
@@ -51,10 +58,18 @@ impl Partition {
                 log.follow(end);
             }
         }
+        log.is_silent = news.end.is_none();
+        drop(log);
         if let Some(start) = news.start {
-            log.start_looked_at = log.looked_at;
-            log.start = log.start.max(start.min(log.end));
+            self.starts_at(start);
         }
+    }
+
+    /// What is before this is deleted.
+    pub(crate) fn starts_at(&self, start: u64) {
+        let mut log = self.log();
+        log.start_looked_at = Instant::now();
+        log.start = log.start.max(start.min(log.end));
     }
 }
 
@@ -74,35 +89,20 @@ impl Core {
     /// Asks for news of all partitions of which they are old.
     fn look(&self) {
         let (mut of_end, mut of_start) = (Vec::new(), Vec::new());
-        for topic in self.all_known() {
-            for partition in &topic.partitions {
-                let (end, start) = partition.is_old();
-                if end {
-                    of_end.push(Arc::clone(partition));
-                }
-                if end && start {
-                    of_start.push(Arc::clone(partition));
-                }
+        for partition in self.all_partitions() {
+            let (end, start) = partition.is_old();
+            if end && start {
+                of_start.push(Arc::clone(&partition));
+            }
+            if end {
+                of_end.push(partition);
             }
         }
         let mut ends = self.ask_all(&of_end, KafkaOffset::End);
-        let mut starts = self.ask_all(&of_start, KafkaOffset::Beginning);
-        let silent = |partition: &&Arc<Partition>| !ends.contains_key(&key(partition));
-        let silent: Vec<_> = of_end.iter().filter(silent).cloned().collect();
-        // One broker that is away must not keep us from what the others have.
-        let asked = at_once(&silent, |partition| {
-            self.ask(&partition.topic, partition.number(), WAIT_MAX)
-        });
-        for (partition, found) in silent.iter().zip(asked) {
-            match found {
-                Ok((start, end)) => {
-                    starts.insert(key(partition), start);
-                    ends.insert(key(partition), end);
-                }
-                // What is known still holds; a read or an append will say what is wrong.
-                Err(error) => tracing::debug!(topic = %partition.topic, %error, "no news of the bounds"),
-            }
-        }
+        let mut starts = match ends.is_empty() {
+            true => HashMap::new(),
+            false => self.ask_all(&of_start, KafkaOffset::Beginning),
+        };
         for partition in &of_end {
             partition.learn(News {
                 start: starts.remove(&key(partition)),
@@ -111,7 +111,12 @@ impl Core {
         }
     }
 
-    /// One end of partitions, of as many as answer, in one question to each broker.
+    fn all_partitions(&self) -> impl Iterator<Item = Arc<Partition>> {
+        let topics = self.all_known().into_iter();
+        topics.flat_map(|topic| topic.partitions.clone())
+    }
+
+    /// One end of all partitions, in one question to each broker; nothing if one of them does not answer.
     fn ask_all(&self, partitions: &[Arc<Partition>], which: KafkaOffset) -> HashMap<(String, i32), u64> {
         if partitions.is_empty() {
             return HashMap::new();
@@ -144,24 +149,56 @@ impl Core {
     pub(crate) fn ask(&self, topic: &str, partition: i32, wait: Duration) -> KafkaResult<(u64, u64)> {
         client::watermarks(self.producer.client(), topic, partition, wait)
     }
+
+    /// Asks about each partition that did not answer with the others.
+    fn ask_silent(&self) {
+        let is_silent = |partition: &Arc<Partition>| partition.log().is_silent;
+        let silent: Vec<_> = self.all_partitions().filter(is_silent).collect();
+        let asked = at_once(&silent, |partition| {
+            if self.is_stopping() {
+                return Ok(());
+            }
+            match self.ask(&partition.topic, partition.number(), WAIT_MAX) {
+                Ok((start, end)) => partition.learn(News {
+                    start: Some(start),
+                    end: Some(end),
+                }),
+                // What is known still holds; a read or an append will say what is wrong.
+                Err(error) => tracing::debug!(topic = %partition.topic, %error, "no news of the bounds"),
+            }
+            Ok(())
+        });
+        drop(asked);
+    }
+}
+
+/// Asks about silent partitions until the log is closed.
+pub(crate) fn serve(core: &Core) {
+    while !core.is_stopping() {
+        std::thread::sleep(SILENT_REST);
+        core.ask_silent();
+    }
 }
 
 fn key(partition: &Partition) -> (String, i32) {
     (partition.topic.clone(), partition.number())
 }
 
-/// Does something with each, with some at the same time: each is a few questions, and answers take their time.
-pub(crate) fn at_once<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// Does something with each, with some at the same time: each is a few questions, and answers take their time. Begins no more
+/// once one has failed.
+pub(crate) fn at_once<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
     let mut done = Vec::with_capacity(all.len());
     for few in all.chunks(AT_ONCE) {
         let work = &work;
         std::thread::scope(|scope| {
             let working: Vec<_> = few.iter().map(|one| scope.spawn(move || work(one))).collect();
-            done.extend(working.into_iter().map(|one| match one.join() {
+            let worked = working.into_iter().map(|one| match one.join() {
                 Ok(found) => found,
                 Err(panic) => std::panic::resume_unwind(panic),
-            }));
-        });
+            });
+            done.extend(worked.collect::<Result<Vec<_>>>()?);
+            Ok(())
+        })?;
     }
-    done
+    Ok(done)
 }

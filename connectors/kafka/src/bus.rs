@@ -4,7 +4,7 @@ use crate::client::patiently;
 use crate::core::{Core, Topic};
 use crate::cursor::{self, Until};
 use crate::error::{KafkaBusError, Result as KafkaResult};
-use crate::{KafkaOptions, admin, append, envelope, flush, positions};
+use crate::{KafkaOptions, admin, append, bounds, envelope, flush, positions};
 use async_trait::async_trait;
 use panorama_api::{
     Appended, Bus, ErrorClass, LogRecord, NewMessage, Offset, ReadLimits, Result, SourcePosition,
@@ -60,6 +60,7 @@ impl KafkaBus {
         for (name, serve) in [
             ("kafka-reports", flush::serve as fn(&Core)),
             ("kafka-reader", flush::serve_reader),
+            ("kafka-bounds", bounds::serve),
         ] {
             let core = Arc::clone(&core);
             bus.keep(name, move || serve(&core))?;

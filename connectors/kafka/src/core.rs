@@ -125,7 +125,7 @@ impl Core {
 
     /// Looks at topics.
     fn look_at(&self, topics: &[String]) -> Result<()> {
-        let looked = at_once(topics, |topic| {
+        at_once(topics, |topic| {
             if self.find(topic)?.is_none() {
                 tracing::warn!(
                     topic = self.full_name(topic),
@@ -133,8 +133,8 @@ impl Core {
                 );
             }
             Ok(())
-        });
-        looked.into_iter().collect()
+        })
+        .map(drop)
     }
 
     pub(crate) fn full_name(&self, topic: &str) -> String {

@@ -60,7 +60,8 @@ pub(crate) enum Until {
 /// Reads records from an offset on. Blocking.
 ///
 /// # Errors
-/// [`KafkaBusError::Unreachable`] if nothing comes in time, though there is something.
+/// [`KafkaBusError::Unreachable`] if nothing comes in time, though there is something. [`KafkaBusError::Gone`] if retention has
+/// just deleted what is there: from then on the partition's start is known.
 pub(crate) fn read(
     core: &Core,
     partition: &Partition,
@@ -87,6 +88,13 @@ pub(crate) fn read(
         Err(error) => {
             // The next read begins anew.
             give_up(reader, partition);
+            if matches!(error, KafkaBusError::Gone) {
+                let (start, end) = core.watermarks(&partition.topic, partition.number())?;
+                if from > end {
+                    return Err(KafkaBusError::Shrunk { end, next: from });
+                }
+                partition.starts_at(start);
+            }
             Err(error)
         }
     }
@@ -126,32 +134,57 @@ fn slot_for<'a>(core: &'a Core, partition: &'a Partition, from: Offset) -> (&'a 
 }
 
 /// Begins to read ahead from places where nobody reads yet: at all of them at once, because each would have to wait for the
-/// fetch before it that waits for news.
+/// fetch before it that waits for news. What cannot be begun so is begun when it is read.
 pub(crate) fn prefetch(core: &Core, places: &[(Arc<Partition>, Offset)]) -> Result<()> {
-    for reader in &core.readers {
-        let mut begun = Vec::new();
-        let mut list = TopicPartitionList::new();
-        for (partition, from) in places {
-            let (its, slot) = slot_for(core, partition, *from);
-            if !Arc::ptr_eq(its, reader) || slot.is_some() {
-                continue;
-            }
-            let cursor = Cursor::waiting(reader, partition, *from)?;
-            list.add_partition_offset(&partition.topic, partition.number(), kafka_offset(*from))
-                .map_err(|error| core.clients.error(&error))?;
-            begun.push((slot, cursor));
-        }
-        if begun.is_empty() {
+    let mut begun: Vec<Begun<'_>> = core.readers.iter().map(|_| Begun::default()).collect();
+    for (partition, from) in places {
+        let Some((at, slot)) = free_slot(partition, *from) else {
+            continue;
+        };
+        let (Some(reader), Some(begun)) = (core.readers.get(at), begun.get_mut(at)) else {
+            continue;
+        };
+        begun
+            .list
+            .add_partition_offset(&partition.topic, partition.number(), kafka_offset(*from))
+            .map_err(|error| core.clients.error(&error))?;
+        let cursor = Cursor::waiting(reader, partition, *from)?;
+        begun.cursors.push((slot, cursor));
+    }
+    for (reader, begun) in core.readers.iter().zip(begun) {
+        if begun.cursors.is_empty() {
             continue;
         }
-        reader
-            .incremental_assign(&list)
-            .map_err(|error| core.clients.error(&error))?;
-        for (mut slot, cursor) in begun {
+        if let Err(error) = reader.incremental_assign(&begun.list) {
+            tracing::debug!(%error, "nothing is read ahead");
+            continue;
+        }
+        for (mut slot, cursor) in begun.cursors {
             *slot = Some(cursor);
         }
     }
     Ok(())
+}
+
+/// What one reader begins to read.
+#[derive(Default)]
+struct Begun<'a> {
+    list: TopicPartitionList,
+    cursors: Vec<(Slot<'a>, Cursor)>,
+}
+
+/// The first reader that stands nowhere in a partition, if none stands at an offset. Waits for nobody.
+fn free_slot(partition: &Partition, from: Offset) -> Option<(usize, Slot<'_>)> {
+    let mut free = None;
+    for (at, slot) in partition.cursors.iter().enumerate() {
+        let Ok(slot) = slot.try_lock() else { continue };
+        match &*slot {
+            Some(cursor) if cursor.next == from => return None,
+            None if free.is_none() => free = Some((at, slot)),
+            _ => {}
+        }
+    }
+    free
 }
 
 /// Gives up reading ahead of a partition.

@@ -55,6 +55,11 @@ pub enum KafkaBusError {
         /// Why. Never its value.
         reason: String,
     },
+    /// What was to be read was deleted a moment ago.
+    #[error(
+        "retention has deleted the messages that were to be read next; reading goes on with those that are left"
+    )]
+    Gone,
     /// No such topic.
     #[error("no such topic; it was deleted, or never made")]
     TopicUnknown,
@@ -255,6 +260,7 @@ impl KafkaBusError {
             Self::Unreachable { .. }
             | Self::Replicas { .. }
             | Self::Undelivered { .. }
+            | Self::Gone
             | Self::NoTransactions { .. } => ErrorClass::Retry,
             // What was stored is looked up before the next append, which then goes on behind it.
             Self::OtherWriter { .. } => ErrorClass::Retry,
@@ -299,6 +305,7 @@ impl KafkaBusError {
             | Code::InconsistentGroupProtocol
             | Code::InvalidSessionTimeout => Self::Group { reason },
             Code::InvalidTopic => Self::TopicName,
+            Code::AutoOffsetReset | Code::OffsetOutOfRange => Self::Gone,
             Code::NotEnoughReplicas | Code::NotEnoughReplicasAfterAppend | Code::ISRInsufficient => {
                 Self::Replicas { reason }
             }

@@ -75,6 +75,8 @@ pub(crate) struct Log {
     pub(crate) looked_at: Instant,
     /// When its start was.
     pub(crate) start_looked_at: Instant,
+    /// It did not answer with the others when all were asked.
+    pub(crate) is_silent: bool,
     /// This process has appended to it: from then on its end is our own knowledge, and its positions are ours to write.
     /// Before, another process may be the one that appends.
     pub(crate) is_ours: bool,
@@ -117,6 +119,7 @@ impl Log {
             generation: 0,
             looked_at: Instant::now(),
             start_looked_at: Instant::now(),
+            is_silent: false,
             is_ours: false,
             looked_up: end,
             claims: Claims::default(),

@@ -11,7 +11,7 @@ use crate::partition::{Beginning, Log, Partition};
 use crate::positions::{Home, Position};
 use panorama_api::{ErrorClass, Offset, ReadLimits};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Messages read at a time, of each of many partitions at once.
@@ -33,11 +33,31 @@ pub(crate) fn attach(core: &Core, topic: &str) -> Result<Option<Topic>> {
     };
     let message_bytes_max = admin::message_bytes_max(core, topic)?;
     let numbers: Vec<u32> = (0..count).collect();
-    let partitions = at_once(&numbers, |number| attach_one(core, topic, *number).map(Arc::new));
+    let looked_at = Mutex::new(Vec::new());
+    let attached = at_once(&numbers, |number| {
+        let partition = Arc::new(attach_one(core, topic, *number)?);
+        lock(&looked_at).push(Arc::clone(&partition));
+        let (low, high) = {
+            let log = partition.log();
+            (log.start, log.end)
+        };
+        look_up(core, &partition, low, high)?;
+        Ok(partition)
+    });
+    if attached.is_err() {
+        // Nobody else knows of them: what they read ahead would be read for nothing, and could not be read again.
+        for partition in &*lock(&looked_at) {
+            cursor::release(core, partition);
+        }
+    }
     Ok(Some(Topic {
-        partitions: partitions.into_iter().collect::<Result<_>>()?,
+        partitions: attached?,
         message_bytes_max,
     }))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn attach_one(core: &Core, topic: &str, number: u32) -> Result<Partition> {
@@ -63,9 +83,7 @@ fn attach_one(core: &Core, topic: &str, number: u32) -> Result<Partition> {
     log.claims.forget_below(low);
     log.covered = covered.max(low);
     log.has_ids = mark.is_none_or(|mark| mark.has_ids);
-    let partition = Partition::new(home, name, Arc::clone(&core.shared), log);
-    look_up(core, &partition, low, high)?;
-    Ok(partition)
+    Ok(Partition::new(home, name, Arc::clone(&core.shared), log))
 }
 
 /// After a failure: waits for the last report, and looks up what was stored. Blocking.

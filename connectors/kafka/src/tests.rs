@@ -611,3 +611,23 @@ async fn a_broker_that_is_killed_loses_and_doubles_nothing() {
     stored.sort();
     assert_eq!(stored, acknowledged);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_retention_deletes_meanwhile_is_stepped_over() {
+    let Some(broker) = Broker::start("") else { return };
+    let open = || KafkaBus::open(options(&broker)).unwrap();
+    let (writer, reader) = (open(), open());
+    writer.ensure_topic("kept", 1).await.unwrap();
+    let all = messages(&["a", "b", "c", "d", "e"]);
+    writer.append("kept", 0, all, None).await.unwrap();
+    assert_eq!(reader.bounds("kept", 0).unwrap(), (0, 5));
+    let name = writer.core().full_name("kept");
+    crate::admin::delete_records(writer.core(), &name, 0, 3).unwrap();
+    // It knows of the old start still, and finds nothing there.
+    let error = reader.read("kept", 0, 0, ALL).unwrap_err();
+    assert!(matches!(cause(&error), KafkaBusError::Gone), "{:?}", error.cause);
+    assert_eq!(error.class(), ErrorClass::Retry);
+    let left = reader.read("kept", 0, 0, ALL).unwrap();
+    let offsets: Vec<_> = left.iter().map(|record| record.offset).collect();
+    assert_eq!(offsets, [3, 4]);
+}

@@ -3,7 +3,7 @@
 use crate::current::{Change, outbox_key};
 use crate::facts::{FactState, resolved_row};
 use crate::filing::{chunks_of, each_fact};
-use crate::stretches::Stretch;
+use crate::stretches::{Days, Stretch};
 use crate::{spaces, table_number};
 use arrow::array::RecordBatch;
 use panorama_api::{Bus, ConnectorError, PartitionMode, PartitionWrite, ReadLimits, Result, StateRead};
@@ -334,16 +334,19 @@ pub(crate) type ReceivedTimes = Arc<Mutex<Vec<Timestamp>>>;
 
 /// The writes of stretches of topics, one per day of receipt.
 ///
-/// A stretch is filed under the days from that of its first message to that of its last; a message whose clock says
-/// otherwise goes with the nearer of the two, so that none is left out.
+/// Where days have to be looked up, a stretch is filed under those from that of its first message to that of its last; a
+/// message whose clock says otherwise goes with the nearest of them, so that none is left out.
 pub(crate) fn raw_writes(
     bus: &Arc<dyn Bus>,
     definition: &'static Definition,
     ranges: &[RawRange],
     received: &ReceivedTimes,
 ) -> Result<Vec<PartitionWrite>> {
+    let ranges = || ranges.iter().filter(|range| !range.is_empty());
+    let places = ranges().map(|range| (range.topic.clone(), range.partition, range.stretch.from));
+    bus.prefetch(&places.collect::<Vec<_>>())?;
     let mut spans = Vec::new();
-    for range in ranges.iter().filter(|range| !range.is_empty()) {
+    for range in ranges() {
         let day_at = |offset| -> Result<i32> {
             let one = ReadLimits {
                 records_max: 1,
@@ -352,35 +355,26 @@ pub(crate) fn raw_writes(
             let found = bus.read(&range.topic, range.partition, offset, one)?;
             Ok(found.first().map_or(0, |r| r.received_at.date().0))
         };
-        let Stretch { from, until, days } = range.stretch;
-        let (first, last) = match days {
-            Some(days) => days,
-            None => (day_at(from)?, day_at(until - 1)?),
+        let Stretch { from, until, days } = &range.stretch;
+        let days = match days {
+            Some(days) => days.clone(),
+            None => Days::between(day_at(*from)?, day_at(until - 1)?),
         };
-        spans.push((range.clone(), first, last.max(first)));
+        spans.push((range.clone(), days));
     }
-    let places = spans.iter().map(|(range, ..)| {
-        let RawRange { topic, partition, .. } = range;
-        (topic.clone(), *partition, range.stretch.from)
-    });
-    bus.prefetch(&places.collect::<Vec<_>>())?;
-    let mut days: Vec<i32> = spans.iter().flat_map(|(_, first, last)| *first..=*last).collect();
+    let mut days: Vec<i32> = spans.iter().flat_map(|(_, days)| days.iter()).collect();
     days.sort_unstable();
     days.dedup();
     Ok(days
         .into_iter()
         .map(|day| {
-            let of_day: Vec<_> = spans
-                .iter()
-                .filter(|(_, first, last)| (*first..=*last).contains(&day))
-                .cloned()
-                .collect();
+            let is_of_day = |(_, days): &&(RawRange, Days)| days.iter().any(|of| of == day);
             let rows = RawRows {
                 bus: Arc::clone(bus),
                 batcher: RowBatcher::new(definition),
                 received: Arc::clone(received),
                 day,
-                spans: of_day,
+                spans: spans.iter().filter(is_of_day).cloned().collect(),
             };
             PartitionWrite {
                 partition: Some(day),
@@ -396,16 +390,16 @@ struct RawRows {
     batcher: RowBatcher,
     received: ReceivedTimes,
     day: i32,
-    spans: Vec<(RawRange, i32, i32)>,
+    spans: Vec<(RawRange, Days)>,
 }
 
 impl RawRows {
     fn fill(&mut self) -> Result<()> {
         while self.batcher.rows() < BATCH_ROWS_MAX && self.batcher.bytes() < BATCH_BYTES_MAX {
-            let Some((range, first, last)) = self.spans.last_mut() else {
+            let Some((range, days)) = self.spans.last_mut() else {
                 break;
             };
-            let Stretch { from, until, .. } = range.stretch;
+            let (from, until) = (range.stretch.from, range.stretch.until);
             // Not beyond its end: the next publication goes on reading there.
             let left = usize::try_from(until - from).unwrap_or(usize::MAX);
             let limits = ReadLimits {
@@ -415,7 +409,7 @@ impl RawRows {
             let records = self.bus.read(&range.topic, range.partition, from, limits)?;
             let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
             for record in records.iter().filter(|record| record.offset < until) {
-                if record.received_at.date().0.clamp(*first, *last) == self.day {
+                if days.file(record.received_at.date().0) == self.day {
                     received.push(record.received_at);
                     push_raw(&mut self.batcher, range, record, self.day);
                 }
