@@ -2,6 +2,7 @@
 //!
 //! It is where PANORAMA_AZURITE says; `./test` installs it where there is Node.js.
 
+use crate::server::CLIENT_TIMEOUT;
 use std::collections::HashMap;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -79,7 +80,7 @@ impl Azurite {
             ("azure_storage_account_name", ACCOUNT),
             ("azure_storage_account_key", KEY),
             ("azure_endpoint", &format!("http://127.0.0.1:{port}/{ACCOUNT}")),
-            ("timeout", "2s"),
+            ("timeout", &format!("{}s", CLIENT_TIMEOUT.as_secs())),
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into()

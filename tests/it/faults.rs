@@ -5,12 +5,12 @@
 //! `PANORAMA_FAULTS_WINDOWS`, `_PERSONS` and `_SEED` size the run; 200 windows have each pairing four times.
 
 use crate::essence::{config, differences, essence, run, run_role, with_feeds};
-use crate::failover::cluster::{Cluster, Fault, Incoming};
+use crate::failover::cluster::{Cluster, Fault, Incoming, POLL, RECOVERY_MAX};
 use crate::failover::machine::Machine;
 use crate::kafka::{from_environment, places_are_unique, what_others_were_told_is_in_the_tables};
 use crate::network::Network;
 use crate::rows::{Chance, column};
-use crate::sharing::group::{Group, MemberFault, POLL, POURED, RECOVERY_MAX, from_theirs, of_hospital, once};
+use crate::sharing::group::{Group, MemberFault, POURED, from_theirs, of_hospital, once};
 use crate::support::{Scratch, panorama, said};
 use std::collections::BTreeMap;
 use std::path::Path;

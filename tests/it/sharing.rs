@@ -8,11 +8,12 @@ pub(crate) mod group;
 
 use crate::broker::Broker;
 use crate::essence::{config, differences, essence, run, run_role, with_feeds};
+use crate::failover::cluster::{POLL, RECOVERY_MAX};
 use crate::failover::machine::Machine;
 use crate::kafka::{from_environment, places_are_unique};
 use crate::rows::Chance;
 use crate::support::{Scratch, panorama, said};
-use group::{Group, MemberFault, POLL, POURED, RECOVERY_MAX, SESSION, from_theirs, of_hospital, once};
+use group::{Group, MemberFault, POURED, SESSION, from_theirs, of_hospital, once};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

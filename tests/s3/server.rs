@@ -25,7 +25,7 @@ const BUCKET: &str = "tables";
 /// How long the server may take to answer: machines that run tests are busy.
 const START_MAX: Duration = Duration::from_secs(60);
 /// How long a client of [`Server::options`] waits for an answer.
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running server with one empty bucket.
 pub(crate) struct Server {

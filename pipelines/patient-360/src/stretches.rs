@@ -45,6 +45,9 @@ impl Days {
 
     /// Where a message of a day is filed: there, or under the nearest day there is.
     pub(crate) fn file(&self, day: i32) -> i32 {
+        if self.0.binary_search(&day).is_ok() {
+            return day;
+        }
         let distance = |of: &i32| of.abs_diff(day);
         self.0.iter().copied().min_by_key(distance).unwrap_or(day)
     }

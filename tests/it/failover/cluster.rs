@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// How long it may take until somebody works again.
 pub(crate) const RECOVERY_MAX: Duration = Duration::from_secs(30);
 /// How often it is looked.
-const POLL: Duration = Duration::from_millis(50);
+pub(crate) const POLL: Duration = Duration::from_millis(50);
 /// How often messages come while it is waited for somebody to read them.
 const DROP: Duration = Duration::from_secs(2);
 

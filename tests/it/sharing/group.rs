@@ -3,6 +3,7 @@
 use super::feeds::{Feed, Hospital};
 use crate::broker::Broker;
 use crate::essence::{config, run, with_feeds};
+use crate::failover::cluster::{POLL, RECOVERY_MAX};
 use crate::failover::machine::Machine;
 use crate::kafka::{from_elsewhere, of_topic, on_kafka};
 use crate::rows::{Chance, tables, text};
@@ -27,9 +28,6 @@ pub(crate) const POURED: [&str; 4] = [FEEDS[0].0, FEEDS[1].0, FEEDS[2].0, HOSPIT
 const SOURCES: u64 = 7;
 /// Partitions of others' topics, and of ours: not the same.
 pub(crate) const PARTITIONS: (u32, u32) = (5, 4);
-/// How long it may take until all is as it was.
-pub(crate) const RECOVERY_MAX: Duration = Duration::from_secs(30);
-pub(crate) const POLL: Duration = Duration::from_millis(50);
 /// The shortest that brokers take by default.
 pub(crate) const SESSION: Duration = Duration::from_secs(6);
 /// Messages of each source that come at once.
