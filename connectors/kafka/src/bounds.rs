@@ -1,7 +1,7 @@
 //! Where partitions begin and end, as their brokers say: asked about all of them at once, because each answer takes its time.
 //!
-//! The client's question about many is answered as a whole or not at all. After one that was not, a thread of its own asks
-//! about each, until it answers: nobody who reads waits for a broker that is away.
+//! The client's question about many is answered as a whole or not at all. After one that was not, a thread of its own looks
+//! who leads, and asks each leader for itself, until it answers: nobody who reads waits for a broker that is away.
 
 use crate::client;
 use crate::core::Core;
@@ -23,8 +23,9 @@ const FOLLOWED_AGE_MAX: Duration = Duration::from_millis(100);
 const WAIT_MAX: Duration = Duration::from_millis(500);
 /// How much is done at the same time: topics, and partitions of each of them.
 const AT_ONCE: usize = 8;
-/// How often silent partitions are asked.
+/// How long silent partitions are left alone: at first, and at most while nobody answers.
 const SILENT_REST: Duration = Duration::from_millis(100);
+const SILENT_REST_MAX: Duration = Duration::from_secs(1);
 
 /// What the brokers say of one partition.
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,17 +99,24 @@ impl Core {
                 of_end.push(partition);
             }
         }
-        let mut ends = self.ask_all(&of_end, KafkaOffset::End);
+        self.learn(&of_end, &of_start);
+    }
+
+    /// Asks for the ends of partitions, and for the starts of some of them. How many answered.
+    fn learn(&self, partitions: &[Arc<Partition>], of_start: &[Arc<Partition>]) -> usize {
+        let mut ends = self.ask_all(partitions, KafkaOffset::End);
         let mut starts = match ends.is_empty() {
             true => HashMap::new(),
-            false => self.ask_all(&of_start, KafkaOffset::Beginning),
+            false => self.ask_all(of_start, KafkaOffset::Beginning),
         };
-        for partition in &of_end {
+        let answered = ends.len();
+        for partition in partitions {
             partition.learn(News {
                 start: starts.remove(&key(partition)),
                 end: ends.remove(&key(partition)),
             });
         }
+        answered
     }
 
     fn all_partitions(&self) -> impl Iterator<Item = Arc<Partition>> {
@@ -150,33 +158,67 @@ impl Core {
         client::watermarks(self.producer.client(), topic, partition, wait)
     }
 
-    /// Asks about each partition that did not answer with the others.
-    fn ask_silent(&self) {
+    /// Asks each leader about those of its partitions that did not answer with the others. How many did now; none if all
+    /// had before.
+    fn ask_silent(&self) -> Option<usize> {
         let is_silent = |partition: &Arc<Partition>| partition.log().is_silent;
         let silent: Vec<_> = self.all_partitions().filter(is_silent).collect();
-        let asked = at_once(&silent, |partition| {
+        if silent.is_empty() {
+            return None;
+        }
+        let leaders = self.leaders(&silent);
+        let mut led: HashMap<i32, Vec<Arc<Partition>>> = HashMap::new();
+        for partition in silent {
+            if let Some(leader) = leaders.get(&key(&partition)) {
+                led.entry(*leader).or_default().push(partition);
+            }
+        }
+        let led: Vec<_> = led.into_values().collect();
+        let answered = at_once(&led, |partitions| Ok(self.learn(partitions, partitions)));
+        Some(answered.map_or(0, |answered| answered.into_iter().sum()))
+    }
+
+    /// The broker that leads, of each partition that one does. Looking tells the client, too, which knows of no other way
+    /// that the leader of a topic has changed of which it reads nothing.
+    fn leaders(&self, partitions: &[Arc<Partition>]) -> HashMap<(String, i32), i32> {
+        let mut topics: Vec<&str> = partitions
+            .iter()
+            .map(|partition| partition.topic.as_str())
+            .collect();
+        topics.sort_unstable();
+        topics.dedup();
+        let looked = at_once(&topics, |topic| {
             if self.is_stopping() {
-                return Ok(());
+                return Ok(Vec::new());
             }
-            match self.ask(&partition.topic, partition.number(), WAIT_MAX) {
-                Ok((start, end)) => partition.learn(News {
-                    start: Some(start),
-                    end: Some(end),
-                }),
-                // What is known still holds; a read or an append will say what is wrong.
-                Err(error) => tracing::debug!(topic = %partition.topic, %error, "no news of the bounds"),
-            }
-            Ok(())
+            // What is known still holds; a read or an append will say what is wrong.
+            let looked = self.asker.fetch_metadata(Some(topic), WAIT_MAX);
+            let Ok(metadata) =
+                looked.inspect_err(|error| tracing::debug!(topic, %error, "who leads is not known"))
+            else {
+                return Ok(Vec::new());
+            };
+            let found = metadata.topics().iter().flat_map(|found| {
+                let partitions = found.partitions().iter();
+                let led = partitions.filter(|partition| partition.leader() >= 0);
+                led.map(|partition| ((found.name().to_owned(), partition.id()), partition.leader()))
+            });
+            Ok(found.collect())
         });
-        drop(asked);
+        looked.unwrap_or_default().into_iter().flatten().collect()
     }
 }
 
 /// Asks about silent partitions until the log is closed.
 pub(crate) fn serve(core: &Core) {
+    let mut rest = SILENT_REST;
     while !core.is_stopping() {
-        std::thread::sleep(SILENT_REST);
-        core.ask_silent();
+        std::thread::sleep(rest);
+        rest = match core.ask_silent() {
+            // A broker that is away, or a topic that is gone, may be so for long.
+            Some(0) => SILENT_REST_MAX.min(rest * 2),
+            Some(_) | None => SILENT_REST,
+        };
     }
 }
 

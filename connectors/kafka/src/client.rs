@@ -94,10 +94,26 @@ impl ProducerContext for Context {
 const LEADER_WAIT: Duration = Duration::from_secs(1);
 const LEADER_WAIT_MAX: Duration = Duration::from_secs(8);
 
+/// Whether the leader that the client knows is away, or it knows of none. Of a topic that it neither reads nor writes
+/// nothing tells it of another one: who leads has to be asked for.
+fn leader_is_away(code: Option<Code>) -> bool {
+    matches!(
+        code,
+        Some(
+            Code::OperationTimedOut
+                | Code::TimedOutQueue
+                | Code::AllBrokersDown
+                | Code::BrokerTransportFailure
+                // Its handle is given up once the cluster leaves it out; then partitions lead to no broker.
+                | Code::DestroyBroker
+                | Code::UnknownBroker
+                | Code::UnknownPartition
+                | Code::LeaderNotAvailable
+        )
+    )
+}
+
 /// The first offset that is kept and the one behind the last, as the partition's leader says. Blocking.
-///
-/// The client asks the leader it knows. Of a topic that it neither reads nor writes nothing tells it of another one, as
-/// long as the one it knows is gone: so who does not answer is looked up again.
 pub(crate) fn watermarks<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
@@ -110,16 +126,18 @@ pub(crate) fn watermarks<C: ClientContext>(
     loop {
         let asked = client.fetch_watermarks(topic, partition, patience.min(rest()));
         let code = asked.as_ref().err().and_then(KafkaError::rdkafka_error_code);
-        let silent = matches!(code, Some(Code::OperationTimedOut | Code::AllBrokersDown));
+        let is_away = leader_is_away(code);
         // At least once, however short the wait.
         let look = patience.min(rest()).max(LEADER_WAIT.min(wait));
-        if silent && let Err(error) = client.fetch_metadata(Some(topic), look) {
+        if is_away && let Err(error) = client.fetch_metadata(Some(topic), look) {
             tracing::debug!(topic, %error, "who leads is not known");
         }
-        if !silent || rest().is_zero() {
+        if !is_away || rest().is_zero() {
             let unsigned = |offset| u64::try_from(offset).unwrap_or(0);
             return asked.map(|(low, high)| (unsigned(low), unsigned(high)));
         }
+        // Both answers may come at once, and be the same for as long as a leader is elected.
+        std::thread::sleep(PASSES_POLL.min(rest()));
         patience = LEADER_WAIT_MAX.min(patience * 2);
     }
 }
