@@ -5,6 +5,7 @@
 
 use crate::client;
 use crate::core::Core;
+use crate::cursor;
 use crate::error::Result;
 use crate::partition::Partition;
 use rdkafka::consumer::Consumer as _;
@@ -102,21 +103,21 @@ impl Core {
         self.learn(&of_end, &of_start);
     }
 
-    /// Asks for the ends of partitions, and for the starts of some of them. How many answered.
-    fn learn(&self, partitions: &[Arc<Partition>], of_start: &[Arc<Partition>]) -> usize {
+    /// Asks for the ends of partitions, and for the starts of some of them. Whether there was an answer.
+    fn learn(&self, partitions: &[Arc<Partition>], of_start: &[Arc<Partition>]) -> bool {
         let mut ends = self.ask_all(partitions, KafkaOffset::End);
         let mut starts = match ends.is_empty() {
             true => HashMap::new(),
             false => self.ask_all(of_start, KafkaOffset::Beginning),
         };
-        let answered = ends.len();
+        let is_answered = !ends.is_empty();
         for partition in partitions {
             partition.learn(News {
                 start: starts.remove(&key(partition)),
                 end: ends.remove(&key(partition)),
             });
         }
-        answered
+        is_answered
     }
 
     fn all_partitions(&self) -> impl Iterator<Item = Arc<Partition>> {
@@ -158,9 +159,9 @@ impl Core {
         client::watermarks(self.producer.client(), topic, partition, wait)
     }
 
-    /// Asks each leader about those of its partitions that did not answer with the others. How many did now; none if all
-    /// had before.
-    fn ask_silent(&self) -> Option<usize> {
+    /// Asks each leader about those of its partitions that did not answer with the others. Whether one did now; none if
+    /// all had before.
+    fn ask_silent(&self) -> Option<bool> {
         let is_silent = |partition: &Arc<Partition>| partition.log().is_silent;
         let silent: Vec<_> = self.all_partitions().filter(is_silent).collect();
         if silent.is_empty() {
@@ -174,20 +175,22 @@ impl Core {
             }
         }
         let led: Vec<_> = led.into_values().collect();
-        let answered = at_once(&led, |partitions| Ok(self.learn(partitions, partitions)));
-        Some(answered.map_or(0, |answered| answered.into_iter().sum()))
+        let asked = at_once(&led, |partitions| Ok(self.learn(partitions, partitions)));
+        let is_answered = asked.is_ok_and(|answered| answered.contains(&true));
+        if is_answered {
+            // They may be led by another one now, of which readers would hear once the old one is taken for lost.
+            let back = led.iter().flatten().filter(|partition| !is_silent(partition));
+            topics(back)
+                .iter()
+                .for_each(|topic| cursor::introduce(self, topic));
+        }
+        Some(is_answered)
     }
 
     /// The broker that leads, of each partition that one does. Looking tells the client, too, which knows of no other way
     /// that the leader of a topic has changed of which it reads nothing.
     fn leaders(&self, partitions: &[Arc<Partition>]) -> HashMap<(String, i32), i32> {
-        let mut topics: Vec<&str> = partitions
-            .iter()
-            .map(|partition| partition.topic.as_str())
-            .collect();
-        topics.sort_unstable();
-        topics.dedup();
-        let looked = at_once(&topics, |topic| {
+        let looked = at_once(&topics(partitions), |topic| {
             if self.is_stopping() {
                 return Ok(Vec::new());
             }
@@ -216,10 +219,18 @@ pub(crate) fn serve(core: &Core) {
         std::thread::sleep(rest);
         rest = match core.ask_silent() {
             // A broker that is away, or a topic that is gone, may be so for long.
-            Some(0) => SILENT_REST_MAX.min(rest * 2),
-            Some(_) | None => SILENT_REST,
+            Some(false) => SILENT_REST_MAX.min(rest * 2),
+            Some(true) | None => SILENT_REST,
         };
     }
+}
+
+fn topics<'a>(partitions: impl IntoIterator<Item = &'a Arc<Partition>>) -> Vec<&'a str> {
+    let topics = partitions.into_iter().map(|partition| partition.topic.as_str());
+    let mut topics: Vec<&str> = topics.collect();
+    topics.sort_unstable();
+    topics.dedup();
+    topics
 }
 
 fn key(partition: &Partition) -> (String, i32) {

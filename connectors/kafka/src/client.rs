@@ -25,6 +25,11 @@ const COMPLAINT_WAIT: Duration = Duration::from_millis(50);
 /// Older complaints are not the reason of what goes wrong now.
 const COMPLAINT_AGE_MAX: Duration = Duration::from_secs(120);
 
+/// How long a broker that takes a request may be silent: longer than a cluster takes to leave it out.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// As long where an answer is all that is read ahead: it may come over a slow line.
+const FETCH_MAX: Duration = Duration::from_secs(30);
+
 /// What all clients of one log share.
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -181,6 +186,9 @@ impl Clients {
             // A machine that moved has a new address: do not wait the client's default of a minute for it.
             .set("broker.address.ttl", "5000")
             .set("reconnect.backoff.max.ms", "2000")
+            // A broker that keeps its connections and says nothing is left, and another one asked who leads, before a sender
+            // gives up. The client's own minute would also hold up all that stands behind the unanswered request.
+            .set("socket.timeout.ms", ANSWER_MAX.as_millis().to_string())
             .set("socket.keepalive.enable", "true")
             .set("allow.auto.create.topics", "false");
         for (key, value) in &options.security {
@@ -214,6 +222,10 @@ impl Clients {
         let timeout = options.delivery_timeout + options.request_timeout;
         config
             .set("transactional.id", name)
+            .set(
+                "socket.timeout.ms",
+                ANSWER_MAX.min(timeout).as_millis().to_string(),
+            )
             .set("transaction.timeout.ms", timeout.as_millis().to_string());
         self.make(&config)
     }
@@ -250,6 +262,7 @@ impl Clients {
             .set("auto.offset.reset", "error")
             .set("enable.partition.eof", "true")
             .set("isolation.level", "read_committed")
+            .set("socket.timeout.ms", FETCH_MAX.as_millis().to_string())
             .set("fetch.wait.max.ms", "100")
             .set("fetch.error.backoff.ms", "50")
             // How long nothing is fetched once enough is read ahead. The client's second would be the time of each few MiB.

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(50);
 /// Looks after which a read that has something does not wait for more. The rest follows in the next read.
 const LOOKS_FOR_MORE: u128 = 20;
+/// How long readers wait to be told of a topic: as long as they would take without.
+const INTRODUCTION_MAX: Duration = Duration::from_secs(1);
 
 /// A place in a partition, and what was read ahead from there.
 pub(crate) struct Cursor {
@@ -131,6 +133,21 @@ fn slot_for<'a>(core: &'a Core, partition: &'a Partition, from: Offset) -> (&'a 
             (reader, slot.lock().unwrap_or_else(PoisonError::into_inner))
         }
     }
+}
+
+/// Tells the readers who leads a topic's partitions. Of one that they do not know yet they would find out only at the client's
+/// next round, a second later. Blocking.
+pub(crate) fn introduce(core: &Core, topic: &str) {
+    std::thread::scope(|scope| {
+        for reader in &core.readers {
+            scope.spawn(move || {
+                // Without an answer the client finds out by itself.
+                if let Err(error) = reader.fetch_metadata(Some(topic), INTRODUCTION_MAX) {
+                    tracing::debug!(topic, %error, "who leads is not known yet");
+                }
+            });
+        }
+    });
 }
 
 /// Begins to read ahead from places where nobody reads yet: at all of them at once, because each would have to wait for the
