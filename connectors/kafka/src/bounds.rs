@@ -180,9 +180,7 @@ impl Core {
         if is_answered {
             // They may be led by another one now, of which readers would hear once the old one is taken for lost.
             let back = led.iter().flatten().filter(|partition| !is_silent(partition));
-            topics(back)
-                .iter()
-                .for_each(|topic| cursor::introduce(self, topic));
+            cursor::introduce(self, &topics(back));
         }
         Some(is_answered)
     }

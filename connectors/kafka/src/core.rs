@@ -292,7 +292,7 @@ impl Core {
             partition: 0,
         };
         let (low, high) = self.watermarks(&name, 0)?;
-        cursor::introduce(self, &name);
+        cursor::introduce(self, &[&name]);
         let partition = Partition::new(home, name, Arc::clone(&self.shared), Log::new(low, high));
         let mut next = low;
         while next < high {

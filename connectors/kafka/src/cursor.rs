@@ -1,5 +1,6 @@
 //! Reading a partition from an offset on, without a group: each partition has a queue of its own, filled ahead.
 
+use crate::bounds::at_once;
 use crate::client::Consumer;
 use crate::core::Core;
 use crate::envelope::{self, Stored};
@@ -135,19 +136,21 @@ fn slot_for<'a>(core: &'a Core, partition: &'a Partition, from: Offset) -> (&'a 
     }
 }
 
-/// Tells the readers who leads a topic's partitions. Of one that they do not know yet they would find out only at the client's
+/// Tells the readers who leads partitions of topics. Of one that they do not know yet they would find out only at the client's
 /// next round, a second later. Blocking.
-pub(crate) fn introduce(core: &Core, topic: &str) {
-    std::thread::scope(|scope| {
-        for reader in &core.readers {
-            scope.spawn(move || {
-                // Without an answer the client finds out by itself.
-                if let Err(error) = reader.fetch_metadata(Some(topic), INTRODUCTION_MAX) {
-                    tracing::debug!(topic, %error, "who leads is not known yet");
-                }
-            });
+pub(crate) fn introduce(core: &Core, topics: &[&str]) {
+    let readers = core.readers.iter();
+    let all: Vec<_> = readers
+        .flat_map(|reader| topics.iter().map(move |topic| (reader, topic)))
+        .collect();
+    let introduced = at_once(&all, |(reader, topic)| {
+        // Without an answer the client finds out by itself.
+        if let Err(error) = reader.fetch_metadata(Some(topic), INTRODUCTION_MAX) {
+            tracing::debug!(topic, %error, "who leads is not known yet");
         }
+        Ok(())
     });
+    drop(introduced);
 }
 
 /// Begins to read ahead from places where nobody reads yet: at all of them at once, because each would have to wait for the
