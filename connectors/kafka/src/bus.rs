@@ -4,7 +4,7 @@ use crate::client::patiently;
 use crate::core::{Core, Topic};
 use crate::cursor::{self, Until};
 use crate::error::{KafkaBusError, Result as KafkaResult};
-use crate::{KafkaOptions, admin, append, bounds, envelope, flush, positions};
+use crate::{KafkaOptions, admin, append, envelope, flush, positions, silent};
 use async_trait::async_trait;
 use panorama_api::{
     Appended, Bus, ErrorClass, LogRecord, NewMessage, Offset, ReadLimits, Result, SourcePosition,
@@ -60,7 +60,7 @@ impl KafkaBus {
         for (name, serve) in [
             ("kafka-reports", flush::serve as fn(&Core)),
             ("kafka-reader", flush::serve_reader),
-            ("kafka-bounds", bounds::serve),
+            ("kafka-silent", silent::serve),
         ] {
             let core = Arc::clone(&core);
             bus.keep(name, move || serve(&core))?;
@@ -88,7 +88,7 @@ impl KafkaBus {
     pub fn check(options: &KafkaOptions) -> Result<()> {
         let at = |error: KafkaBusError| error.at("reach", options.brokers.join(","));
         let clients = crate::client::Clients::new(options).map_err(at)?;
-        let consumer = clients.consumer(options).map_err(at)?;
+        let consumer = clients.asker(options).map_err(at)?;
         clients
             .metadata(&consumer, None, options.request_timeout)
             .map(|_| ())

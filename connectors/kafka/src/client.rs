@@ -25,10 +25,25 @@ const COMPLAINT_WAIT: Duration = Duration::from_millis(50);
 /// Older complaints are not the reason of what goes wrong now.
 const COMPLAINT_AGE_MAX: Duration = Duration::from_secs(120);
 
-/// How long a broker that takes a request may be silent: longer than a cluster takes to leave it out.
+/// How long a broker that has taken a request may be silent before it is left: longer than brokers take to leave one of them
+/// out of their cluster. The client's own minute would hold up all that stands behind the request.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
-/// As long where an answer is all that is read ahead: it may come over a slow line.
-const FETCH_MAX: Duration = Duration::from_secs(30);
+/// How slow a line to the brokers may be at least: a request that carries a large message takes its time, too.
+const LINE_BYTES_PER_SECOND: u64 = 1 << 20;
+/// How long brokers wait for copies of a message before they say so: they answer before they are left.
+const COPIES_WAIT: Duration = Duration::from_secs(8);
+/// How much longer than a session may last the brokers may take to give out partitions.
+const SHARING_GRACE: Duration = Duration::from_secs(3);
+
+/// How long a request may take that carries messages, or asks for some.
+fn carried_within(options: &KafkaOptions) -> Duration {
+    let bytes = u64::try_from(options.message_bytes_max).unwrap_or(u64::MAX);
+    ANSWER_MAX.max(Duration::from_secs(bytes.div_ceil(LINE_BYTES_PER_SECOND)))
+}
+
+fn answer_within(config: &mut ClientConfig, most: Duration) {
+    config.set("socket.timeout.ms", most.as_millis().to_string());
+}
 
 /// What all clients of one log share.
 #[derive(Clone)]
@@ -99,11 +114,10 @@ impl ProducerContext for Context {
 const LEADER_WAIT: Duration = Duration::from_secs(1);
 const LEADER_WAIT_MAX: Duration = Duration::from_secs(8);
 
-/// Whether the leader that the client knows is away, or it knows of none. Of a topic that it neither reads nor writes
-/// nothing tells it of another one: who leads has to be asked for.
-fn leader_is_away(code: Option<Code>) -> bool {
+/// Whether the leader that the client knows is away, is none any more, or it knows of none.
+fn leader_is_away(error: &KafkaError) -> bool {
     matches!(
-        code,
+        error.rdkafka_error_code(),
         Some(
             Code::OperationTimedOut
                 | Code::TimedOutQueue
@@ -111,14 +125,36 @@ fn leader_is_away(code: Option<Code>) -> bool {
                 | Code::BrokerTransportFailure
                 // Its handle is given up once the cluster leaves it out; then partitions lead to no broker.
                 | Code::DestroyBroker
-                | Code::UnknownBroker
                 | Code::UnknownPartition
                 | Code::LeaderNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::ReplicaNotAvailable
+                | Code::KafkaStorageError
+                | Code::OffsetNotAvailable
+                | Code::FencedLeaderEpoch
+                | Code::UnknownLeaderEpoch
         )
     )
 }
 
+/// Whether brokers say that there is no such topic.
+fn is_absent(metadata: &Metadata) -> bool {
+    let absent = |code| {
+        matches!(
+            Code::from(code),
+            Code::UnknownTopicOrPartition | Code::UnknownTopic
+        )
+    };
+    metadata
+        .topics()
+        .iter()
+        .any(|topic| topic.error().is_some_and(absent))
+}
+
 /// The first offset that is kept and the one behind the last, as the partition's leader says. Blocking.
+///
+/// The client asks the leader it knows. Of a topic that it neither reads nor writes nothing tells it of another one: where
+/// that one is away, it is asked who leads now.
 pub(crate) fn watermarks<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
@@ -130,16 +166,22 @@ pub(crate) fn watermarks<C: ClientContext>(
     let mut patience = LEADER_WAIT;
     loop {
         let asked = client.fetch_watermarks(topic, partition, patience.min(rest()));
-        let code = asked.as_ref().err().and_then(KafkaError::rdkafka_error_code);
-        let is_away = leader_is_away(code);
+        let error = match asked {
+            Ok((low, high)) => {
+                let unsigned = |offset| u64::try_from(offset).unwrap_or(0);
+                return Ok((unsigned(low), unsigned(high)));
+            }
+            Err(error) if !leader_is_away(&error) => return Err(error),
+            Err(error) => error,
+        };
         // At least once, however short the wait.
-        let look = patience.min(rest()).max(LEADER_WAIT.min(wait));
-        if is_away && let Err(error) = client.fetch_metadata(Some(topic), look) {
-            tracing::debug!(topic, %error, "who leads is not known");
+        match client.fetch_metadata(Some(topic), patience.min(rest()).max(LEADER_WAIT.min(wait))) {
+            Ok(metadata) if is_absent(&metadata) => return Err(error),
+            Ok(_) => {}
+            Err(error) => tracing::debug!(topic, %error, "who leads is not known"),
         }
-        if !is_away || rest().is_zero() {
-            let unsigned = |offset| u64::try_from(offset).unwrap_or(0);
-            return asked.map(|(low, high)| (unsigned(low), unsigned(high)));
+        if rest().is_zero() {
+            return Err(error);
         }
         // Both answers may come at once, and be the same for as long as a leader is elected.
         std::thread::sleep(PASSES_POLL.min(rest()));
@@ -186,9 +228,6 @@ impl Clients {
             // A machine that moved has a new address: do not wait the client's default of a minute for it.
             .set("broker.address.ttl", "5000")
             .set("reconnect.backoff.max.ms", "2000")
-            // A broker that keeps its connections and says nothing is left, and another one asked who leads, before a sender
-            // gives up. The client's own minute would also hold up all that stands behind the unanswered request.
-            .set("socket.timeout.ms", ANSWER_MAX.as_millis().to_string())
             .set("socket.keepalive.enable", "true")
             .set("allow.auto.create.topics", "false");
         for (key, value) in &options.security {
@@ -201,6 +240,7 @@ impl Clients {
             base.set(key, value);
         }
         base.set_log_level(RDKafkaLogLevel::Notice);
+        answer_within(&mut base, ANSWER_MAX);
         Ok(Self {
             base,
             context: Context {
@@ -222,19 +262,18 @@ impl Clients {
         let timeout = options.delivery_timeout + options.request_timeout;
         config
             .set("transactional.id", name)
-            .set(
-                "socket.timeout.ms",
-                ANSWER_MAX.min(timeout).as_millis().to_string(),
-            )
             .set("transaction.timeout.ms", timeout.as_millis().to_string());
+        answer_within(&mut config, carried_within(options).min(timeout));
         self.make(&config)
     }
 
     fn producing(&self, options: &KafkaOptions) -> ClientConfig {
         let mut config = self.base.clone();
+        answer_within(&mut config, carried_within(options));
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
+            .set("request.timeout.ms", COPIES_WAIT.as_millis().to_string())
             .set("compression.type", "lz4")
             // Messages with a key and no partition lie where Kafka's own clients would put them.
             .set("partitioner", "murmur2_random")
@@ -251,9 +290,21 @@ impl Clients {
         config
     }
 
+    /// One that reads nothing: it asks.
+    pub(crate) fn asker(&self, options: &KafkaOptions) -> Result<Consumer> {
+        let mut config = self.reading(options);
+        answer_within(&mut config, ANSWER_MAX);
+        self.make(&config)
+    }
+
     pub(crate) fn consumer(&self, options: &KafkaOptions) -> Result<Consumer> {
+        self.make(&self.reading(options))
+    }
+
+    fn reading(&self, options: &KafkaOptions) -> ClientConfig {
         let ahead = options.read_ahead_bytes_max;
         let mut config = self.base.clone();
+        answer_within(&mut config, carried_within(options));
         config
             // The client assigns no partitions without a group's name. Nobody joins it, nothing is committed to it.
             .set("group.id", format!("{}reader", options.topic_prefix))
@@ -262,7 +313,6 @@ impl Clients {
             .set("auto.offset.reset", "error")
             .set("enable.partition.eof", "true")
             .set("isolation.level", "read_committed")
-            .set("socket.timeout.ms", FETCH_MAX.as_millis().to_string())
             .set("fetch.wait.max.ms", "100")
             .set("fetch.error.backoff.ms", "50")
             // How long nothing is fetched once enough is read ahead. The client's second would be the time of each few MiB.
@@ -274,7 +324,7 @@ impl Clients {
                 (4 * ahead).max(options.message_bytes_max).to_string(),
             )
             .set("receive.message.max.bytes", "1000000000");
-        self.make(&config)
+        config
     }
 
     /// How a member of a group is set that is given partitions and reads nothing of them.
@@ -285,6 +335,10 @@ impl Clients {
         } else {
             "cooperative-sticky"
         };
+        answer_within(
+            &mut config,
+            ANSWER_MAX.max(options.session_timeout + SHARING_GRACE),
+        );
         let session = options.session_timeout.as_millis();
         // Not shorter than the session: the client would refuse it. Its own default otherwise.
         let poll_interval = session.max(300_000);
@@ -305,8 +359,11 @@ impl Clients {
         config
     }
 
-    pub(crate) fn admin(&self) -> Result<Admin> {
-        self.make(&self.base)
+    pub(crate) fn admin(&self, options: &KafkaOptions) -> Result<Admin> {
+        let mut config = self.base.clone();
+        // What is to be made or deleted may take as long as it is waited for.
+        answer_within(&mut config, options.request_timeout);
+        self.make(&config)
     }
 
     fn make<T: FromClientConfigAndContext<Context>>(&self, config: &ClientConfig) -> Result<T> {

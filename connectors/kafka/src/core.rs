@@ -5,7 +5,7 @@ use crate::announce::Teller;
 use crate::append::Delivery;
 use crate::bounds::at_once;
 use crate::claims::Claims;
-use crate::client::{Admin, Clients, Consumer, Producer};
+use crate::client::{self, Admin, Clients, Consumer, Producer};
 use crate::cursor::{self, Until};
 use crate::envelope::{Feed, Stored};
 use crate::error::{KafkaBusError, Result};
@@ -15,6 +15,7 @@ use crate::{admin, ownership, recover};
 use panorama_api::ReadLimits;
 use rdkafka::producer::{BaseRecord, Producer as _};
 use std::collections::{HashMap, HashSet};
+use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
@@ -83,12 +84,12 @@ impl Core {
         let clients = Clients::new(&options)?;
         let core = Self {
             producer: clients.producer(&options)?,
-            asker: clients.consumer(&options)?,
+            asker: clients.asker(&options)?,
             readers: [
                 Arc::new(clients.consumer(&options)?),
                 Arc::new(clients.consumer(&options)?),
             ],
-            admin: clients.admin()?,
+            admin: clients.admin(&options)?,
             shared: Arc::new(Shared {
                 positions: Mutex::new(Positions::default()),
                 appended: watch::Sender::new(0),
@@ -230,8 +231,11 @@ impl Core {
     }
 
     /// The first offset that is kept, and the one behind the last, as the brokers say. Blocking.
+    ///
+    /// Asked over the producer's connections: on a reader's, the broker answers only after the fetch that waits for news there.
     pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(u64, u64)> {
-        let found = self.ask(topic, partition, self.options.request_timeout);
+        let client = self.producer.client();
+        let found = client::watermarks(client, topic, partition, self.options.request_timeout);
         found.map_err(|error| self.clients.error(&error))
     }
 
@@ -292,7 +296,9 @@ impl Core {
             partition: 0,
         };
         let (low, high) = self.watermarks(&name, 0)?;
-        cursor::introduce(self, &[&name]);
+        if low < high {
+            cursor::introduce(self, slice::from_ref(&name));
+        }
         let partition = Partition::new(home, name, Arc::clone(&self.shared), Log::new(low, high));
         let mut next = low;
         while next < high {

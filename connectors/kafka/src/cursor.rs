@@ -136,21 +136,26 @@ fn slot_for<'a>(core: &'a Core, partition: &'a Partition, from: Offset) -> (&'a 
     }
 }
 
-/// Tells the readers who leads partitions of topics. Of one that they do not know yet they would find out only at the client's
-/// next round, a second later. Blocking.
-pub(crate) fn introduce(core: &Core, topics: &[&str]) {
-    let readers = core.readers.iter();
-    let all: Vec<_> = readers
-        .flat_map(|reader| topics.iter().map(move |topic| (reader, topic)))
-        .collect();
-    let introduced = at_once(&all, |(reader, topic)| {
-        // Without an answer the client finds out by itself.
-        if let Err(error) = reader.fetch_metadata(Some(topic), INTRODUCTION_MAX) {
-            tracing::debug!(topic, %error, "who leads is not known yet");
-        }
-        Ok(())
+/// Tells the readers who leads the partitions of topics; returns those of which not all could be told. Of a topic that is new
+/// to them they would find out only at the client's next round, a second later. Blocking.
+pub(crate) fn introduce(core: &Core, topics: &[String]) -> Vec<String> {
+    let told = at_once(topics, |topic| {
+        Ok(at_once(&core.readers, |reader| {
+            let told = reader.fetch_metadata(Some(topic), INTRODUCTION_MAX);
+            if let Err(error) = &told {
+                tracing::debug!(topic, %error, "who leads is not known yet");
+            }
+            Ok(told.is_ok())
+        })?
+        .into_iter()
+        .all(|told| told))
     });
-    drop(introduced);
+    let told = told
+        .unwrap_or_default()
+        .into_iter()
+        .chain(std::iter::repeat(false));
+    let untold = topics.iter().zip(told).filter(|(_, told)| !told);
+    untold.map(|(topic, _)| topic.clone()).collect()
 }
 
 /// Begins to read ahead from places where nobody reads yet: at all of them at once, because each would have to wait for the

@@ -27,6 +27,7 @@ mod params;
 mod partition;
 mod positions;
 mod recover;
+mod silent;
 mod source;
 mod topic_reader;
 

@@ -32,7 +32,7 @@ pub(crate) fn attach(core: &Core, topic: &str) -> Result<Option<Topic>> {
         return Ok(None);
     };
     let message_bytes_max = admin::message_bytes_max(core, topic)?;
-    cursor::introduce(core, &[&core.full_name(topic)]);
+    cursor::introduce(core, &[core.full_name(topic)]);
     let numbers: Vec<u32> = (0..count).collect();
     let looked_at = Mutex::new(Vec::new());
     let attached = at_once(&numbers, |number| {
