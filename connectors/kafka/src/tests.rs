@@ -501,6 +501,22 @@ fn leader(bus: &KafkaBus, topic: &str) -> usize {
     usize::try_from(leader).unwrap() - 1
 }
 
+/// Sends messages one after the other, and what fails again, as a sender would: with its id, so that it is known if it is
+/// there already.
+async fn send_until(bus: KafkaBus, topic: &str, mut stopped: watch::Receiver<bool>) -> Vec<String> {
+    let mut sent: Vec<String> = Vec::new();
+    while !*stopped.borrow_and_update() {
+        let text = sent.len().to_string();
+        let mut again = message(&text);
+        again.dedupe = keyed(sent.len() as u128 + 1).dedupe;
+        while let Err(error) = bus.append(topic, 0, vec![again.clone()], None).await {
+            assert_eq!(error.class(), ErrorClass::Retry, "{error:?}");
+        }
+        sent.push(text);
+    }
+    sent
+}
+
 /// Three brokers, three copies, two of them before an answer. Each broker is killed in turn while messages come; then one
 /// says nothing any more, and keeps its connections.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -525,24 +541,8 @@ async fn of_three_brokers_any_one_may_be_lost() {
     // One that never writes, and knows who leads, has to find a new leader too.
     let reader = KafkaBus::open(options.clone()).unwrap();
     assert_eq!(reader.bounds("three", 0).unwrap(), (0, 0));
-    let (stop, mut stopped) = tokio::sync::watch::channel(false);
-    let writer = tokio::spawn({
-        let bus = bus.clone();
-        async move {
-            let mut sent: Vec<String> = Vec::new();
-            while !*stopped.borrow_and_update() {
-                let text = sent.len().to_string();
-                // What fails is sent again, as a sender would: with its id, so that it is known if it is there already.
-                let mut again = message(&text);
-                again.dedupe = keyed(sent.len() as u128 + 1).dedupe;
-                while let Err(error) = bus.append("three", 0, vec![again.clone()], None).await {
-                    assert_eq!(error.class(), ErrorClass::Retry, "{error:?}");
-                }
-                sent.push(text);
-            }
-            sent
-        }
-    });
+    let (stop, stopped) = watch::channel(false);
+    let writer = tokio::spawn(send_until(bus.clone(), "three", stopped));
     let appended = |bus: &KafkaBus| bus.bounds("three", 0).unwrap().1;
     for (at, is_killed) in FAULTS {
         let at = at.unwrap_or_else(|| leader(&bus, "three"));
