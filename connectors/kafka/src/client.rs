@@ -28,6 +28,8 @@ const COMPLAINT_AGE_MAX: Duration = Duration::from_secs(120);
 /// How long a broker that has taken a request may be silent before it is left: longer than brokers take to leave one of them
 /// out of their cluster. The client's own minute would hold up all that stands behind the request.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// The longest that the client can be told to wait.
+const CLIENT_WAIT_MAX: Duration = Duration::from_secs(300);
 /// How slow a line to the brokers may be at least: a request that carries a large message takes its time, too.
 const LINE_BYTES_PER_SECOND: u64 = 1 << 20;
 /// How long brokers wait for copies of a message before they say so: they answer before they are left.
@@ -42,7 +44,10 @@ fn carried_within(options: &KafkaOptions) -> Duration {
 }
 
 fn answer_within(config: &mut ClientConfig, most: Duration) {
-    config.set("socket.timeout.ms", most.as_millis().to_string());
+    config.set(
+        "socket.timeout.ms",
+        most.min(CLIENT_WAIT_MAX).as_millis().to_string(),
+    );
 }
 
 /// What all clients of one log share.

@@ -6,7 +6,7 @@ use crate::core::Core;
 use crate::cursor;
 use crate::partition::Partition;
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use std::collections::{BTreeSet, HashMap};
 use std::slice;
 use std::sync::Arc;
@@ -70,10 +70,7 @@ fn ask(core: &Core) -> Option<Vec<String>> {
 /// Asks a broker about partitions that it leads. One of which it knows nothing fails the question about all.
 fn ask_leader(core: &Core, partitions: &[Arc<Partition>]) -> KafkaResult<()> {
     let asked = core.learn(partitions, partitions);
-    let code = asked
-        .as_ref()
-        .err()
-        .and_then(rdkafka::error::KafkaError::rdkafka_error_code);
+    let code = asked.as_ref().err().and_then(KafkaError::rdkafka_error_code);
     if code.is_none_or(|code| code == Code::OperationTimedOut) || partitions.len() == 1 {
         return asked;
     }

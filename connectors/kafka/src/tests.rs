@@ -9,6 +9,7 @@
 )]
 
 use crate::broker::Broker;
+use crate::client::Clients;
 use crate::envelope::{self, Place};
 use crate::{KafkaBus, KafkaBusError, KafkaOptions};
 use bytes::Bytes;
@@ -655,4 +656,19 @@ async fn what_retention_deletes_meanwhile_is_stepped_over() {
     let left = reader.read("kept", 0, 0, ALL).unwrap();
     let offsets: Vec<_> = left.iter().map(|record| record.offset).collect();
     assert_eq!(offsets, [3, 4]);
+}
+
+#[test]
+fn whatever_waits_are_set_the_client_takes_them() {
+    let options = KafkaOptions {
+        brokers: vec!["127.0.0.1:9".into()],
+        message_bytes_max: 900_000_000,
+        request_timeout: Duration::from_secs(900),
+        ..KafkaOptions::default()
+    };
+    let clients = Clients::new(&options).unwrap();
+    drop(clients.producer(&options).unwrap());
+    drop(clients.transactional_producer(&options, "changes").unwrap());
+    drop(clients.consumer(&options).unwrap());
+    drop(clients.admin(&options).unwrap());
 }
