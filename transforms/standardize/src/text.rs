@@ -1,5 +1,6 @@
 //! Letters in one case, without accents and punctuation: the base of every name and address rule.
 
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use panorama_model::Text;
 
 /// Appends the letters and digits of `text` in lower case without accents; each run of anything else becomes one space.
@@ -25,11 +26,29 @@ pub fn fold_letters(text: &str, out: &mut String) {
             out.push(c.to_ascii_lowercase());
         } else if let Some(plain) = plain_latin(c) {
             out.push_str(plain);
-        } else {
-            // Lower case may bring a combining mark along (`İ`), which a second pass would drop.
+        } else if !push_latin_base(c, out) {
+            // Lower case may bring a combining mark along, which a second pass would drop.
             out.extend(c.to_lowercase().filter(|l| l.is_alphanumeric()));
         }
     }
+}
+
+/// Appends the plain letters that `c` is made of where they are Latin ones or digits (`ễ`, full-width `Ａ`, `ﬁ`).
+///
+/// Other scripts keep their marks: there they tell letters apart (`й`, `が`).
+fn push_latin_base(c: char, out: &mut String) -> bool {
+    let start = out.len();
+    for base in DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(std::iter::once(c)) {
+        if base.is_ascii_alphanumeric() {
+            out.push(base.to_ascii_lowercase());
+        } else if let Some(plain) = plain_latin(base) {
+            out.push_str(plain);
+        } else if !is_silent(base) {
+            out.truncate(start);
+            return false;
+        }
+    }
+    out.len() > start
 }
 
 /// True for marks that sit on or in a word without breaking it.
@@ -110,5 +129,21 @@ mod tests {
         check("e\u{301}lan", "elan");
         check("--- ", "");
         check("王 小明", "王 小明");
+        check("Nguyễn Thị Đường", "nguyen thi duong");
+        check("\u{212b}se", "ase");
+        check("Ｓａｔｏ １２", "sato 12");
+        check("Сергей が", "сергей が");
+    }
+
+    #[test]
+    fn no_letter_of_unicode_changes_when_folded_again() {
+        let (mut once, mut twice) = (String::new(), String::new());
+        for c in '\0'..=char::MAX {
+            once.clear();
+            twice.clear();
+            fold_letters(c.encode_utf8(&mut [0; 4]), &mut once);
+            fold_letters(&once, &mut twice);
+            assert_eq!(once, twice, "U+{:04X}", u32::from(c));
+        }
     }
 }
