@@ -51,26 +51,19 @@ impl Bound {
         };
         let mut order: Vec<usize> = (0..compiled.len()).collect();
         order.sort_by_key(place);
-        let rarest = |name: &str| match name {
-            "family_name" => Some(family.most()),
-            "given_name" | "middle_name" => Some(given.most()),
-            _ => None,
-        };
-        let gains: Vec<LevelBits> = compiled
-            .iter()
-            .map(|c| {
-                let rarest = rarest(c.name());
-                let mut most = [0.0f32; PAIR_KINDS];
-                for bits in &c.bits {
-                    for gain in [gain(bits, None), gain(bits, rarest)] {
-                        most.iter_mut()
-                            .zip(gain)
-                            .for_each(|(most, gain)| *most = most.max(gain));
-                    }
+        let most_of = |c: &Compiled| {
+            let mut most = [0.0f32; PAIR_KINDS];
+            for (at, bits) in c.bits.iter().enumerate() {
+                let rarest = c.term(at).map(|kind| kind.table(given, family).most());
+                for gain in [gain(bits, None), gain(bits, rarest)] {
+                    most.iter_mut()
+                        .zip(gain)
+                        .for_each(|(most, gain)| *most = most.max(gain));
                 }
-                most
-            })
-            .collect();
+            }
+            most
+        };
+        let gains: Vec<LevelBits> = compiled.iter().map(most_of).collect();
         let mut start = Reach(prior.0);
         gains.iter().for_each(|gain| start.add(gain, 1.0));
         Self { order, gains, start }

@@ -1,7 +1,7 @@
 //! What a glance at two outlines says: the most their weight can be. Exact where outlines hold the field itself, else the
 //! best for one person and the worst for a household of all levels that are still possible.
 
-use crate::comparison;
+use crate::comparison::{self, TermKind};
 use crate::frequency::TermBits;
 use crate::outline::{Outline, PackedPhone, Word};
 use crate::pair_kind::{PAIR_KINDS, PairKind};
@@ -21,17 +21,17 @@ impl Said {
     const NOTHING: Self = Self([0.0; PAIR_KINDS]);
 
     /// What a level says of pairs that agree on no term, or on one worth `term` bits.
-    fn of(bits: &LevelBits, terms: Terms<'_>, term: Option<f32>) -> Self {
+    fn of(bits: &LevelBits, term: Option<(TermKind, f32)>) -> Self {
         let strangers = bits.get(PairKind::Strangers.index()).copied().unwrap_or(0.0);
         let mut out = Self::NOTHING;
         for ((said, bits), kind) in out.0.iter_mut().zip(bits).zip(PairKind::ALL) {
             // As in `Totals::rarer`: who shares a home chose no common given name.
             let by_chance = matches!(kind, PairKind::Housemates | PairKind::Twins);
             *said = bits
-                + match (terms, term) {
-                    (Terms::Given(_), Some(_)) if by_chance => -strangers,
-                    (_, Some(term)) => term,
-                    (_, None) => -strangers,
+                + match term {
+                    Some((TermKind::Given, _)) if by_chance => -strangers,
+                    Some((_, term)) => term,
+                    None => -strangers,
                 };
         }
         if let Some(strangers) = out.0.get_mut(PairKind::Strangers.index()) {
@@ -61,14 +61,6 @@ impl Said {
     }
 }
 
-/// Whose frequencies adjust what levels of a comparison say.
-#[derive(Clone, Copy)]
-enum Terms<'a> {
-    None,
-    Given(&'a TermBits),
-    Family(&'a TermBits),
-}
-
 /// What the levels of one comparison say.
 #[derive(Debug, Default)]
 struct Table {
@@ -78,26 +70,19 @@ struct Table {
 }
 
 impl Table {
-    fn new(compiled: &[Compiled], name: &str, terms: Terms<'_>) -> Self {
-        compiled
-            .iter()
-            .find(|c| c.name() == name)
-            .map_or_else(Self::default, |c| Self::of(c, terms))
-    }
-
-    fn of(compiled: &Compiled, terms: Terms<'_>) -> Self {
-        let level = |bits: &LevelBits| {
-            let plain = Said::of(bits, terms, None);
-            let (Terms::Given(table) | Terms::Family(table)) = terms else {
-                return plain;
-            };
-            [table.least(), table.most()]
-                .into_iter()
-                .map(|term| Said::of(bits, terms, Some(term)))
-                .fold(plain, Said::or)
+    fn of(compiled: &Compiled, given: &TermBits, family: &TermBits) -> Self {
+        let level = |(at, bits): (usize, &LevelBits)| {
+            let plain = Said::of(bits, None);
+            compiled.term(at).map_or(plain, |kind| {
+                let table = kind.table(given, family);
+                [table.least(), table.most()]
+                    .into_iter()
+                    .map(|term| Said::of(bits, Some((kind, term))))
+                    .fold(plain, Said::or)
+            })
         };
         Self {
-            levels: compiled.bits.iter().map(level).collect(),
+            levels: compiled.bits.iter().enumerate().map(level).collect(),
             first: compiled.bits.first().copied().unwrap_or_default(),
         }
     }
@@ -119,11 +104,11 @@ impl Table {
     }
 
     /// What the first level says of a term.
-    fn first(&self, terms: Terms<'_>, term: f32) -> Said {
+    fn first(&self, kind: TermKind, term: f32) -> Said {
         if self.levels.is_empty() {
             Said::NOTHING
         } else {
-            Said::of(&self.first, terms, Some(term))
+            Said::of(&self.first, Some((kind, term)))
         }
     }
 }
@@ -182,16 +167,14 @@ const OUTLINED: [&str; 11] = [
 
 impl Glance {
     pub(crate) fn new(compiled: &[Compiled], prior: Totals, given: &TermBits, family: &TermBits) -> Self {
-        let table = |name| Table::new(compiled, name, Terms::None);
+        let of = |compiled: &Compiled| Table::of(compiled, given, family);
+        let table = |name: &str| {
+            let found = compiled.iter().find(|c| c.name() == name);
+            found.map(of).unwrap_or_default()
+        };
         let others = compiled.iter().filter(|c| !OUTLINED.contains(&c.name()));
-        let start = others
-            .map(|c| Table::of(c, Terms::None).all())
-            .fold(Said(prior.0), Said::and);
-        let (given, middle) = (
-            Table::new(compiled, "given_name", Terms::Given(given)),
-            Table::new(compiled, "middle_name", Terms::Given(given)),
-        );
-        let family = Table::new(compiled, "family_name", Terms::Family(family));
+        let start = others.map(|c| of(c).all()).fold(Said(prior.0), Said::and);
+        let (given, middle, family) = (table("given_name"), table("middle_name"), table("family_name"));
         let (identifiers, phone, email, address) = (
             table("identifiers"),
             table("phone"),
@@ -236,11 +219,9 @@ impl Glance {
     ) -> Sought {
         Sought {
             outline,
-            given: self.given.first(Terms::Given(given), given.bits(&person.given)),
-            middle: self.middle.first(Terms::Given(given), given.bits(&person.middle)),
-            family: self
-                .family
-                .first(Terms::Family(family), family.bits(&person.family)),
+            given: self.given.first(TermKind::Given, given.bits(&person.given)),
+            middle: self.middle.first(TermKind::Given, given.bits(&person.middle)),
+            family: self.family.first(TermKind::Family, family.bits(&person.family)),
         }
     }
 

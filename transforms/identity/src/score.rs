@@ -140,6 +140,14 @@ impl Compiled {
         }
     }
 
+    /// Which term pairs of a level agree on, where its frequency adjusts it.
+    pub(crate) fn term(&self, at: usize) -> Option<TermKind> {
+        match &self.rule {
+            Rule::Known(known) => known.levels.get(at)?.term,
+            Rule::Declared(_) => None,
+        }
+    }
+
     /// Sorts a pair into a level.
     pub(crate) fn compare<'a>(&self, a: &'a StandardPerson, b: &'a StandardPerson) -> Option<Compared<'a>> {
         match &self.rule {

@@ -19,13 +19,15 @@ const LEVELS: &[LevelSpec] = &[
         "the same family name",
         [0.84, 0.84, 0.02, 0.5],
         [0.001, 0.72, 0.88, 0.92],
-    ),
+    )
+    .on(TermKind::Family),
     level(
         "part",
         "one of the other's family names",
         [0.01, 0.01, 0.18, 0.02],
         [0.000_5, 0.02, 0.01, 0.01],
-    ),
+    )
+    .on(TermKind::Family),
     level(
         "near",
         "almost the same family name",

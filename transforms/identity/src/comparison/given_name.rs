@@ -18,7 +18,8 @@ const LEVELS: &[LevelSpec] = &[
         "the same given name",
         [0.72, 0.72, 0.74, 0.45],
         [0.004, 0.006, 0.004, 0.93],
-    ),
+    )
+    .on(TermKind::Given),
     level(
         "nickname",
         "a nickname of the other",

@@ -17,7 +17,8 @@ const LEVELS: &[LevelSpec] = &[
         "the same middle name",
         [0.42, 0.42, 0.4, 0.3],
         [0.005, 0.03, 0.02, 0.2],
-    ),
+    )
+    .on(TermKind::Given),
     level(
         "initial",
         "an initial that fits",

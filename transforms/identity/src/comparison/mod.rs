@@ -61,6 +61,18 @@ pub struct LevelSpec {
     pub words: &'static str,
     /// Probability in pairs of each kind.
     pub probabilities: [f32; PAIR_KINDS],
+    /// Which term pairs agree on, where its frequency adjusts the level.
+    pub term: Option<TermKind>,
+}
+
+impl LevelSpec {
+    /// The level of pairs that agree on a term.
+    const fn on(self, term: TermKind) -> Self {
+        Self {
+            term: Some(term),
+            ..self
+        }
+    }
 }
 
 /// A level with its probabilities; keeps the tables of levels one line each.
@@ -73,6 +85,7 @@ const fn level(name: &'static str, words: &'static str, one: [f32; 4], two: [f32
         probabilities: [
             settled, moved, renamed, garbled, strangers, housemates, twins, namesakes,
         ],
+        term: None,
     }
 }
 

@@ -183,4 +183,14 @@ proptest! {
             );
         }
     }
+
+    #[test]
+    fn pairs_agree_on_the_terms_of_their_level(a in person(), b in person()) {
+        for comparison in comparison::ALL {
+            if let Some(found) = (comparison.compare)(&a, &b) {
+                let term = found.term.map(|(kind, _)| kind);
+                prop_assert_eq!(term, comparison.levels[found.level].term, "{}", comparison.name);
+            }
+        }
+    }
 }
