@@ -12,6 +12,7 @@ use panorama_identity::{
 };
 use panorama_model::SourceRecordKey;
 use panorama_runtime::{PostingIndex, PostingLimits, TypedSpace};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many values of a few words take the memory of one record.
@@ -234,7 +235,7 @@ impl IdentityStore for PipelineIdentityStore {
         self.outlines.touch(records);
     }
 
-    fn begin_view(&mut self) -> &dyn IdentityView {
+    fn begin_view(&mut self, _workers: NonZeroUsize) -> &dyn IdentityView {
         self.put.clear();
         self.settle_newcomers();
         self.newcomers.open();

@@ -3,11 +3,21 @@
 
 use crate::blocking::BlockKey;
 use crate::chunked::Chunked;
+use crate::newcomers::{NEWCOMER_PARTS, Newcomers, newcomer_part};
+use crate::parallel::each_in_parallel;
 use crate::store::RecordNumber;
 use smallvec::SmallVec;
+use std::num::NonZeroUsize;
 
-/// Parts that grow by themselves. Fewer make a growing part stop its record for longer, more cost space while small.
-const SHARDS: usize = 256;
+/// Shards that grow by themselves, in each part of the keys that newcomers are kept in. Fewer make a growing one stop its record
+/// for longer, more cost space while small.
+const SHARDS_IN_PART: usize = 16;
+/// Lists of records in one piece of memory.
+const LISTS_AT_ONCE: usize = 256;
+/// Blocks whose memory is fetched together.
+const TOUCHED_AT_ONCE: usize = 32;
+/// Blocks with newcomers that are worth another thread.
+const BLOCKS_PER_THREAD: usize = 1024;
 /// Slots of a part at first.
 const SLOTS_MIN: usize = 16;
 
@@ -24,29 +34,44 @@ struct Slot {
     value: u32,
 }
 
-/// One part: open addressing with linear probing. Keys are hashes already.
-#[derive(Clone, Debug)]
-struct Shard {
-    slots: Vec<Slot>,
-    used: usize,
-}
-
 /// Records of a block, ascending.
 type Members = SmallVec<[u32; 4]>;
 
-/// Records by block.
+/// Some of the blocks.
 #[derive(Clone, Debug)]
-pub(crate) struct BlockTable {
-    shards: Vec<Shard>,
-    many: Chunked<Members>,
+struct Shard {
+    slots: Slots,
+    many: Chunked<Members, LISTS_AT_ONCE>,
     /// Places of `many` that blocks left when they shrank.
     free: Vec<u32>,
 }
 
+/// Open addressing with linear probing. Keys are hashes already.
+#[derive(Clone, Debug)]
+struct Slots {
+    slots: Vec<Slot>,
+    used: usize,
+}
+
+/// Records by block, in parts as newcomers have.
+#[derive(Clone, Debug)]
+pub(crate) struct BlockTable {
+    parts: [Vec<Shard>; NEWCOMER_PARTS],
+}
+
 impl Default for BlockTable {
     fn default() -> Self {
+        let part = || vec![Shard::default(); SHARDS_IN_PART];
         Self {
-            shards: vec![Shard::new(SLOTS_MIN); SHARDS],
+            parts: std::array::from_fn(|_| part()),
+        }
+    }
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self {
+            slots: Slots::new(SLOTS_MIN),
             many: Chunked::default(),
             free: Vec::new(),
         }
@@ -64,7 +89,7 @@ const NOTHING: Slot = Slot {
     value: EMPTY,
 };
 
-impl Shard {
+impl Slots {
     fn new(slots: usize) -> Self {
         Self {
             slots: vec![NOTHING; slots],
@@ -143,26 +168,63 @@ impl Shard {
     }
 }
 
+/// Where a key's shard is in its part.
+const fn shard_in_part(key: BlockKey) -> usize {
+    (key.0 >> 44) as usize % SHARDS_IN_PART
+}
+
+/// Reads where blocks lie, all at once: the memory answers many questions at a time if none waits for another.
+fn touch<'s>(
+    blocks: impl Iterator<Item = BlockKey> + Clone,
+    shard_of: impl Fn(BlockKey) -> Option<&'s Shard>,
+) {
+    let at_home = |block: BlockKey| {
+        let slots = &shard_of(block)?.slots;
+        Some(slots.slot(slots.home(halves(block))).value)
+    };
+    let read = blocks.clone().filter_map(at_home).fold(0, u32::wrapping_add);
+    std::hint::black_box(read);
+    let members = |block: BlockKey| {
+        let shard = shard_of(block)?;
+        let value = shard.slots.slot(shard.slots.place(halves(block))).value;
+        let many = shard.many.get(list(value)?)?;
+        Some(many.len())
+    };
+    std::hint::black_box(blocks.filter_map(members).fold(0, usize::wrapping_add));
+}
+
 impl BlockTable {
-    const fn shard_of(key: BlockKey) -> usize {
-        (key.0 >> 56) as usize
+    fn shard(&self, key: BlockKey) -> Option<&Shard> {
+        self.parts.get(newcomer_part(key))?.get(shard_in_part(key))
     }
 
-    /// Reads where blocks lie, all at once: the memory answers many questions at a time if none waits for another.
+    fn shard_mut(&mut self, key: BlockKey) -> Option<&mut Shard> {
+        self.parts
+            .get_mut(newcomer_part(key))?
+            .get_mut(shard_in_part(key))
+    }
+
+    /// Reads where blocks lie, all at once.
     pub(crate) fn touch(&self, blocks: impl Iterator<Item = BlockKey> + Clone) {
-        let at_home = |block: BlockKey| {
-            let shard = self.shards.get(Self::shard_of(block))?;
-            shard.slots.get(shard.home(halves(block))).map(|slot| slot.value)
-        };
-        let read = blocks.clone().filter_map(at_home).fold(0, u32::wrapping_add);
-        std::hint::black_box(read);
-        let members = |block: BlockKey| {
-            let shard = self.shards.get(Self::shard_of(block))?;
-            let value = shard.slot(shard.place(halves(block))).value;
-            let many = self.many.get(list(value)?)?;
-            Some(many.len())
-        };
-        std::hint::black_box(blocks.filter_map(members).fold(0, usize::wrapping_add));
+        touch(blocks, |block| self.shard(block));
+    }
+
+    /// Puts all newcomers into their blocks, on so many threads at most.
+    pub(crate) fn settle(&mut self, newcomers: &mut Newcomers, workers: NonZeroUsize) {
+        let threads = NonZeroUsize::new(newcomers.blocks() / BLOCKS_PER_THREAD).unwrap_or(NonZeroUsize::MIN);
+        let parts = self.parts.iter_mut().zip(newcomers.take_parts());
+        each_in_parallel(parts.collect(), workers.min(threads), |(shards, joined)| {
+            let joined: Vec<_> = joined.collect();
+            for some in joined.chunks(TOUCHED_AT_ONCE) {
+                let blocks = some.iter().map(|(block, _)| *block);
+                touch(blocks, |block| shards.get(shard_in_part(block)));
+                for (block, record) in some {
+                    if let Some(shard) = shards.get_mut(shard_in_part(*block)) {
+                        shard.insert(*block, *record);
+                    }
+                }
+            }
+        });
     }
 
     /// The records of a block, ascending.
@@ -195,10 +257,28 @@ impl BlockTable {
 
     /// Answers a question about the records of a block, ascending.
     fn with<T>(&self, block: BlockKey, ask: impl FnOnce(&[u32]) -> T) -> T {
-        let value = self
-            .shards
-            .get(Self::shard_of(block))
-            .map_or(EMPTY, |shard| shard.slot(shard.place(halves(block))).value);
+        match self.shard(block) {
+            Some(shard) => shard.with(block, ask),
+            None => ask(&[]),
+        }
+    }
+
+    /// Puts a record into a block; returns the new size.
+    pub(crate) fn insert(&mut self, block: BlockKey, record: RecordNumber) -> usize {
+        self.shard_mut(block)
+            .map_or(0, |shard| shard.insert(block, record))
+    }
+
+    /// Takes a record out of a block; returns the new size.
+    pub(crate) fn remove(&mut self, block: BlockKey, record: RecordNumber) -> usize {
+        self.shard_mut(block)
+            .map_or(0, |shard| shard.remove(block, record))
+    }
+}
+
+impl Shard {
+    fn with<T>(&self, block: BlockKey, ask: impl FnOnce(&[u32]) -> T) -> T {
+        let value = self.slots.slot(self.slots.place(halves(block))).value;
         match list(value) {
             _ if value == EMPTY => ask(&[]),
             None => ask(&[value]),
@@ -206,20 +286,16 @@ impl BlockTable {
         }
     }
 
-    /// Puts a record into a block; returns the new size.
-    pub(crate) fn insert(&mut self, block: BlockKey, record: RecordNumber) -> usize {
-        let (Some(shard), Ok(record)) = (
-            self.shards.get_mut(Self::shard_of(block)),
-            u32::try_from(record.0),
-        ) else {
+    fn insert(&mut self, block: BlockKey, record: RecordNumber) -> usize {
+        let Ok(record) = u32::try_from(record.0) else {
             return 0;
         };
         let key = halves(block);
-        let at = shard.place(key);
-        let value = shard.slot(at).value;
+        let at = self.slots.place(key);
+        let value = self.slots.slot(at).value;
         match list(value) {
             _ if value == EMPTY => {
-                shard.add(at, key, record);
+                self.slots.add(at, key, record);
                 1
             }
             None if value == record => 1,
@@ -231,7 +307,7 @@ impl BlockTable {
                     Some(members) => *members = both,
                     None => self.many.push(both),
                 }
-                shard.set(at, key, MANY | free);
+                self.slots.set(at, key, MANY | free);
                 2
             }
             Some(at) => self.many.get_mut(at).map_or(0, |members| {
@@ -243,22 +319,18 @@ impl BlockTable {
         }
     }
 
-    /// Takes a record out of a block; returns the new size.
-    pub(crate) fn remove(&mut self, block: BlockKey, record: RecordNumber) -> usize {
-        let (Some(shard), Ok(record)) = (
-            self.shards.get_mut(Self::shard_of(block)),
-            u32::try_from(record.0),
-        ) else {
+    fn remove(&mut self, block: BlockKey, record: RecordNumber) -> usize {
+        let Ok(record) = u32::try_from(record.0) else {
             return 0;
         };
         let key = halves(block);
-        let place = shard.place(key);
-        let value = shard.slot(place).value;
+        let place = self.slots.place(key);
+        let value = self.slots.slot(place).value;
         match list(value) {
             _ if value == EMPTY => 0,
             None if value != record => 1,
             None => {
-                shard.remove(place);
+                self.slots.remove(place);
                 0
             }
             Some(at) => {
@@ -269,7 +341,7 @@ impl BlockTable {
                     members.remove(at);
                 }
                 if let [only] = *members.as_slice() {
-                    shard.set(place, key, only);
+                    self.slots.set(place, key, only);
                     *members = SmallVec::new();
                     self.free.push(value & !MANY);
                     return 1;
@@ -303,7 +375,7 @@ mod tests {
         #[test]
         fn blocks_hold_what_was_put_into_them(
             steps in prop::collection::vec((any::<bool>(), 0u64..24, 0u64..6), 0..400),
-            spread in prop::sample::select(vec![1u64, 16, 1 << 56]),
+            spread in prop::sample::select(vec![1u64, 16, 1 << 40, 1 << 44]),
         ) {
             let (mut table, mut expected) = (BlockTable::default(), BTreeMap::<u64, BTreeSet<RecordNumber>>::new());
             for (insert, key, record) in steps {

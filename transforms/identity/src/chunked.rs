@@ -1,22 +1,19 @@
 //! A list that grows without moving what it holds: doubling a list of a million costs more than all the work on its last
 //! record.
 
-/// Items in one piece of memory; a power of two.
-const CHUNK: usize = 4096;
-
-/// A list in pieces.
+/// A list in pieces of so many items.
 #[derive(Clone, Debug)]
-pub(crate) struct Chunked<T> {
+pub(crate) struct Chunked<T, const CHUNK: usize> {
     chunks: Vec<Vec<T>>,
 }
 
-impl<T> Default for Chunked<T> {
+impl<T, const CHUNK: usize> Default for Chunked<T, CHUNK> {
     fn default() -> Self {
         Self { chunks: Vec::new() }
     }
 }
 
-impl<T> Chunked<T> {
+impl<T, const CHUNK: usize> Chunked<T, CHUNK> {
     pub(crate) fn len(&self) -> usize {
         let full = self.chunks.len().saturating_sub(1) * CHUNK;
         full + self.chunks.last().map_or(0, Vec::len)
@@ -52,7 +49,8 @@ mod tests {
 
     #[test]
     fn it_is_a_list() {
-        let mut list = Chunked::default();
+        const CHUNK: usize = 16;
+        let mut list = Chunked::<usize, CHUNK>::default();
         for at in 0..3 * CHUNK + 5 {
             assert_eq!(list.len(), at);
             list.push(at);

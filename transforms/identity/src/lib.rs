@@ -28,6 +28,7 @@ mod newcomers;
 mod outline;
 mod outlines;
 mod pair_kind;
+mod parallel;
 mod score;
 mod store;
 mod totals;

@@ -13,10 +13,14 @@ use crate::store::{Edge, IdentityStore, IdentityView, Membership, RecordEntry, R
 use hashbrown::HashSet;
 use panorama_model::SourceRecordKey;
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// Numbers by key in parts that grow by themselves: one alone would stop its record for longer.
 const NUMBER_PARTS: usize = 64;
+
+/// Records in one piece of memory.
+const SLOTS_AT_ONCE: usize = 4096;
 
 /// What is kept of every record.
 #[derive(Clone, Debug, Default)]
@@ -32,9 +36,6 @@ struct SmallEdge {
     other: u32,
     weight: MatchWeight,
 }
-
-/// Blocks whose memory is fetched together.
-const TOUCHED_AT_ONCE: usize = 32;
 
 /// Puts those who joined a block into it.
 fn settle(blocks: &mut BlockTable, block: BlockKey, joined: impl Iterator<Item = RecordNumber>) {
@@ -57,7 +58,7 @@ fn touch(entry: &RecordEntry) -> usize {
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
     numbers: Vec<Hashed<u128, RecordNumber>>,
-    slots: Chunked<Slot>,
+    slots: Chunked<Slot, SLOTS_AT_ONCE>,
     outlines: Outlines,
     /// Few records are spoken of.
     statements: HashMap<u64, Vec<PairStatements>>,
@@ -166,15 +167,9 @@ impl IdentityStore for MemoryStore {
         self.outlines.get(record)
     }
 
-    fn begin_view(&mut self) -> &dyn IdentityView {
+    fn begin_view(&mut self, workers: NonZeroUsize) -> &dyn IdentityView {
         self.put.get_or_insert_default().clear();
-        let joined: Vec<_> = self.newcomers.take().collect();
-        for some in joined.chunks(TOUCHED_AT_ONCE) {
-            self.blocks.touch(some.iter().map(|(block, _)| *block));
-            for (block, record) in some {
-                self.blocks.insert(*block, *record);
-            }
-        }
+        self.blocks.settle(&mut self.newcomers, workers);
         self.newcomers.open();
         self
     }

@@ -20,11 +20,21 @@ struct Since {
 /// Blocks of which it is known what became of them. More than a view is good for: nobody joins any more then (INV-9).
 const BLOCKS_MAX: usize = 1 << 18;
 
+/// Parts of the keys that several threads may take in side by side.
+pub(crate) const NEWCOMER_PARTS: usize = 16;
+
+/// The part of a key: by bits that neither the tables of parts nor those of blocks go by.
+pub(crate) const fn newcomer_part(block: BlockKey) -> usize {
+    (block.0 >> 40) as usize % NEWCOMER_PARTS
+}
+
 /// Records that joined blocks since the last view, for a store that puts them all where it keeps blocks at once: while they
 /// come one by one, no block has to be looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Newcomers {
-    since: Hashed<BlockKey, Since>,
+    parts: [Hashed<BlockKey, Since>; NEWCOMER_PARTS],
+    /// Blocks in all parts.
+    blocks: usize,
     /// What was seen of blocks is known to hold, but for what is in `since`.
     is_open: bool,
 }
@@ -50,7 +60,7 @@ impl Newcomers {
         }
         let had = others.len();
         for (block, seen) in blocks {
-            let since = self.since.get(block);
+            let since = self.since(*block);
             let came = since.map_or(0, |since| since.records.len());
             if since.is_some_and(|since| since.is_other) || *seen <= max && seen + came >= max {
                 others.truncate(had);
@@ -61,20 +71,35 @@ impl Newcomers {
             }
         }
         for (block, _) in blocks {
-            self.since.entry(*block).or_default().records.push(record);
+            self.note(*block, |since| since.records.push(record));
         }
-        self.is_open = self.since.len() <= BLOCKS_MAX;
+        self.is_open = self.blocks <= BLOCKS_MAX;
         true
+    }
+
+    /// What became of a block since the view, if anything did.
+    fn since(&self, block: BlockKey) -> Option<&Since> {
+        self.parts.get(newcomer_part(block))?.get(&block)
+    }
+
+    /// Keeps what becomes of a block.
+    fn note(&mut self, block: BlockKey, change: impl FnOnce(&mut Since)) {
+        if let Some(part) = self.parts.get_mut(newcomer_part(block)) {
+            let since = part.entry(block).or_insert_with(|| {
+                self.blocks += 1;
+                Since::default()
+            });
+            change(since);
+        }
     }
 
     /// Those who joined a block that is to be read: they belong where the store keeps blocks, now.
     pub fn of(&mut self, block: BlockKey) -> impl Iterator<Item = RecordNumber> + use<> {
-        let joined = if self.since.is_empty() {
-            None
-        } else {
-            self.since.get_mut(&block)
-        };
-        let joined = joined.map(|since| {
+        let part = self
+            .parts
+            .get_mut(newcomer_part(block))
+            .filter(|_| self.blocks > 0);
+        let joined = part.and_then(|part| part.get_mut(&block)).map(|since| {
             since.is_other |= !since.records.is_empty();
             std::mem::take(&mut since.records)
         });
@@ -85,17 +110,32 @@ impl Newcomers {
     pub fn before_change(&mut self, block: BlockKey) -> impl Iterator<Item = RecordNumber> + use<> {
         let joined = self.of(block);
         if self.is_open {
-            self.since.entry(block).or_default().is_other = true;
-            self.is_open = self.since.len() <= BLOCKS_MAX;
+            self.note(block, |since| since.is_other = true);
+            self.is_open = self.blocks <= BLOCKS_MAX;
         }
         joined
     }
 
     /// All who joined, block by block, in no order. Nobody joins before the next view.
     pub fn take(&mut self) -> impl Iterator<Item = (BlockKey, RecordNumber)> + '_ {
+        self.take_parts().flatten()
+    }
+
+    /// As [`Newcomers::take`], by parts of the keys.
+    pub(crate) fn take_parts(
+        &mut self,
+    ) -> impl Iterator<Item = impl Iterator<Item = (BlockKey, RecordNumber)> + '_> {
         self.is_open = false;
-        let all = self.since.drain();
-        all.flat_map(|(block, since)| since.records.into_iter().map(move |record| (block, record)))
+        self.blocks = 0;
+        self.parts.iter_mut().map(|part| {
+            let all = part.drain();
+            all.flat_map(|(block, since)| since.records.into_iter().map(move |record| (block, record)))
+        })
+    }
+
+    /// Of how many blocks it is known what became of them.
+    pub(crate) const fn blocks(&self) -> usize {
+        self.blocks
     }
 }
 
@@ -160,7 +200,7 @@ mod tests {
         let mut newcomers = Newcomers::default();
         assert_eq!(join(&mut newcomers, 7, [0, 0]), None);
         (0..9).for_each(|block| drop(newcomers.before_change(BlockKey(block))));
-        assert!(newcomers.since.is_empty());
+        assert_eq!(newcomers.blocks(), 0);
         newcomers.open();
         assert_eq!(join(&mut newcomers, 7, [0, 0]), Some(vec![]));
         assert_eq!(newcomers.take().count(), 2);
@@ -176,7 +216,7 @@ mod tests {
         let mut newcomers = viewed();
         assert_eq!(join(&mut newcomers, 7, [0, 0]), Some(vec![]));
         (0..2 * BLOCKS_MAX as u64).for_each(|block| drop(newcomers.before_change(BlockKey(block + 3))));
-        assert!(newcomers.since.len() <= BLOCKS_MAX + 1);
+        assert!(newcomers.blocks() <= BLOCKS_MAX + 1);
         assert_eq!(join(&mut newcomers, 8, [0, 0]), None);
         assert_eq!(
             newcomers.before_change(A).count(),

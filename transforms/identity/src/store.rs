@@ -9,6 +9,7 @@ use crate::score::MatchWeight;
 use panorama_model::{PersonId, SourceRecordKey, Version};
 use panorama_standardize::StandardPerson;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// A short local name of a source record, given at first sight of its key and never reused.
@@ -120,8 +121,8 @@ pub trait IdentityStore {
         None
     }
 
-    /// The store as it is, for several threads to read.
-    fn begin_view(&mut self) -> &dyn IdentityView;
+    /// The store as it is, for several threads to read. It is made ready on so many at most.
+    fn begin_view(&mut self, workers: NonZeroUsize) -> &dyn IdentityView;
 
     /// Nobody reads through the last view any more. A store may keep at hand what was read.
     fn end_view(&mut self) {}

@@ -2,9 +2,9 @@
 //! clustered once.
 
 use super::ahead::{Looked, Looking, keep, look};
-use super::parallel::in_parallel;
 use super::session::Session;
 use crate::blocking::{BlockKey, Indexed};
+use crate::parallel::in_parallel;
 use crate::score::MatchWeight;
 use crate::store::{Edge, IdentityStore, RecordEntry, RecordNumber};
 use std::sync::Arc;
@@ -97,7 +97,7 @@ impl<S: IdentityStore> Session<'_, S> {
     /// Gives these records their edges: each pair in which one of them meets another in a block is scored once.
     fn pairs_of(&mut self, records: &mut [Again]) {
         let scorer = self.scorer;
-        let view = self.store.begin_view();
+        let view = self.store.begin_view(self.workers);
         let list = &*records;
         let looked = in_parallel(&(0..list.len()).collect::<Vec<_>>(), self.workers, |at| {
             let Some(record) = list.get(*at) else {

@@ -1,10 +1,10 @@
 //! Looking ahead: the pairs of records that are about to be taken in, scored on several threads while nothing changes. What is
 //! taken in meanwhile is scored as ever: no outcome depends on what was known ahead.
 
-use super::parallel::in_parallel;
 use super::{IdentityEngine, PreparedPerson};
 use crate::blocking::BlockKey;
 use crate::outline::Outline;
+use crate::parallel::in_parallel;
 use crate::score::{MatchWeight, Scorer};
 use crate::store::{IdentityStore, IdentityView, RecordEntry, RecordNumber};
 use panorama_standardize::StandardPerson;
@@ -61,7 +61,7 @@ impl IdentityEngine {
         workers: NonZeroUsize,
     ) -> Vec<Ahead> {
         let scorer = self.scorer();
-        let view = store.begin_view();
+        let view = store.begin_view(workers);
         let looked = in_parallel(records, workers, |(source, prepared)| {
             let looking = Looking {
                 source,

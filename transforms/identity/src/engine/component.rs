@@ -1,10 +1,10 @@
 //! Connected components: found from the records an operation touched, clustered from scratch.
 
 use super::changes::Counters;
-use super::parallel::in_parallel;
 use super::session::Session;
 use crate::cluster::{ClusterInput, ConstraintKind, MergeRule, cluster_component};
 use crate::decision::{Statement, Verdict};
+use crate::parallel::in_parallel;
 use crate::score::{MatchWeight, Scorer};
 use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
 use hashbrown::HashSet;

@@ -6,7 +6,6 @@ mod changes;
 mod component;
 mod endpoints;
 mod pairs;
-mod parallel;
 mod session;
 
 pub use ahead::Ahead;

@@ -1,14 +1,15 @@
-//! Several threads for what needs no state.
+//! Several threads for what does not depend on what the others do.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Items that a thread takes at a time. Threads take them as they get on: one that the machine holds up makes the others wait
 /// for so many at most.
 const ITEMS_AT_ONCE: usize = 32;
 
 /// Computes something of each item on several threads; the answers keep the order of the items.
-pub(super) fn in_parallel<'a, T: Sync, U: Send>(
+pub(crate) fn in_parallel<'a, T: Sync, U: Send>(
     items: &'a [T],
     workers: NonZeroUsize,
     compute: impl Fn(&'a T) -> U + Sync,
@@ -45,6 +46,25 @@ pub(super) fn in_parallel<'a, T: Sync, U: Send>(
     done.into_iter().flat_map(|(_, answers)| answers).collect()
 }
 
+/// Does something with each item on several threads.
+pub(crate) fn each_in_parallel<T: Send>(items: Vec<T>, workers: NonZeroUsize, work: impl Fn(T) + Sync) {
+    let workers = workers.get().min(items.len());
+    if workers <= 1 {
+        return items.into_iter().for_each(work);
+    }
+    let left = Mutex::new(items.into_iter());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some(item) = next() {
+            work(item);
+        }
+    };
+    std::thread::scope(|scope| {
+        (1..workers).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +79,16 @@ mod tests {
                 assert!(answers.iter().enumerate().all(|(at, answer)| *answer == at * 2));
                 assert_eq!(answers.len(), len);
             }
+        }
+    }
+
+    #[test]
+    fn each_is_worked_on_once() {
+        for workers in 1..5 {
+            let mut done = [0; 50];
+            let items = done.iter_mut().collect();
+            each_in_parallel(items, NonZeroUsize::new(workers).unwrap(), |item| *item += 1);
+            assert_eq!(done, [1; 50]);
         }
     }
 }
