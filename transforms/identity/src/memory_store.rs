@@ -178,11 +178,11 @@ impl IdentityStore for MemoryStore {
         self.put.as_ref().is_some_and(|put| !put.contains(&record))
     }
 
-    fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>) {
+    fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>, outline: Outline) {
         if let Some(put) = &mut self.put {
             put.insert(record);
         }
-        self.outlines.put(record, &entry);
+        self.outlines.put(record, outline);
         if let Some(slot) = self.slot_mut(record) {
             slot.entry = Some(entry);
         }

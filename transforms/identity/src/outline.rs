@@ -7,7 +7,7 @@ use panorama_standardize::{BirthDate, Generation, SocialSecurity, StandardAddres
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The outline of one record, of what the model sees of it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(align(64))]
 pub struct Outline {
     pub(crate) birth_date: Option<BirthDate>,
@@ -37,7 +37,7 @@ pub struct Outline {
 }
 
 /// First letters, 0 where there are none.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Initials {
     pub(crate) given: u8,
     pub(crate) middle: u8,
@@ -45,14 +45,14 @@ pub(crate) struct Initials {
 }
 
 /// How names sound, in 16 bits: the same for the same sound.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Sounds {
     pub(crate) given: u16,
     pub(crate) family: u16,
 }
 
 /// Lists of which an outline holds nothing because they are longer than usual.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Open {
     pub(crate) family: bool,
     pub(crate) phones: bool,

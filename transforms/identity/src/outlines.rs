@@ -1,7 +1,7 @@
 //! Outlines of the newest records, at hand in bounded memory.
 
 use crate::outline::Outline;
-use crate::store::{RecordEntry, RecordNumber};
+use crate::store::RecordNumber;
 
 /// Outlines in one piece of memory; a power of two.
 const PIECE: u64 = 4096;
@@ -57,7 +57,7 @@ impl Outlines {
     }
 
     /// Holds the outline of what the model sees of a record.
-    pub fn put(&mut self, record: RecordNumber, entry: &RecordEntry) {
+    pub fn put(&mut self, record: RecordNumber, outline: Outline) {
         let (of, at) = (record.0 / PIECE, record.0 % PIECE);
         let place = self.place(of);
         if self.places.len() <= place {
@@ -70,7 +70,7 @@ impl Outlines {
             piece.turn_to(of);
         }
         if let Some(slot) = usize::try_from(at).ok().and_then(|at| piece.outlines.get_mut(at)) {
-            *slot = Some(Outline::of(entry.matched()));
+            *slot = Some(outline);
         }
     }
 
@@ -88,22 +88,6 @@ impl Outlines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blocking::{AnchorKeys, BlockKeys};
-    use panorama_model::{RecordKind, SourceRecordKey};
-    use panorama_standardize::StandardPerson;
-
-    fn entry() -> RecordEntry {
-        RecordEntry {
-            key: SourceRecordKey::new("test", RecordKind::Patient, "1"),
-            person: StandardPerson::default(),
-            matched: None,
-            blocks: BlockKeys::default(),
-            anchors: AnchorKeys::default(),
-            version: None,
-            deleted_at: None,
-        }
-    }
-
     /// Who bounds memory reckons with it.
     #[test]
     fn one_takes_two_cache_lines() {
@@ -116,13 +100,13 @@ mod tests {
         let all = 7 * PIECE + 5;
         for number in (0..all).map(RecordNumber) {
             assert!(outlines.get(number).is_none());
-            outlines.put(number, &entry());
+            outlines.put(number, Outline::default());
             assert!(outlines.get(number).is_some());
         }
         assert!((all - 2 * PIECE..all).all(|number| outlines.get(RecordNumber(number)).is_some()));
         assert!((0..all - 3 * PIECE).all(|number| outlines.get(RecordNumber(number)).is_none()));
         // An old one takes nobody's place.
-        outlines.put(RecordNumber(3), &entry());
+        outlines.put(RecordNumber(3), Outline::default());
         assert!(outlines.get(RecordNumber(3)).is_none());
         assert!(outlines.get(RecordNumber(all - 1)).is_some());
     }

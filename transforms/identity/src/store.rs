@@ -133,8 +133,8 @@ pub trait IdentityStore {
     /// True where [`IdentityStore::put_record`] was not called for the record since the last view was begun.
     fn is_as_viewed(&self, record: RecordNumber) -> bool;
 
-    /// Keeps what the record says.
-    fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>);
+    /// Keeps what the record says, with the outline of what the model sees of it.
+    fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>, outline: Outline);
 
     /// Where the record belongs.
     fn membership(&mut self, record: RecordNumber) -> Option<Membership>;

@@ -4,6 +4,7 @@
 use super::ahead::{Looked, Looking, keep, look};
 use super::session::Session;
 use crate::blocking::{BlockKey, Indexed};
+use crate::outline::Outline;
 use crate::parallel::in_parallel;
 use crate::score::MatchWeight;
 use crate::store::{Edge, IdentityStore, RecordEntry, RecordNumber};
@@ -75,7 +76,8 @@ impl<S: IdentityStore> Session<'_, S> {
             anchors,
             ..RecordEntry::clone(&old)
         });
-        self.store.put_record(number, Arc::clone(&new));
+        self.store
+            .put_record(number, Arc::clone(&new), Outline::of(new.matched()));
         self.renew_attached(number, &new);
         if new.is_active() {
             let max = self.scorer.model().limits.block_records_max;

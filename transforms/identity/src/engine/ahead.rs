@@ -12,10 +12,12 @@ use smallvec::SmallVec;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// The weights of a record's pairs with those that were there when it was looked at, ascending by the other record; none
-/// where they do not reach the review threshold.
+/// What was found of a record that is to be taken in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ahead {
+    pub(super) outline: Option<Outline>,
+    /// The weights of its pairs with those that were there, ascending by the other record; none where they do not reach the
+    /// review threshold.
     pub(super) weights: Vec<(RecordNumber, Option<MatchWeight>)>,
     /// Its blocks, and how many records each had; those of more than their limit make no pair.
     pub(super) blocks: SmallVec<[(BlockKey, usize); 24]>,
@@ -104,7 +106,8 @@ pub(super) fn look(
     others.dedup();
     others.retain(|other| is_wanted(*other));
     view.touch_outlines(&others);
-    let sought = scorer.sought(looking.person, Outline::of(looking.person));
+    let outline = Outline::of(looking.person);
+    let sought = scorer.sought(looking.person, outline);
     let (mut weights, mut read) = (Vec::with_capacity(others.len()), Vec::new());
     for other in others {
         if let Some(outline) = view.outline(other)
@@ -118,7 +121,11 @@ pub(super) fn look(
         }
     }
     Looked {
-        ahead: Ahead { weights, blocks },
+        ahead: Ahead {
+            outline: Some(outline),
+            weights,
+            blocks,
+        },
         read,
     }
 }

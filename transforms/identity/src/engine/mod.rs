@@ -16,6 +16,7 @@ pub use changes::{
 
 use crate::blocking::{AnchorKeys, BlockKeys, Indexed};
 use crate::decision::{PairStatements, Statement, StatementKind, Verdict};
+use crate::outline::Outline;
 use crate::score::Scorer;
 use crate::store::{IdentityStore, RecordEntry, RecordNumber};
 use panorama_model::{IdentityEvent, IdentityEventKind, SourceRecordKey, Version};
@@ -265,7 +266,7 @@ fn number_with_entry<S: IdentityStore>(store: &mut S, key: &SourceRecordKey) -> 
             deleted_at: None,
         };
         store.put_membership(number, session::fresh_membership(&entry));
-        store.put_record(number, Arc::new(entry));
+        store.put_record(number, Arc::new(entry), Outline::default());
     }
     number
 }

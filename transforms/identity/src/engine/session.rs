@@ -7,6 +7,7 @@ use super::changes::{
 };
 use crate::blocking::BlockKey;
 use crate::decision::{Statement, Verdict};
+use crate::outline::Outline;
 use crate::score::{MatchWeight, Scorer};
 use crate::store::{IdentityStore, Membership, RecordEntry, RecordNumber};
 use panorama_model::PersonId;
@@ -87,7 +88,10 @@ impl<'a, S: IdentityStore> Session<'a, S> {
         let mut fresh = membership.unwrap_or_else(|| fresh_membership(&new));
         fresh.attached = new.matched().is_contact_point();
         let new = Arc::new(new);
-        self.store.put_record(number, Arc::clone(&new));
+        let seen = self.ahead.filter(|ahead| ahead.is_of(&new));
+        let outline = seen.and_then(|ahead| ahead.outline);
+        let outline = outline.unwrap_or_else(|| Outline::of(new.matched()));
+        self.store.put_record(number, Arc::clone(&new), outline);
         if same_content {
             return;
         }
