@@ -12,6 +12,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message;
+use rdkafka::producer::Producer as _;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -136,12 +137,15 @@ fn slot_for<'a>(core: &'a Core, partition: &'a Partition, from: Offset) -> (&'a 
     }
 }
 
-/// Tells the readers who leads the partitions of topics; returns those of which not all could be told. Of a topic that is new
-/// to them they would find out only at the client's next round, a second later. Blocking.
+/// Tells the clients that read and write who leads the partitions of topics; returns those of which not all could be told. Of a
+/// topic that is new to them readers would find out only at the client's next round, a second later; and what the producer gives
+/// up to a broker that is silent would wait for as long again. Blocking.
 pub(crate) fn introduce(core: &Core, topics: &[String]) -> Vec<String> {
     let told = at_once(topics, |topic| {
-        Ok(at_once(&core.readers, |reader| {
-            let told = reader.fetch_metadata(Some(topic), INTRODUCTION_MAX);
+        let [first, second] = &core.readers;
+        let clients = [first.client(), second.client(), core.producer.client()];
+        Ok(at_once(&clients, |client| {
+            let told = client.fetch_metadata(Some(topic), INTRODUCTION_MAX);
             if let Err(error) = &told {
                 tracing::debug!(topic, %error, "who leads is not known yet");
             }

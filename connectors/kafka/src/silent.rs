@@ -19,7 +19,7 @@ const REST_MAX: Duration = Duration::from_secs(1);
 /// Asks about silent partitions until the log is closed.
 pub(crate) fn serve(core: &Core) {
     let mut rest = REST;
-    // They may be led by another broker now, of which readers would hear once the old one is taken for lost.
+    // They may be led by another broker now, of which others would hear once the old one is taken for lost.
     let mut untold = BTreeSet::new();
     while !core.is_stopping() {
         std::thread::sleep(rest);

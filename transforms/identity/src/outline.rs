@@ -62,7 +62,7 @@ pub(crate) struct Open {
 
 impl Outline {
     /// The outline of a person.
-    pub(crate) fn of(person: &StandardPerson) -> Self {
+    pub fn of(person: &StandardPerson) -> Self {
         let initial = |name: &str| name.as_bytes().first().copied().unwrap_or(0);
         let mut out = Self {
             birth_date: person.birth_date,
