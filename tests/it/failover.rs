@@ -10,7 +10,8 @@ mod trickle;
 use crate::broker::Broker;
 use crate::essence::{config, differences, essence, run, run_role, with_feeds};
 use crate::kafka::{
-    follow, from_environment, on_kafka, places_are_unique, service, what_others_were_told_is_in_the_tables,
+    follow, from_environment, on_kafka, places_are_unique, service_saying,
+    what_others_were_told_is_in_the_tables,
 };
 use crate::network::Network;
 use crate::object_store::on_store;
@@ -18,8 +19,9 @@ use crate::rows::Chance;
 use crate::server::{Proxy, Server};
 use crate::support::{Scratch, panorama, said};
 use cluster::{Cluster, Fault, Incoming};
-use machine::Machine;
+use machine::{Machine, last_words};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
@@ -63,6 +65,13 @@ struct Files {
     ingest: Child,
     trickle: Trickle,
     file: PathBuf,
+    log: PathBuf,
+}
+
+/// Starts the process that reads files; it says all into one log.
+fn ingest(file: &Path, log: &Path) -> Child {
+    let log = File::options().create(true).append(true).open(log);
+    service_saying("ingest", file, log.expect("a log"))
 }
 
 impl Files {
@@ -79,14 +88,16 @@ impl Incoming for Files {
 
     fn kill_one(&mut self) {
         self.kill();
-        self.ingest = service("ingest", &self.file);
+        self.ingest = ingest(&self.file, &self.log);
     }
 
     fn is_there(&mut self) -> bool {
         self.ingest.try_wait().expect("a process").is_none()
     }
 
-    fn say_last_words(&self) {}
+    fn say_last_words(&self) {
+        println!("{}", last_words(&self.log));
+    }
 }
 
 #[test]
@@ -121,11 +132,13 @@ fn another_goes_on(prefix: &str, lake: &Lake) {
     let file = on_kafka(shared.path(), &network.address(), prefix);
     let file = lake.keeps(shared.path(), file);
     follow(&file);
+    let log = shared.path().join("ingest.log");
     let machines =
         ["one", "two", "three"].map(|name| Machine::new(shared.path(), name, "process", lake.silence()));
     let mut cluster = Cluster {
         incoming: Files {
-            ingest: service("ingest", &file),
+            ingest: ingest(&file, &log),
+            log,
             trickle,
             file: file.clone(),
         },

@@ -173,6 +173,11 @@ pub(crate) fn what_others_were_told_is_in_the_tables(broker: &Broker, prefix: &s
 
 /// A process that runs until it is told to stop.
 pub(crate) fn service(role: &str, file: &Path) -> Child {
+    service_saying(role, file, Stdio::null())
+}
+
+/// The same, with what it says.
+pub(crate) fn service_saying(role: &str, file: &Path, said: impl Into<Stdio>) -> Child {
     let mut command = program();
     command
         .args(["run", "--role", role, "--quiet", "--config"])
@@ -182,7 +187,7 @@ pub(crate) fn service(role: &str, file: &Path) -> Child {
     }
     command
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(said)
         .spawn()
         .expect("starts")
 }

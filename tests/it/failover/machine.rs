@@ -128,9 +128,7 @@ impl Machine {
 
     /// What its processes said last.
     pub(crate) fn last_words(&self) -> String {
-        let said = std::fs::read_to_string(self.log_path()).unwrap_or_default();
-        let last: Vec<&str> = said.lines().rev().take(LAST_WORDS).collect();
-        format!("{}: {last:#?}", self.directory.display())
+        last_words(&self.log_path())
     }
 
     /// Why its processes ended by themselves.
@@ -164,4 +162,13 @@ impl Drop for Machine {
                 .unwrap_or_default();
         }
     }
+}
+
+/// What a log says last, but for what the store of the state tells of its files.
+pub(crate) fn last_words(log: &Path) -> String {
+    let said = std::fs::read_to_string(log).unwrap_or_default();
+    let of_files = |line: &&str| line.contains(" lsm_tree::") || line.contains(" fjall::");
+    let last = said.lines().rev().filter(|line| !of_files(line));
+    let last: Vec<&str> = last.take(LAST_WORDS).collect();
+    format!("{}: {last:#?}", log.display())
 }

@@ -22,6 +22,7 @@ mod frequency;
 mod frequency_names;
 mod glance;
 mod hashed;
+mod known_scores;
 mod memory_store;
 mod model;
 mod newcomers;

@@ -4,6 +4,7 @@ use super::changes::Counters;
 use super::session::Session;
 use crate::cluster::{ClusterInput, ConstraintKind, MergeRule, cluster_component};
 use crate::decision::{Statement, Verdict};
+use crate::known_scores::{Known, KnownScores, RECORDS_MIN};
 use crate::parallel::in_parallel;
 use crate::score::{MatchWeight, Scorer};
 use crate::store::{Edge, IdentityStore, Membership, RecordEntry, RecordNumber};
@@ -45,9 +46,11 @@ impl<S: IdentityStore> Session<'_, S> {
             }
         }
         // No component has a part in another: nothing that is said of one changes before all are told.
-        let scorer = self.scorer;
-        for (persons, counters) in in_parallel(&components, self.workers, |members| clusters(scorer, members))
-        {
+        let (scorer, known) = (self.scorer, self.known);
+        let told = in_parallel(&components, self.workers, |members| {
+            clusters(scorer, known, members)
+        });
+        for (persons, counters) in told {
             self.counters += counters;
             for cluster in persons {
                 self.assign_cluster(&cluster);
@@ -136,7 +139,11 @@ impl<S: IdentityStore> Session<'_, S> {
 }
 
 /// The persons of a component, and what it cost to tell them.
-pub(super) fn clusters<'m>(scorer: &Scorer, members: &'m [Member]) -> (Vec<Vec<&'m Member>>, Counters) {
+pub(super) fn clusters<'m>(
+    scorer: &Scorer,
+    known: &KnownScores,
+    members: &'m [Member],
+) -> (Vec<Vec<&'m Member>>, Counters) {
     let mut counters = Counters::default();
     if let [only] = members {
         return (vec![vec![only]], counters);
@@ -150,7 +157,7 @@ pub(super) fn clusters<'m>(scorer: &Scorer, members: &'m [Member]) -> (Vec<Vec<&
     };
     let mut out = Vec::new();
     for part in parts {
-        let labels = labels(scorer, &part, &mut counters);
+        let labels = labels(scorer, known, &part, &mut counters);
         let mut clusters: BTreeMap<usize, Vec<&Member>> = BTreeMap::new();
         for (member, label) in part.iter().zip(labels) {
             clusters.entry(label).or_default().push(member);
@@ -160,7 +167,7 @@ pub(super) fn clusters<'m>(scorer: &Scorer, members: &'m [Member]) -> (Vec<Vec<&
     (out, counters)
 }
 
-fn labels(scorer: &Scorer, members: &[&Member], counters: &mut Counters) -> Vec<usize> {
+fn labels(scorer: &Scorer, known: &KnownScores, members: &[&Member], counters: &mut Counters) -> Vec<usize> {
     let model = scorer.model();
     let rule = MergeRule {
         best_min: scorer.auto_link_weight(),
@@ -170,6 +177,9 @@ fn labels(scorer: &Scorer, members: &[&Member], counters: &mut Counters) -> Vec<
     };
     let absent = scorer.calibrated(model.absent_pair_bits);
     let score_all = members.len() <= model.limits.component_scored_max;
+    let is_large = score_all && members.len() > RECORDS_MIN;
+    let mut clustering =
+        is_large.then(|| known.clustering(members.iter().map(|m| (m.number, m.entry.as_ref()))));
     let mut input = ClusterInput::new(members.len());
     for (a, member) in members.iter().enumerate() {
         for (b, other) in members.iter().enumerate().skip(a + 1) {
@@ -181,8 +191,12 @@ fn labels(scorer: &Scorer, members: &[&Member], counters: &mut Counters) -> Vec<
                 Some(edge) => edge.weight,
                 None if score_all => {
                     counters.pairs_scored += 1;
-                    let score = scorer.score_records(x, y);
-                    if score.veto.is_some() {
+                    let compute = || Known::of(scorer, x, y);
+                    let score = match &mut clustering {
+                        Some(clustering) => clustering.score(a, b, compute),
+                        None => compute(),
+                    };
+                    if score.is_forbidden {
                         input.constrain(a, b, ConstraintKind::Contradiction);
                     }
                     score.weight
@@ -191,6 +205,9 @@ fn labels(scorer: &Scorer, members: &[&Member], counters: &mut Counters) -> Vec<
             };
             input.set_weight(a, b, weight);
         }
+    }
+    if let Some(clustering) = clustering {
+        clustering.keep();
     }
     constrain_by_statements(&mut input, members);
     cluster_component(&input, rule)

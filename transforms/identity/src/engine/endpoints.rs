@@ -146,7 +146,7 @@ impl<S: IdentityStore> Session<'_, S> {
             };
         }
         let members = self.component_of(record);
-        let (clusters, counters) = clusters(self.scorer, &members);
+        let (clusters, counters) = clusters(self.scorer, self.known, &members);
         self.counters += counters;
         let cluster = clusters.iter().find(|c| c.iter().any(|m| m.number == record));
         let mut contacts = Contacts::default();

@@ -16,6 +16,7 @@ pub use changes::{
 
 use crate::blocking::{AnchorKeys, BlockKeys, Indexed};
 use crate::decision::{PairStatements, Statement, StatementKind, Verdict};
+use crate::known_scores::KnownScores;
 use crate::outline::Outline;
 use crate::score::Scorer;
 use crate::store::{IdentityStore, RecordEntry, RecordNumber};
@@ -46,12 +47,16 @@ pub struct PreparedPerson {
 #[derive(Clone, Debug)]
 pub struct IdentityEngine {
     scorer: Arc<Scorer>,
+    known: Arc<KnownScores>,
 }
 
 impl IdentityEngine {
     /// An engine under a model.
-    pub const fn new(scorer: Arc<Scorer>) -> Self {
-        Self { scorer }
+    pub fn new(scorer: Arc<Scorer>) -> Self {
+        Self {
+            scorer,
+            known: Arc::default(),
+        }
     }
 
     /// The model made ready.
@@ -107,7 +112,7 @@ impl IdentityEngine {
             version: Some(version),
             deleted_at: old.as_ref().and_then(|old| old.deleted_at),
         };
-        let mut session = Session::new(&self.scorer, store);
+        let mut session = Session::new(self, store);
         session.ahead = Some(ahead);
         session.replace(number, old, new);
         session.finish()
@@ -123,7 +128,7 @@ impl IdentityEngine {
         records: &[RecordNumber],
         workers: NonZeroUsize,
     ) -> Changes {
-        let mut session = Session::new(&self.scorer, store);
+        let mut session = Session::new(self, store);
         session.workers = workers;
         session.replace_anew(records);
         session.finish()
@@ -178,7 +183,7 @@ impl IdentityEngine {
 
     /// The strongest evidence that holds a record in its person.
     pub fn evidence<S: IdentityStore>(&self, store: &mut S, record: RecordNumber) -> Option<Evidence> {
-        Session::new(&self.scorer, store).evidence(record)
+        Session::new(self, store).evidence(record)
     }
 
     fn state<S: IdentityStore>(
@@ -198,7 +203,7 @@ impl IdentityEngine {
         if !changed {
             return Changes::default();
         }
-        let mut session = Session::new(&self.scorer, store);
+        let mut session = Session::new(self, store);
         session.statement_changed(x, y, before);
         session.finish()
     }
@@ -215,7 +220,7 @@ impl IdentityEngine {
             deleted_at: Some(version),
             ..RecordEntry::clone(&old)
         };
-        let mut session = Session::new(&self.scorer, store);
+        let mut session = Session::new(self, store);
         session.replace(number, Some(old), new);
         session.finish()
     }

@@ -1,5 +1,6 @@
 //! One operation of the engine: touches records, recomputes what they touch, tells what changed.
 
+use super::IdentityEngine;
 use super::ahead::Ahead;
 use super::changes::{
     Changes, Counters, Evidence, IdentityChange, IdentityChangeKind, MatchMethod, Reassignment, Review,
@@ -7,6 +8,7 @@ use super::changes::{
 };
 use crate::blocking::BlockKey;
 use crate::decision::{Statement, Verdict};
+use crate::known_scores::KnownScores;
 use crate::outline::Outline;
 use crate::score::{MatchWeight, Scorer};
 use crate::store::{IdentityStore, Membership, RecordEntry, RecordNumber};
@@ -33,6 +35,7 @@ pub(super) fn fresh_membership(entry: &RecordEntry) -> Membership {
 /// The working state of one operation.
 pub(super) struct Session<'a, S> {
     pub(super) scorer: &'a Scorer,
+    pub(super) known: &'a KnownScores,
     pub(super) store: &'a mut S,
     pub(super) counters: Counters,
     /// Threads for what needs no state.
@@ -56,9 +59,10 @@ pub(super) struct Session<'a, S> {
 }
 
 impl<'a, S: IdentityStore> Session<'a, S> {
-    pub(super) fn new(scorer: &'a Scorer, store: &'a mut S) -> Self {
+    pub(super) fn new(engine: &'a IdentityEngine, store: &'a mut S) -> Self {
         Self {
-            scorer,
+            scorer: &engine.scorer,
+            known: &engine.known,
             store,
             counters: Counters::default(),
             workers: NonZeroUsize::MIN,
