@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(50);
 /// Looks after which a read that has something does not wait for more. The rest follows in the next read.
 const LOOKS_FOR_MORE: u128 = 20;
-/// How long readers wait to be told of a topic: as long as they would take without.
+/// How long it may take to tell a client of a topic: as long as readers would take without.
 const INTRODUCTION_MAX: Duration = Duration::from_secs(1);
 
 /// A place in a partition, and what was read ahead from there.
@@ -138,8 +138,8 @@ fn slot_for<'a>(core: &'a Core, partition: &'a Partition, from: Offset) -> (&'a 
 }
 
 /// Tells the clients that read and write who leads the partitions of topics; returns those of which not all could be told. Of a
-/// topic that is new to them readers would find out only at the client's next round, a second later; and what the producer gives
-/// up to a broker that is silent would wait for as long again. Blocking.
+/// topic that is new to them readers would find out only at the client's next round, a second later; and the producer, once it has
+/// given up a silent broker, would wait as long for the new one. Blocking.
 pub(crate) fn introduce(core: &Core, topics: &[String]) -> Vec<String> {
     let told = at_once(topics, |topic| {
         let [first, second] = &core.readers;

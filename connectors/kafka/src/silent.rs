@@ -31,7 +31,7 @@ pub(crate) fn serve(core: &Core) {
                 REST
             }
         };
-        // Some at a time: readers whose broker is silent too take long to hear of it.
+        // Some at a time: clients whose broker is silent too take long to hear of it.
         let some: Vec<_> = std::iter::from_fn(|| untold.pop_first()).take(AT_ONCE).collect();
         untold.extend(cursor::introduce(core, &some));
     }

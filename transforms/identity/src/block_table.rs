@@ -18,7 +18,7 @@ const LISTS_AT_ONCE: usize = 256;
 const TOUCHED_AT_ONCE: usize = 32;
 /// Blocks with newcomers that are worth another thread.
 const BLOCKS_PER_THREAD: usize = 1024;
-/// Slots of a part at first.
+/// Slots of a shard at first.
 const SLOTS_MIN: usize = 16;
 
 /// No block here.
@@ -37,7 +37,7 @@ struct Slot {
 /// Records of a block, ascending.
 type Members = SmallVec<[u32; 4]>;
 
-/// Some of the blocks.
+/// The blocks of some keys, with lists of its own: a thread needs nothing but its shards.
 #[derive(Clone, Debug)]
 struct Shard {
     slots: Slots,
@@ -394,6 +394,27 @@ mod tests {
                 prop_assert_eq!(table.len(BlockKey(key)), held.len());
                 prop_assert!(table.members(BlockKey(key)).iter().eq(&held));
             }
+        }
+    }
+
+    #[test]
+    fn newcomers_settle_the_same_on_any_number_of_threads() {
+        let blocks: Vec<_> = (0..5_000u64)
+            .map(|at| BlockKey(at.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+            .collect();
+        for workers in [1, 2, 4] {
+            let (mut table, mut newcomers) = (BlockTable::default(), Newcomers::default());
+            newcomers.open();
+            for record in 0..3 {
+                for some in blocks.chunks(10) {
+                    let seen: Vec<_> = some.iter().map(|block| (*block, 0)).collect();
+                    assert!(newcomers.join(RecordNumber(record), &seen, 9, &mut Vec::new()));
+                }
+            }
+            table.settle(&mut newcomers, NonZeroUsize::new(workers).unwrap());
+            assert_eq!(newcomers.take().count(), 0);
+            let all = [0, 1, 2].map(RecordNumber);
+            assert!(blocks.iter().all(|block| table.members(*block).as_slice() == all));
         }
     }
 }

@@ -16,6 +16,12 @@ pub enum ModelError {
         /// Its name.
         comparison: String,
     },
+    /// The model has a comparison twice.
+    #[error("match model has the comparison {comparison} twice")]
+    RepeatedComparison {
+        /// Its name.
+        comparison: String,
+    },
     /// The model lacks a level of a comparison, or has one too many.
     #[error("match model comparison {comparison} must have the levels {expected}")]
     Levels {

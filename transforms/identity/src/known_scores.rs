@@ -7,10 +7,12 @@ use hashbrown::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Scores are kept of components of more records than this: scoring fewer pairs costs less than finding them.
-pub(crate) const RECORDS_MIN: usize = 8;
-/// Records whose scores are kept (INV-9).
-const RECORDS_MAX: usize = 1 << 15;
+/// Scores are kept of components of so many records: scoring the pairs of fewer costs less than finding them.
+pub(crate) const RECORDS_MIN: usize = 9;
+/// Memory that is held (INV-9).
+const BYTES_MAX: usize = 32 << 20;
+/// What a record is reckoned with that is held: it may be the last to hold it.
+const RECORD_BYTES: usize = 1024;
 
 /// What clustering asks of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,12 @@ struct Scores {
     pairs: Vec<Option<Known>>,
 }
 
+impl Scores {
+    const fn bytes(&self) -> usize {
+        self.entries.len() * RECORD_BYTES + self.pairs.len() * size_of::<Option<Known>>()
+    }
+}
+
 /// Where the score of a pair lies; the same for both orders.
 const fn place(a: usize, b: usize) -> usize {
     let (low, high) = if a < b { (a, b) } else { (b, a) };
@@ -48,9 +56,17 @@ const fn place(a: usize, b: usize) -> usize {
 /// A record's component, and its place there.
 type Held = (Arc<Scores>, usize);
 
-/// The scores that are kept under an engine's model, by record.
+/// The components that were clustered last, by record.
 #[derive(Default)]
-pub(crate) struct KnownScores(Mutex<HashMap<RecordNumber, Held>>);
+struct Kept {
+    of: HashMap<RecordNumber, Held>,
+    /// Of all components that are held, and of some that no longer are.
+    bytes: usize,
+}
+
+/// The scores that are kept under an engine's model.
+#[derive(Default)]
+pub(crate) struct KnownScores(Mutex<Kept>);
 
 impl fmt::Debug for KnownScores {
     /// Records are patients' data.
@@ -75,15 +91,15 @@ impl KnownScores {
     ) -> Clustering<'_> {
         let (numbers, entries): (Vec<_>, Vec<_>) =
             records.map(|(number, entry)| (number, entry.cloned())).unzip();
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let held = |(number, entry): (&RecordNumber, &Option<Arc<RecordEntry>>)| {
-            let held = known.get(number)?;
+            let held = kept.of.get(number)?;
             let (scores, at) = held;
             let was = scores.entries.get(*at)?.as_ref()?;
             Arc::ptr_eq(was, entry.as_ref()?).then(|| held.clone())
         };
         let before = numbers.iter().zip(&entries).map(held).collect();
-        drop(known);
+        drop(kept);
         Clustering {
             known: self,
             now: Scores {
@@ -116,14 +132,33 @@ impl Clustering<'_> {
 
     /// Keeps the scores for the next time.
     pub(crate) fn keep(self) {
-        let now = Arc::new(self.now);
-        let mut known = self.known.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() + self.numbers.len() > RECORDS_MAX {
-            known.clear();
+        let Self {
+            known,
+            numbers,
+            now,
+            before,
+        } = self;
+        drop(before);
+        if now.bytes() > BYTES_MAX {
+            return;
         }
-        for (at, number) in self.numbers.into_iter().enumerate() {
-            known.insert(number, (Arc::clone(&now), at));
+        let now = Arc::new(now);
+        // Freed once nobody waits for it.
+        let (mut all, mut some) = (Kept::default(), Vec::new());
+        let mut kept = known.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.bytes + now.bytes() > BYTES_MAX {
+            all = std::mem::take(&mut *kept);
         }
+        kept.bytes += now.bytes();
+        for (at, number) in numbers.into_iter().enumerate() {
+            let held = kept.of.insert(number, (Arc::clone(&now), at));
+            if let Some(scores) = held.and_then(|(scores, _)| Arc::into_inner(scores)) {
+                kept.bytes -= scores.bytes();
+                some.push(scores);
+            }
+        }
+        drop(kept);
+        drop((all, some));
     }
 }
 
@@ -196,16 +231,33 @@ mod tests {
         assert_eq!(scored(&all, &others), 3 * 5, "two that became one");
     }
 
+    /// What is held, component by component.
+    fn bytes(all: &KnownScores) -> usize {
+        let kept = all.0.lock().unwrap();
+        let mut held: Vec<_> = kept.of.values().map(|(scores, _)| scores).collect();
+        held.sort_by_key(|scores| Arc::as_ptr(scores));
+        held.dedup_by_key(|scores| Arc::as_ptr(scores));
+        let bytes = held.iter().map(|scores| scores.bytes()).sum();
+        assert!(bytes <= kept.bytes, "more is held than is known");
+        bytes
+    }
+
     #[test]
     fn there_is_an_end_to_what_is_kept() {
-        let all = KnownScores::default();
-        let last = RECORDS_MAX as u64 * 2;
-        for number in (0..last).step_by(4) {
-            let some = records(number..number + 4);
+        let (all, mut hub) = (KnownScores::default(), records(0..40));
+        let keep = |some: &Records| {
             all.clustering(some.iter().map(|(number, entry)| (*number, Some(entry))))
                 .keep();
-            let kept = all.0.lock().unwrap();
-            assert!(kept.len() <= RECORDS_MAX && kept.contains_key(&RecordNumber(number + 3)));
+        };
+        let mut most = 0;
+        for number in 100..2_000 {
+            // It leaves the hub as soon as it has joined it, and nobody asks for it any more.
+            hub.push((RecordNumber(number), entry()));
+            keep(&hub);
+            hub.pop();
+            keep(&hub);
+            most = most.max(bytes(&all));
         }
+        assert!((BYTES_MAX / 2..=BYTES_MAX).contains(&most), "{most}");
     }
 }

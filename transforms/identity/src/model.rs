@@ -296,8 +296,18 @@ impl Model {
     /// As [`Model::from_json`].
     pub fn check(&self) -> Result<(), ModelError> {
         self.check_declared()?;
-        for model in &self.comparisons {
+        for (at, model) in self.comparisons.iter().enumerate() {
             self.check_comparison(model)?;
+            if self
+                .comparisons
+                .iter()
+                .skip(at + 1)
+                .any(|other| other.name == model.name)
+            {
+                return Err(ModelError::RepeatedComparison {
+                    comparison: model.name.clone(),
+                });
+            }
         }
         let Thresholds {
             auto_link_probability: auto,

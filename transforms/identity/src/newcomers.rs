@@ -35,7 +35,7 @@ pub struct Newcomers {
     parts: [Hashed<BlockKey, Since>; NEWCOMER_PARTS],
     /// Blocks in all parts.
     blocks: usize,
-    /// What was seen of blocks is known to hold, but for what is in `since`.
+    /// What was seen of blocks is known to hold, but for what `parts` tell.
     is_open: bool,
 }
 
@@ -116,7 +116,7 @@ impl Newcomers {
         joined
     }
 
-    /// All who joined, block by block, in no order. Nobody joins before the next view.
+    /// All who joined, block by block, in no order; to be taken to the last. Nobody joins before the next view.
     pub fn take(&mut self) -> impl Iterator<Item = (BlockKey, RecordNumber)> + '_ {
         self.take_parts().flatten()
     }

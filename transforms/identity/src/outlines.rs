@@ -88,6 +88,7 @@ impl Outlines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     /// Who bounds memory reckons with it.
     #[test]
     fn one_takes_two_cache_lines() {

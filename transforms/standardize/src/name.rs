@@ -72,8 +72,8 @@ const PLACEHOLDERS: &[&str] = &[
     "xxxx",
 ];
 
-/// The placeholder that is a name where another follows it (`Na Young`).
-const SHORT_NAME: &str = "na";
+/// The placeholder that is a name where another name follows it (`Na Young`).
+pub(crate) const PLACEHOLDER_OR_NAME: &str = "na";
 
 /// Words by which a newborn is called. Sorted.
 const NEWBORN: &[&str] = &[
@@ -167,13 +167,20 @@ pub(crate) fn given(text: &str, scratch: &mut String) -> Given {
         return out;
     }
     let mut rest = String::new();
-    for word in scratch.split(' ') {
+    let mut is_unknown = false;
+    let mut words = scratch.split(' ').peekable();
+    while let Some(word) = words.next() {
+        let may_be_name = word == PLACEHOLDER_OR_NAME
+            && (!out.first.is_empty() || words.peek().is_some_and(|next| !is_placeholder(next)));
         if out.first.is_empty() && is_newborn(word) {
-            out.newborn = true;
+            // `Unknown Male` is somebody whose name nobody knows, of any age.
+            out.newborn |= !(is_unknown && matches!(word, "female" | "male"));
         } else if out.newborn {
             // `Baby Boy Maria`: the rest names the mother.
+        } else if is_placeholder(word) && !may_be_name {
+            is_unknown = true;
         } else if out.first.is_empty() {
-            if !is_in(PREFIXES, word) && (!is_placeholder(word) || word == SHORT_NAME) {
+            if !is_in(PREFIXES, word) {
                 out.first = Text::from(word);
             }
         } else if let Some(generation) = Generation::read(word).filter(|_| word != "i") {
@@ -207,7 +214,7 @@ pub(crate) fn generation(text: &str, scratch: &mut String) -> Option<Generation>
 }
 
 /// True for a name that says there is none.
-pub(crate) fn is_placeholder(name: &str) -> bool {
+fn is_placeholder(name: &str) -> bool {
     is_in(PLACEHOLDERS, name)
 }
 
@@ -261,6 +268,11 @@ mod tests {
         check("Girl A", "", "", true);
         check("FNU", "", "", false);
         check("Unknown Unknown", "", "", false);
+        check("Unknown Male", "", "", false);
+        check("Unknown Baby Girl", "", "", true);
+        check("NA NA", "", "", false);
+        check("NA Unknown", "", "", false);
+        check("Maria NMN", "maria", "", false);
         check("FNU Amina", "amina", "", false);
         check("Na Young", "na", "young", false);
         check("John Jr", "john", "", false);

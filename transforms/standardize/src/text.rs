@@ -35,7 +35,7 @@ pub fn fold_letters(text: &str, out: &mut String) {
 
 /// Appends the plain letters that `c` is made of where they are Latin ones or digits (`ễ`, full-width `Ａ`, `ﬁ`).
 ///
-/// Other scripts keep their marks: there they tell letters apart (`й`, `が`).
+/// Letters of other scripts that have marks of their own stay as they are (`й`, `が`).
 fn push_latin_base(c: char, out: &mut String) -> bool {
     let start = out.len();
     for base in DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(std::iter::once(c)) {
@@ -55,27 +55,30 @@ fn push_latin_base(c: char, out: &mut String) -> bool {
 const fn is_silent(c: char) -> bool {
     matches!(
         c,
-        '\u{0300}'..='\u{036f}' | '\u{2018}' | '\u{2019}' | '\u{02bc}' | '\u{00b4}' | '\u{00ad}'
+        '\u{0300}'..='\u{036f}' | '\u{2018}' | '\u{2019}' | '\u{02bb}'..='\u{02be}' | '\u{00b4}' | '\u{00ad}'
     )
 }
 
-/// The plain letters of an accented Latin letter (Latin-1 Supplement, Latin Extended-A).
+/// The plain letters of a Latin letter that has more to it (Latin-1 Supplement, Latin Extended-A, and what African languages
+/// and Azerbaijani write).
 const fn plain_latin(c: char) -> Option<&'static str> {
     Some(match c {
-        'À'..='Å' | 'à'..='å' | 'Ā'..='ą' | 'Ǎ' | 'ǎ' => "a",
+        'À'..='Å' | 'à'..='å' | 'Ā'..='ą' | 'Ǎ' | 'ǎ' | 'Ə' | 'ə' => "a",
+        'Ɓ' | 'ɓ' => "b",
         'Æ' | 'æ' => "ae",
         'Ç' | 'ç' | 'Ć'..='č' => "c",
-        'Ď'..='đ' | 'Ð' | 'ð' => "d",
-        'È'..='Ë' | 'è'..='ë' | 'Ē'..='ě' => "e",
-        'Ĝ'..='ģ' => "g",
+        'Ď'..='đ' | 'Ð' | 'ð' | 'Ɖ' | 'ɖ' | 'Ɗ' | 'ɗ' => "d",
+        'È'..='Ë' | 'è'..='ë' | 'Ē'..='ě' | 'Ɛ' | 'ɛ' => "e",
+        'Ƒ' | 'ƒ' => "f",
+        'Ĝ'..='ģ' | 'Ɣ' | 'ɣ' => "g",
         'Ĥ'..='ħ' => "h",
         'Ì'..='Ï' | 'ì'..='ï' | 'Ĩ'..='ı' => "i",
         'Ĳ' | 'ĳ' => "ij",
         'Ĵ' | 'ĵ' => "j",
-        'Ķ'..='ĸ' => "k",
+        'Ķ'..='ĸ' | 'Ƙ' | 'ƙ' => "k",
         'Ĺ'..='ł' => "l",
         'Ñ' | 'ñ' | 'Ń'..='ŋ' => "n",
-        'Ò'..='Ö' | 'ò'..='ö' | 'Ø' | 'ø' | 'Ō'..='ő' => "o",
+        'Ò'..='Ö' | 'ò'..='ö' | 'Ø' | 'ø' | 'Ō'..='ő' | 'Ɔ' | 'ɔ' => "o",
         'Œ' | 'œ' => "oe",
         'Ŕ'..='ř' => "r",
         'Ś'..='š' | 'ſ' => "s",
@@ -84,7 +87,7 @@ const fn plain_latin(c: char) -> Option<&'static str> {
         'Þ' | 'þ' => "th",
         'Ù'..='Ü' | 'ù'..='ü' | 'Ũ'..='ų' => "u",
         'Ŵ' | 'ŵ' => "w",
-        'Ý' | 'ý' | 'ÿ' | 'Ŷ'..='Ÿ' => "y",
+        'Ý' | 'ý' | 'ÿ' | 'Ŷ'..='Ÿ' | 'Ƴ' | 'ƴ' => "y",
         'Ź'..='ž' => "z",
         _ => return None,
     })
@@ -133,6 +136,7 @@ mod tests {
         check("\u{212b}se", "ase");
         check("Ｓａｔｏ １２", "sato 12");
         check("Сергей が", "сергей が");
+        check("Əliyev Kaʻahumanu Ɔkɔ", "aliyev kaahumanu oko");
     }
 
     #[test]

@@ -130,7 +130,7 @@ pub struct Review {
 /// What the operation cost and met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Pairs scored, or told apart at a glance.
+    /// Pairs scored, told apart at a glance, or known from before.
     pub pairs_scored: u64,
     /// Blocks that became void because too many records share their value.
     pub blocks_voided: u64,

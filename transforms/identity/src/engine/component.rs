@@ -177,7 +177,7 @@ fn labels(scorer: &Scorer, known: &KnownScores, members: &[&Member], counters: &
     };
     let absent = scorer.calibrated(model.absent_pair_bits);
     let score_all = members.len() <= model.limits.component_scored_max;
-    let is_large = score_all && members.len() > RECORDS_MIN;
+    let is_large = score_all && members.len() >= RECORDS_MIN;
     let mut clustering =
         is_large.then(|| known.clustering(members.iter().map(|m| (m.number, m.entry.as_ref()))));
     let mut input = ClusterInput::new(members.len());

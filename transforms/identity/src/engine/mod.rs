@@ -44,6 +44,8 @@ pub struct PreparedPerson {
 ///
 /// The partition depends on the records, statements and the model alone: not on the order of calls (INV-6). Only which
 /// record founds a person's id does ([`panorama_model::PersonId::of_founder`] of the one seen first).
+///
+/// What an engine and its clones remember saves time alone, and only over stores that hand out the same `Arc` of a record.
 #[derive(Clone, Debug)]
 pub struct IdentityEngine {
     scorer: Arc<Scorer>,
@@ -92,7 +94,7 @@ impl IdentityEngine {
         self.upsert_seen(store, key, prepared, version, &Ahead::default())
     }
 
-    /// As [`IdentityEngine::upsert`], with what [`IdentityEngine::look_ahead`] said of the record last.
+    /// As [`IdentityEngine::upsert`], with what [`IdentityEngine::look_ahead`] said last of this same `prepared`.
     pub fn upsert_seen<S: IdentityStore>(
         &self,
         store: &mut S,

@@ -95,6 +95,10 @@ impl<'a, S: IdentityStore> Session<'a, S> {
         let seen = self.ahead.filter(|ahead| ahead.is_of(&new));
         let outline = seen.and_then(|ahead| ahead.outline);
         let outline = outline.unwrap_or_else(|| Outline::of(new.matched()));
+        debug_assert!(
+            outline == Outline::of(new.matched()),
+            "looked at ahead as something else"
+        );
         self.store.put_record(number, Arc::clone(&new), outline);
         if same_content {
             return;
