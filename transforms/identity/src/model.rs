@@ -396,7 +396,10 @@ mod tests {
             "outside (0, 1]",
         );
         check(|m| m.comparisons[0].name = "shoe_size".into(), "shoe_size");
-        check(|m| m.comparisons.push(m.comparisons[0].clone()), "given_name twice");
+        check(
+            |m| m.comparisons.push(m.comparisons[0].clone()),
+            "given_name twice",
+        );
         check(|m| drop(m.comparisons[0].levels.pop()), "must have the levels");
         check(|m| m.thresholds.review_probability = 0.999, "thresholds");
     }
