@@ -222,7 +222,7 @@ impl IdentityStore for PipelineIdentityStore {
         let found = self.records.get(record.0).map(|r| r.cloned());
         let found = Self::keep(&mut self.failure, found)?;
         if self.outlines.get(record).is_none() {
-            self.outlines.put(record, Outline::of(found.matched()));
+            self.outlines.put(record, || Outline::of(found.matched()));
         }
         Some(found)
     }
@@ -253,7 +253,7 @@ impl IdentityStore for PipelineIdentityStore {
 
     fn offer_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>) {
         if self.outlines.get(record).is_none() {
-            self.outlines.put(record, Outline::of(entry.matched()));
+            self.outlines.put(record, || Outline::of(entry.matched()));
         }
         self.records.offer(record.0, entry);
     }
@@ -264,7 +264,7 @@ impl IdentityStore for PipelineIdentityStore {
 
     fn put_record(&mut self, record: RecordNumber, entry: Arc<RecordEntry>, outline: Outline) {
         self.put.insert(record.0);
-        self.outlines.put(record, outline);
+        self.outlines.put(record, || outline);
         self.records.put(record.0, entry);
     }
 

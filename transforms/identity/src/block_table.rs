@@ -61,9 +61,8 @@ pub(crate) struct BlockTable {
 
 impl Default for BlockTable {
     fn default() -> Self {
-        let part = || vec![Shard::default(); SHARDS_IN_PART];
         Self {
-            parts: std::array::from_fn(|_| part()),
+            parts: std::array::from_fn(|_| vec![Shard::default(); SHARDS_IN_PART]),
         }
     }
 }

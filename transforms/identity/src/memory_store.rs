@@ -182,7 +182,7 @@ impl IdentityStore for MemoryStore {
         if let Some(put) = &mut self.put {
             put.insert(record);
         }
-        self.outlines.put(record, outline);
+        self.outlines.put(record, || outline);
         if let Some(slot) = self.slot_mut(record) {
             slot.entry = Some(entry);
         }

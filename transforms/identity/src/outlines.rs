@@ -56,8 +56,8 @@ impl Outlines {
         piece.outlines.get(usize::try_from(at).ok()?)?.as_ref()
     }
 
-    /// Holds the outline of what the model sees of a record.
-    pub fn put(&mut self, record: RecordNumber, outline: Outline) {
+    /// Holds the outline of what the model sees of a record; asks for it only where it is held.
+    pub fn put(&mut self, record: RecordNumber, outline: impl FnOnce() -> Outline) {
         let (of, at) = (record.0 / PIECE, record.0 % PIECE);
         let place = self.place(of);
         if self.places.len() <= place {
@@ -70,7 +70,7 @@ impl Outlines {
             piece.turn_to(of);
         }
         if let Some(slot) = usize::try_from(at).ok().and_then(|at| piece.outlines.get_mut(at)) {
-            *slot = Some(outline);
+            *slot = Some(outline());
         }
     }
 
@@ -101,13 +101,13 @@ mod tests {
         let all = 7 * PIECE + 5;
         for number in (0..all).map(RecordNumber) {
             assert!(outlines.get(number).is_none());
-            outlines.put(number, Outline::default());
+            outlines.put(number, Outline::default);
             assert!(outlines.get(number).is_some());
         }
         assert!((all - 2 * PIECE..all).all(|number| outlines.get(RecordNumber(number)).is_some()));
         assert!((0..all - 3 * PIECE).all(|number| outlines.get(RecordNumber(number)).is_none()));
-        // An old one takes nobody's place.
-        outlines.put(RecordNumber(3), Outline::default());
+        // An old one takes nobody's place, and nobody computes it.
+        outlines.put(RecordNumber(3), || unreachable!("it is not held"));
         assert!(outlines.get(RecordNumber(3)).is_none());
         assert!(outlines.get(RecordNumber(all - 1)).is_some());
     }

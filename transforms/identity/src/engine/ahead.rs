@@ -15,6 +15,7 @@ use std::sync::Arc;
 /// What was found of a record that is to be taken in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ahead {
+    /// Of what the model sees of it.
     pub(super) outline: Option<Outline>,
     /// The weights of its pairs with those that were there, ascending by the other record; none where they do not reach the
     /// review threshold.
