@@ -8,6 +8,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 pub(crate) type Rows = Vec<Map<String, Value>>;
@@ -32,6 +33,20 @@ const OF_ARRIVAL: &[&str] = &[
     // Hash buckets of person ids.
     "bucket",
 ];
+/// Columns that say how things stand when their row is made: of two runs some time apart, an event may have come to pass, or
+/// out of a window, in between. All that they are made from is compared.
+const OF_THE_MOMENT: &[&str] = &[
+    "encounters_12m",
+    "ed_visits_12m",
+    "no_shows_12m",
+    "interactions_90d",
+    "engagement_score",
+    "next_appointment_at",
+    "journey_phase",
+    "journey_phase_since",
+];
+/// How long before the first comparison the first of the runs that are compared may have begun.
+const BEGUN_SECONDS_MAX: i64 = 3600;
 /// Columns of the crosswalk that say how a record came to its person, which is a matter of who came first.
 const OF_THE_LINK: &[&str] = &[
     "match_method",
@@ -151,6 +166,9 @@ pub(crate) fn essence_of(mut tables: BTreeMap<String, Rows>) -> BTreeMap<String,
         if HISTORIES.contains(&table.as_str()) {
             continue;
         }
+        if table == "journey" {
+            lasting(rows);
+        }
         if table == "match_review" {
             // A pair that was doubtful on the way, and is no more, is history too.
             rows.retain(|row| text(row, "status") == "open");
@@ -162,8 +180,26 @@ pub(crate) fn essence_of(mut tables: BTreeMap<String, Rows>) -> BTreeMap<String,
     all
 }
 
+/// Leaves out what has come to pass by the clock since the first of the runs that are compared may have begun: of all of
+/// them the same.
+fn lasting(journey: &mut Rows) {
+    static SINCE: OnceLock<String> = OnceLock::new();
+    let since = SINCE.get_or_init(|| {
+        panorama_runtime::now()
+            .plus_seconds(-BEGUN_SECONDS_MAX)
+            .to_string()
+    });
+    journey.retain(|row| text(row, "entered_at") < since.as_str());
+    for row in journey {
+        if text(row, "exited_at") >= since.as_str() {
+            row.insert("exited_at".to_owned(), Value::Null);
+            row.insert("is_current".to_owned(), Value::Bool(true));
+        }
+    }
+}
+
 fn essential(table: &str, row: &mut Map<String, Value>, names: &BTreeMap<String, String>) -> String {
-    for column in OF_ARRIVAL {
+    for column in OF_ARRIVAL.iter().chain(OF_THE_MOMENT) {
         row.remove(*column);
     }
     if table == "patient_identity" {

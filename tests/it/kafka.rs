@@ -180,7 +180,7 @@ pub(crate) fn service(role: &str, file: &Path) -> Child {
 pub(crate) fn service_saying(role: &str, file: &Path, said: impl Into<Stdio>) -> Child {
     let mut command = program();
     command
-        .args(["run", "--role", role, "--quiet", "--config"])
+        .args(["run", "--role", role, "--verbose", "--config"])
         .arg(file);
     for set in small_steps() {
         command.args(["--set", &set]);

@@ -9,7 +9,7 @@ use crate::ownership;
 use crate::partition::Partition;
 use panorama_api::{Held, Shares, Sharing};
 use panorama_model::Text;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{ClientContext, TopicPartitionList};
@@ -25,6 +25,10 @@ const REST: Duration = Duration::from_secs(1);
 const REST_MAX: Duration = Duration::from_secs(30);
 /// How long a complaint counts that is not repeated, where partitions are held all the same.
 const COMPLAINT_AGE_MAX: Duration = Duration::from_secs(60);
+/// Who is kept out again so soon after it came back has a namesake: each would keep out the other.
+const BACK_SHORTLY: Duration = Duration::from_secs(60);
+/// How long it leaves the group to its namesake then.
+const NAMESAKE_REST: Duration = Duration::from_secs(600);
 
 /// A partition as the group names it: the topic with its prefix.
 type Place = (String, i32);
@@ -155,13 +159,11 @@ impl Member {
     }
 
     /// Looks at the group, and claims what it gives, until the log is closed; then leaves it.
-    fn serve(&self, consumer: BaseConsumer<Self>) {
+    fn serve(&self, mut membership: Membership) {
         let mut failed: Option<(KafkaBusError, Instant)> = None;
         let mut rest = REST;
         while !self.core.is_stopping() {
-            if let Some(Err(error)) = consumer.poll(LOOK) {
-                self.complain(&consumer, &error);
-            }
+            membership.look(self);
             if failed.as_ref().is_none_or(|(_, since)| since.elapsed() > rest) {
                 let before = failed.take();
                 failed = self.claim().err().map(|error| (error, Instant::now()));
@@ -173,7 +175,7 @@ impl Member {
             self.tell(failed.as_ref().map(|(error, _)| error));
         }
         // Said, and not found out by silence, unless it has a name and may come back: others go on at once.
-        drop(consumer);
+        drop(membership);
         self.given().places.clear();
         self.tell(None);
     }
@@ -185,7 +187,7 @@ impl Member {
             return;
         }
         let trouble = match consumer.client().fatal_error() {
-            // Somebody else has our name: what we have is theirs, and nothing more comes.
+            // Somebody else came with our name: what we have is theirs, and nothing more comes to this client.
             Some((_, reason)) => {
                 let all: Vec<Place> = self.given().places.iter().cloned().collect();
                 self.taken(&all);
@@ -194,6 +196,71 @@ impl Member {
             None => (self.client.meaning(error), Some(Instant::now())),
         };
         self.given().trouble = Some(trouble);
+    }
+}
+
+/// A place in the group, and how to get one.
+struct Membership {
+    config: ClientConfig,
+    topics: Vec<String>,
+    /// None while it is kept out.
+    consumer: Option<BaseConsumer<Member>>,
+    /// When it came back last, if ever.
+    back_at: Option<Instant>,
+    out_until: Instant,
+}
+
+impl Membership {
+    fn begin(config: ClientConfig, topics: Vec<String>, member: &Member) -> Result<Self> {
+        let mut membership = Self {
+            config,
+            topics,
+            consumer: None,
+            back_at: None,
+            out_until: Instant::now(),
+        };
+        membership.consumer = Some(membership.join(member)?);
+        Ok(membership)
+    }
+
+    fn join(&self, member: &Member) -> Result<BaseConsumer<Member>> {
+        let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
+        BaseConsumer::from_config_and_context(&self.config, member.clone())
+            .and_then(|consumer: BaseConsumer<Member>| consumer.subscribe(&names).map(|()| consumer))
+            .map_err(|error| member.client.meaning(&error))
+    }
+
+    /// Hears what the group says. One that it keeps out comes back under its name: mostly that was its own, from before
+    /// brokers that were away for longer than a session ([librdkafka#3437](https://github.com/confluentinc/librdkafka/issues/3437)).
+    fn look(&mut self, member: &Member) {
+        let Some(consumer) = &self.consumer else {
+            return self.come_back(member);
+        };
+        let Some(Err(error)) = consumer.poll(LOOK) else {
+            return;
+        };
+        member.complain(consumer, &error);
+        if consumer.client().fatal_error().is_some() {
+            self.consumer = None;
+            let has_namesake = self.back_at.is_some_and(|at| at.elapsed() < BACK_SHORTLY);
+            self.out_until = Instant::now() + if has_namesake { NAMESAKE_REST } else { REST };
+        }
+    }
+
+    fn come_back(&mut self, member: &Member) {
+        if Instant::now() < self.out_until {
+            return std::thread::sleep(LOOK);
+        }
+        match self.join(member) {
+            Ok(consumer) => {
+                tracing::info!("joins those who share the topics again");
+                (self.consumer, self.back_at) = (Some(consumer), Some(Instant::now()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "those who share the topics cannot be joined; trying on");
+                self.out_until = Instant::now() + REST_MAX;
+            }
+        }
     }
 }
 
@@ -227,13 +294,8 @@ fn join(bus: &KafkaBus, topics: &[Text], group: &str, name: Option<&str>) -> Res
         shares,
     };
     let config = core.clients.sharing(&core.options, group, name);
-    let consumer = BaseConsumer::from_config_and_context(&config, member.clone())
-        .map_err(|error| core.clients.error(&error))?;
-    let names: Vec<String> = topics.iter().map(|topic| core.full_name(topic)).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    consumer
-        .subscribe(&names)
-        .map_err(|error| core.clients.error(&error))?;
-    bus.keep("kafka-group", move || member.serve(consumer))?;
+    let names = topics.iter().map(|topic| core.full_name(topic)).collect();
+    let membership = Membership::begin(config, names, &member)?;
+    bus.keep("kafka-group", move || member.serve(membership))?;
     Ok(told)
 }

@@ -15,6 +15,7 @@ use crate::{KafkaBus, KafkaOptions};
 use panorama_api::{Appended, Bus, ErrorClass, Held, ReadLimits, Shares, Sharing, SourcePosition};
 use panorama_model::Text;
 use std::collections::BTreeMap;
+use std::slice;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -391,4 +392,56 @@ async fn one_that_may_not_join_the_group_says_why_and_joins_once_it_may() {
         .await
         .expect("it joins")
         .unwrap();
+}
+
+/// Brokers that were away for longer than a session may keep out a process under its own name: nobody but it could mend that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_kept_out_comes_back_and_leaves_the_group_to_a_namesake() {
+    let Some(broker) = Broker::start("") else { return };
+    let open = || KafkaBus::open(own(&broker, false)).unwrap();
+    let topics: [Text; 1] = ["raw.one".into()];
+    let share = |bus: &KafkaBus| bus.share(&topics, Some("one")).unwrap();
+    let is_out = |shares: &Shares| {
+        let trouble = shares.trouble.as_ref();
+        trouble.is_some_and(|trouble| trouble.contains("does not take this process"))
+    };
+    let first = open();
+    first.ensure_topic("raw.one", 2).await.unwrap();
+    let mut told = share(&first);
+    settled(slice::from_ref(&told), 2, 2).await;
+    first
+        .append("raw.one", 0, vec![message("a")], None)
+        .await
+        .unwrap();
+
+    broker.signal("-STOP");
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    broker.signal("-CONT");
+    settled(slice::from_ref(&told), 2, 2).await;
+
+    let passing = open();
+    let passing_told = share(&passing);
+    tokio::time::timeout(Duration::from_secs(30), told.wait_for(is_out))
+        .await
+        .expect("it is kept out")
+        .unwrap();
+    drop((passing, passing_told));
+    settled(slice::from_ref(&told), 2, 2).await;
+    assert_eq!(told.borrow().trouble, None);
+    first
+        .append("raw.one", 0, vec![message("b")], None)
+        .await
+        .unwrap();
+    assert_eq!(read(&first, "raw.one", 0), ["a", "b"]);
+
+    let namesake = open();
+    let namesake_told = share(&namesake);
+    settled(slice::from_ref(&namesake_told), 2, 2).await;
+    let until = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < until {
+        assert_eq!(namesake_told.borrow().trouble, None);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(is_out(&told.borrow()), "{:?}", told.borrow());
+    assert_eq!(held(&told), BTreeMap::new());
 }
