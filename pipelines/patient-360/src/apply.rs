@@ -116,7 +116,7 @@ impl Apply {
             let (epoch_began, at) = (Instant::now(), now());
             let from = self.meta.matched_under.until;
             let to = (from + REMATCHED_MAX).min(until);
-            self.people.match_again(from..to, threads);
+            self.people.match_again(from..to, until, threads);
             self.meta.matched_under.until = if to == until { u64::MAX } else { to };
             self.settle(Vec::new(), at, epoch_began)?;
         }

@@ -91,7 +91,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(crate) fn new(person: PreparedPerson) -> Self {
         let mut hasher = Xxh3::new();
-        person.person.hash(&mut hasher);
+        person.person().hash(&mut hasher);
         Self {
             hash: hasher.finish(),
             person,

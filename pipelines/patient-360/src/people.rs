@@ -211,10 +211,12 @@ impl People {
         xxh3_64(serde_json::to_string(model).unwrap_or_default().as_bytes()).max(1)
     }
 
-    /// Matches records again, under a model that is new to them.
-    pub(crate) fn match_again(&mut self, records: Range<u64>, threads: NonZeroUsize) {
-        let numbers: Vec<_> = records.clone().map(RecordNumber).collect();
-        let changes = self.engine.match_again(&mut self.store, &numbers, threads);
+    /// Matches records again, under a model that is new to them and to all up to `until`.
+    pub(crate) fn match_again(&mut self, records: Range<u64>, until: u64, threads: NonZeroUsize) {
+        let some = RecordNumber(records.start)..RecordNumber(records.end);
+        let changes = self
+            .engine
+            .match_again(&mut self.store, some, RecordNumber(until), threads);
         self.take(changes);
         self.spoken_of.extend(records.clone());
         self.judged_again.extend(records);

@@ -140,13 +140,16 @@ fn stream(records: Vec<StandardPerson>, engine: &IdentityEngine, threads: NonZer
 
 /// Matches all records again under another model, some at a time.
 fn again(store: &mut MemoryStore, what: &str, engine: &IdentityEngine, threads: NonZeroUsize) {
-    let numbers: Vec<RecordNumber> = store.memberships().map(|(number, _, _)| number).collect();
+    let until = store.memberships().count();
     let (start, busy) = (Instant::now(), processor_seconds());
     let mut moved = 0;
-    for some in numbers.chunks(2 * AT_ONCE) {
-        moved += engine.match_again(store, some, threads).reassigned.len();
+    let number = |at: usize| RecordNumber(at.min(until) as u64);
+    for at in (0..until).step_by(2 * AT_ONCE) {
+        let some = number(at)..number(at + 2 * AT_ONCE);
+        let changes = engine.match_again(store, some, number(until), threads);
+        moved += changes.reassigned.len();
     }
-    rate(what, numbers.len(), start, busy);
+    rate(what, until, start, busy);
     println!("{moved} of them moved to another person");
     outcome(store);
 }

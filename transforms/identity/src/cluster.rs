@@ -6,6 +6,7 @@
 //! other: a merge of two persons who look different must not cost either of them its other records.
 
 use crate::score::MatchWeight;
+use smallvec::SmallVec;
 
 /// What holds between two members besides their score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,10 +23,17 @@ pub enum ConstraintKind {
 #[derive(Clone, Debug)]
 pub struct ClusterInput {
     size: usize,
-    weights: Vec<Option<i32>>,
+    /// Both ways round.
+    pairs: SmallVec<[Pair; 16]>,
     together: Vec<(usize, usize)>,
-    apart: Vec<bool>,
-    contradiction: Vec<bool>,
+}
+
+/// What is known of two members.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pair {
+    weight: Option<i32>,
+    apart: bool,
+    contradiction: bool,
 }
 
 impl ClusterInput {
@@ -33,34 +41,43 @@ impl ClusterInput {
     pub fn new(size: usize) -> Self {
         Self {
             size,
-            weights: vec![None; size * size],
+            pairs: SmallVec::from_elem(Pair::default(), size * size),
             together: Vec::new(),
-            apart: vec![false; size * size],
-            contradiction: vec![false; size * size],
         }
     }
 
     /// The score of two members. Pairs that never get one count for nothing.
     pub fn set_weight(&mut self, a: usize, b: usize, weight: MatchWeight) {
-        for at in [a * self.size + b, b * self.size + a] {
-            if let Some(slot) = self.weights.get_mut(at) {
-                *slot = Some(weight.0);
-            }
-        }
+        self.of_pair(a, b, |pair| pair.weight = Some(weight.0));
     }
 
     /// What holds between two members. Of statements that contradict each other the one given first holds.
     pub fn constrain(&mut self, a: usize, b: usize, kind: ConstraintKind) {
-        let list = match kind {
-            ConstraintKind::Together => return self.together.push((a, b)),
-            ConstraintKind::Apart => &mut self.apart,
-            ConstraintKind::Contradiction => &mut self.contradiction,
-        };
+        match kind {
+            ConstraintKind::Together => self.together.push((a, b)),
+            ConstraintKind::Apart => self.of_pair(a, b, |pair| pair.apart = true),
+            ConstraintKind::Contradiction => self.of_pair(a, b, |pair| pair.contradiction = true),
+        }
+    }
+
+    fn of_pair(&mut self, a: usize, b: usize, change: impl Fn(&mut Pair)) {
         for at in [a * self.size + b, b * self.size + a] {
-            if let Some(slot) = list.get_mut(at) {
-                *slot = true;
+            if let Some(pair) = self.pairs.get_mut(at) {
+                change(pair);
             }
         }
+    }
+
+    /// Whether each pair alone would be merged, and nothing forbids it: whatever is merged first, all are in the end.
+    fn is_one_person(&self, rule: MergeRule) -> bool {
+        let links = |pair: &Pair| {
+            let strong = pair
+                .weight
+                .is_some_and(|weight| weight >= rule.best_min.0 && rule.counted(weight) >= rule.mean_min.0);
+            strong && !pair.apart && !pair.contradiction
+        };
+        let mut pairs = (0..).zip(&self.pairs);
+        pairs.all(|(at, pair): (usize, _)| at / self.size == at % self.size || links(pair))
     }
 }
 
@@ -112,6 +129,13 @@ pub struct MergeRule {
     pub pair_min: MatchWeight,
     /// The most one pair counts in the mean.
     pub pair_max: MatchWeight,
+}
+
+impl MergeRule {
+    /// What a pair counts in the mean.
+    fn counted(self, weight: i32) -> i32 {
+        weight.clamp(self.pair_min.0, self.pair_max.0)
+    }
 }
 
 /// Clusters of records that look alike, and the persons they make up. A person has several clusters where a statement
@@ -211,6 +235,13 @@ impl Clusters {
 /// - Shape: statements join persons first; then clusters merge by descending mean while the rule lets them, and bring
 ///   their persons together.
 pub fn cluster_component(input: &ClusterInput, rule: MergeRule) -> Vec<usize> {
+    if input.is_one_person(rule) {
+        return vec![0; input.size];
+    }
+    step_by_step(input, rule)
+}
+
+fn step_by_step(input: &ClusterInput, rule: MergeRule) -> Vec<usize> {
     let mut clusters = start(input, rule);
     for (a, b) in &input.together {
         if !clusters.is_kept_apart(&clusters.apart, *a, *b) {
@@ -262,21 +293,19 @@ fn better(held: Option<(i64, usize)>, new: Option<(i64, usize)>) -> Option<(i64,
 }
 
 fn start(input: &ClusterInput, rule: MergeRule) -> Clusters {
-    let links = input.weights.iter().map(|weight| Link {
-        sum: weight.map_or(0, |w| i64::from(w.clamp(rule.pair_min.0, rule.pair_max.0))),
-        count: i64::from(weight.is_some()),
-        best: weight.unwrap_or(i32::MIN),
+    let links = input.pairs.iter().map(|pair| Link {
+        sum: pair.weight.map_or(0, |weight| i64::from(rule.counted(weight))),
+        count: i64::from(pair.weight.is_some()),
+        best: pair.weight.unwrap_or(i32::MIN),
     });
-    let barred = input.apart.iter().zip(&input.contradiction);
+    let barred = input.pairs.iter().map(|pair| pair.apart || pair.contradiction);
     Clusters {
         size: input.size,
         links: links.collect(),
         alive: vec![true; input.size],
         person: (0..input.size).collect(),
-        apart: input.apart.clone(),
-        barred: barred
-            .map(|(apart, contradiction)| *apart || *contradiction)
-            .collect(),
+        apart: input.pairs.iter().map(|pair| pair.apart).collect(),
+        barred: barred.collect(),
         rule,
     }
 }
@@ -284,6 +313,7 @@ fn start(input: &ClusterInput, rule: MergeRule) -> Clusters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const RULE: MergeRule = MergeRule {
         best_min: MatchWeight(6_000),
@@ -291,6 +321,29 @@ mod tests {
         pair_min: MatchWeight(-15_000),
         pair_max: MatchWeight(15_000),
     };
+
+    proptest! {
+        #[test]
+        fn who_is_one_person_at_a_glance_is_step_by_step(
+            bits in prop::collection::vec(6..20, 15),
+            weak in prop::option::of((0_usize..15, -20..6)),
+            statement in prop::option::of((0_usize..6, 0_usize..6, 0_usize..3)),
+            pair_max in 0..20,
+        ) {
+            let pairs = (0..6).flat_map(|b| (0..b).map(move |a| (a, b)));
+            let mut pairs: Vec<_> = pairs.zip(bits).map(|((a, b), bits)| (a, b, bits)).collect();
+            if let Some((at, bits)) = weak {
+                pairs[at].2 = bits;
+            }
+            let mut input = component(6, &pairs);
+            if let Some((a, b, kind)) = statement && a != b {
+                use ConstraintKind::{Apart, Contradiction, Together};
+                input.constrain(a, b, [Together, Apart, Contradiction][kind]);
+            }
+            let rule = MergeRule { pair_max: MatchWeight(pair_max * 250), ..RULE };
+            prop_assert_eq!(cluster_component(&input, rule), step_by_step(&input, rule));
+        }
+    }
 
     fn component(size: usize, pairs: &[(usize, usize, i32)]) -> ClusterInput {
         let mut input = ClusterInput::new(size);

@@ -303,8 +303,8 @@ fn crafted_records_join_no_two_persons() {
     let mut draw = lists::draws(11);
     for n in 0..10_000 {
         let (a, b) = (
-            &prepared[draw(prepared.len())].person,
-            &prepared[draw(prepared.len())].person,
+            prepared[draw(prepared.len())].person(),
+            prepared[draw(prepared.len())].person(),
         );
         let mut crafted = StandardPerson::default();
         match n % 5 {

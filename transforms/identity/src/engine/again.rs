@@ -8,21 +8,25 @@ use crate::outline::Outline;
 use crate::parallel::in_parallel;
 use crate::score::MatchWeight;
 use crate::store::{Edge, IdentityStore, RecordEntry, RecordNumber};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One record that is matched again.
 struct Again {
     number: RecordNumber,
     entry: Arc<RecordEntry>,
+    /// Whether it met those that were matched before it where it lies now.
+    stays: bool,
     /// Its edges under the new model.
     edges: Vec<Edge>,
 }
 
 impl<S: IdentityStore> Session<'_, S> {
     /// Puts records in their own places, with the blocks and edges of another model.
-    pub(super) fn replace_anew(&mut self, numbers: &[RecordNumber]) {
-        let workers = self.workers;
-        self.store.expect_records(numbers);
+    pub(super) fn replace_anew(&mut self, numbers: Range<RecordNumber>) {
+        let (workers, first) = (self.workers, numbers.start);
+        let numbers: Vec<_> = (numbers.start.0..numbers.end.0).map(RecordNumber).collect();
+        self.store.expect_records(&numbers);
         let entries: Vec<_> = numbers
             .iter()
             .filter_map(|number| Some((*number, self.store.record(*number)?)))
@@ -33,12 +37,13 @@ impl<S: IdentityStore> Session<'_, S> {
         });
         let mut crossed = Vec::new();
         let mut records = Vec::with_capacity(entries.len());
-        for ((number, entry), indexed) in entries.into_iter().zip(indexed) {
-            let entry = self.move_anew(number, entry, indexed, &mut crossed);
+        for ((number, old), indexed) in entries.into_iter().zip(indexed) {
+            let entry = self.move_anew(number, &old, indexed, &mut crossed);
             if entry.is_active() {
                 self.seeds.push(number);
                 records.push(Again {
                     number,
+                    stays: Arc::ptr_eq(&old, &entry),
                     entry,
                     edges: Vec::new(),
                 });
@@ -47,7 +52,7 @@ impl<S: IdentityStore> Session<'_, S> {
                 self.endpoints.insert(number);
             }
         }
-        self.pairs_of(&mut records);
+        self.pairs_of(&mut records, first);
         let is_among = |number: RecordNumber| place_in(&records, number).is_some();
         for record in &records {
             self.put_edges_of(record.number, &record.edges, is_among);
@@ -59,7 +64,7 @@ impl<S: IdentityStore> Session<'_, S> {
     fn move_anew(
         &mut self,
         number: RecordNumber,
-        old: Arc<RecordEntry>,
+        old: &Arc<RecordEntry>,
         Indexed {
             matched,
             blocks,
@@ -68,20 +73,20 @@ impl<S: IdentityStore> Session<'_, S> {
         crossed: &mut Vec<BlockKey>,
     ) -> Arc<RecordEntry> {
         if old.matched == matched && old.blocks == blocks && old.anchors == anchors {
-            return old;
+            return Arc::clone(old);
         }
         let new = Arc::new(RecordEntry {
             matched,
             blocks,
             anchors,
-            ..RecordEntry::clone(&old)
+            ..RecordEntry::clone(old)
         });
         self.store
             .put_record(number, Arc::clone(&new), Outline::of(new.matched()));
         self.renew_attached(number, &new);
         if new.is_active() {
             let max = self.scorer.model().limits.block_records_max;
-            self.move_anchors(number, Some(&old), Some(&new));
+            self.move_anchors(number, Some(old), Some(&new));
             for block in old.blocks.iter().filter(|b| new.blocks.binary_search(b).is_err()) {
                 if self.store.block_remove(*block, number) == max {
                     crossed.push(*block);
@@ -96,8 +101,9 @@ impl<S: IdentityStore> Session<'_, S> {
         new
     }
 
-    /// Gives these records their edges: each pair in which one of them meets another in a block is scored once.
-    fn pairs_of(&mut self, records: &mut [Again]) {
+    /// Gives these records their edges: each pair in which one of them meets another in a block is scored once. A pair of one
+    /// that stays where it was and one before the first of them is, since that one was matched again.
+    fn pairs_of(&mut self, records: &mut [Again], first: RecordNumber) {
         let scorer = self.scorer;
         let view = self.store.begin_view(self.workers);
         let list = &*records;
@@ -109,9 +115,13 @@ impl<S: IdentityStore> Session<'_, S> {
                 source: &record.entry.key.source,
                 person: record.entry.matched(),
                 blocks: &record.entry.blocks,
+                outline: view.outline(record.number).copied(),
             };
             // A pair within the list is its first record's.
-            let is_wanted = |other| place_in(list, other).is_none_or(|other_at| other_at > *at);
+            let is_wanted = |other| match place_in(list, other) {
+                Some(other_at) => other_at > *at,
+                None => !record.stays || other >= first,
+            };
             look(scorer, view, &looking, is_wanted)
         });
         for (at, ahead) in keep(self.store, looked).into_iter().enumerate() {
@@ -122,7 +132,13 @@ impl<S: IdentityStore> Session<'_, S> {
                 }
             }
         }
+        let mut held = Vec::new();
         for record in records {
+            if record.stays {
+                held.clear();
+                self.store.edges(record.number, &mut held);
+                record.edges.extend(held.iter().filter(|edge| edge.other < first));
+            }
             record.edges.sort_unstable_by_key(|edge| edge.other);
         }
     }

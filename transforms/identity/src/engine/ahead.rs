@@ -44,6 +44,8 @@ pub(super) struct Looking<'a> {
     pub(super) source: &'a str,
     pub(super) person: &'a StandardPerson,
     pub(super) blocks: &'a [BlockKey],
+    /// The outline of the person, where it is at hand.
+    pub(super) outline: Option<Outline>,
 }
 
 /// What was found of a record.
@@ -68,8 +70,9 @@ impl IdentityEngine {
         let looked = in_parallel(records, workers, |(source, prepared)| {
             let looking = Looking {
                 source,
-                person: prepared.matched.as_deref().unwrap_or(&prepared.person),
-                blocks: &prepared.blocks,
+                person: prepared.matched(),
+                blocks: prepared.blocks(),
+                outline: None,
             };
             look(scorer, view, &looking, |_| true)
         });
@@ -107,7 +110,8 @@ pub(super) fn look(
     others.dedup();
     others.retain(|other| is_wanted(*other));
     view.touch_outlines(&others);
-    let outline = Outline::of(looking.person);
+    let outline = looking.outline.unwrap_or_else(|| Outline::of(looking.person));
+    debug_assert!(outline == Outline::of(looking.person), "held of something else");
     let sought = scorer.sought(looking.person, outline);
     let (mut weights, mut read) = (Vec::with_capacity(others.len()), Vec::new());
     for other in others {

@@ -15,6 +15,15 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What was found from one record on.
+struct Found {
+    members: Vec<Member>,
+    /// All that were come across; ascending.
+    seen: SmallVec<[RecordNumber; 16]>,
+    /// Whether none of it is to be matched again later.
+    is_whole: bool,
+}
+
 /// One member of a component.
 pub(super) struct Member {
     pub(super) number: RecordNumber,
@@ -36,9 +45,16 @@ impl<S: IdentityStore> Session<'_, S> {
         let mut done = HashSet::new();
         let mut components = Vec::new();
         for seed in seeds {
-            if !done.contains(&seed) && !self.is_alone(seed) {
-                let members = self.component_of(seed);
-                done.extend(members.iter().map(|m| m.number));
+            if !done.contains(&seed) && !self.is_later(seed) && !self.is_alone(seed) {
+                let Found {
+                    members,
+                    seen,
+                    is_whole,
+                } = self.find_component(seed);
+                done.extend(seen);
+                if !is_whole {
+                    continue;
+                }
                 let said = members.iter().flat_map(|m| &m.statements);
                 let apart = said.filter(|(_, s)| s.verdict == Verdict::NoMatch);
                 self.apart.extend(apart.map(|(other, _)| *other));
@@ -72,13 +88,24 @@ impl<S: IdentityStore> Session<'_, S> {
         edges.iter().all(|edge| edge.weight < strong) && self.store.statements(record).is_empty()
     }
 
+    /// True where a record's component is clustered once that record, too, is matched again.
+    fn is_later(&self, record: RecordNumber) -> bool {
+        self.later_from.is_some_and(|from| record >= from)
+    }
+
     /// All records that edges strong enough to link, or statements, connect with this one, in the order of their keys.
     pub(super) fn component_of(&mut self, seed: RecordNumber) -> Vec<Member> {
+        self.find_component(seed).members
+    }
+
+    /// The component of a record, as far as it takes to know that it is to be clustered later.
+    fn find_component(&mut self, seed: RecordNumber) -> Found {
         let mut members = Vec::new();
         // Ascending; mostly as few as need no tree.
         let mut seen: SmallVec<[RecordNumber; 16]> = SmallVec::from_slice(&[seed]);
         let mut todo = vec![seed];
-        while let Some(number) = todo.pop() {
+        let mut is_whole = true;
+        while let Some(number) = todo.pop().filter(|_| is_whole) {
             let Some(member) = self.member(number) else {
                 continue;
             };
@@ -94,12 +121,17 @@ impl<S: IdentityStore> Session<'_, S> {
                 if let Err(at) = seen.binary_search(&other) {
                     seen.insert(at, other);
                     todo.push(other);
+                    is_whole &= !self.is_later(other);
                 }
             }
             members.push(member);
         }
         members.sort_unstable_by_key(|m| m.held.key_hash);
-        members
+        Found {
+            members,
+            seen,
+            is_whole,
+        }
     }
 
     fn member(&mut self, number: RecordNumber) -> Option<Member> {
@@ -158,6 +190,10 @@ pub(super) fn clusters<'m>(
     let mut out = Vec::new();
     for part in parts {
         let labels = labels(scorer, known, &part, &mut counters);
+        if labels.iter().all(|label| *label == 0) {
+            out.push(part);
+            continue;
+        }
         let mut clusters: BTreeMap<usize, Vec<&Member>> = BTreeMap::new();
         for (member, label) in part.iter().zip(labels) {
             clusters.entry(label).or_default().push(member);

@@ -20,24 +20,49 @@ use crate::known_scores::KnownScores;
 use crate::outline::Outline;
 use crate::score::Scorer;
 use crate::store::{IdentityStore, RecordEntry, RecordNumber};
-use panorama_model::{IdentityEvent, IdentityEventKind, SourceRecordKey, Version};
+use panorama_model::{IdentityEvent, IdentityEventKind, RecordKind, SourceRecordKey, Version};
 use panorama_standardize::StandardPerson;
-use serde::{Deserialize, Serialize};
 use session::Session;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Arc;
 
-/// A person ready to be put into the engine: all that can be computed without state, in parallel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A person ready to be put into the engine: all that can be computed without state, in parallel. It lies where the record
+/// will that it becomes, so that nothing of it is moved on the one thread that takes it in.
+#[derive(Clone, Debug, PartialEq)]
 pub struct PreparedPerson {
+    /// The record, but for its key and version.
+    entry: Arc<RecordEntry>,
+}
+
+impl PreparedPerson {
     /// What the record says.
-    pub person: StandardPerson,
-    /// What the model sees of it, where its declarations take something away or rename it.
-    pub matched: Option<Box<StandardPerson>>,
+    pub fn person(&self) -> &StandardPerson {
+        &self.entry.person
+    }
+
+    /// What the model sees of it.
+    pub(crate) fn matched(&self) -> &StandardPerson {
+        self.entry.matched()
+    }
+
     /// The blocks it lies in.
-    pub blocks: BlockKeys,
-    /// Its contact points and identifiers.
-    pub anchors: AnchorKeys,
+    pub(crate) fn blocks(&self) -> &BlockKeys {
+        &self.entry.blocks
+    }
+
+    /// The record it is.
+    fn of(
+        mut self,
+        key: &SourceRecordKey,
+        version: Version,
+        deleted_at: Option<Version>,
+    ) -> Arc<RecordEntry> {
+        let entry = Arc::make_mut(&mut self.entry);
+        entry.key.clone_from(key);
+        (entry.version, entry.deleted_at) = (Some(version), deleted_at);
+        self.entry
+    }
 }
 
 /// Keeps which records are one person, record by record.
@@ -74,10 +99,16 @@ impl IdentityEngine {
             anchors,
         } = self.scorer.indexed(source, &person);
         PreparedPerson {
-            person,
-            matched,
-            blocks,
-            anchors,
+            entry: Arc::new(RecordEntry {
+                // Till it is known, any.
+                key: SourceRecordKey::new(source, RecordKind::Patient, ""),
+                person,
+                matched,
+                blocks,
+                anchors,
+                version: None,
+                deleted_at: None,
+            }),
         }
     }
 
@@ -105,33 +136,30 @@ impl IdentityEngine {
     ) -> Changes {
         let number = store.number_of(key);
         let old = store.record(number);
-        let new = RecordEntry {
-            key: key.clone(),
-            person: prepared.person,
-            matched: prepared.matched,
-            blocks: prepared.blocks,
-            anchors: prepared.anchors,
-            version: Some(version),
-            deleted_at: old.as_ref().and_then(|old| old.deleted_at),
-        };
+        let deleted_at = old.as_ref().and_then(|old| old.deleted_at);
+        let new = prepared.of(key, version, deleted_at);
         let mut session = Session::new(self, store);
         session.ahead = Some(ahead);
         session.replace(number, old, new);
         session.finish()
     }
 
-    /// Matches records again as they stand, under a model that is new to them, each pair and each component once. Once every
-    /// record was, the persons are those that the model would have made of them from the beginning.
+    /// Matches records again as they stand, under a model that is new to them, each pair and each component once: all records
+    /// from the first on, some at a time. Once every record was, the persons are those that the model would have made of them
+    /// from the beginning; before, those that reach records still to come may be as they were.
     ///
-    /// - Shape: `records` ascending; scores are computed by so many threads, the outcome is that of one.
+    /// - Shape: those before `records` were matched again already, those from its end up to `until` will be; scores are
+    ///   computed by so many threads, the outcome is that of one.
     pub fn match_again<S: IdentityStore>(
         &self,
         store: &mut S,
-        records: &[RecordNumber],
+        records: Range<RecordNumber>,
+        until: RecordNumber,
         workers: NonZeroUsize,
     ) -> Changes {
         let mut session = Session::new(self, store);
         session.workers = workers;
+        session.later_from = (records.end < until).then_some(records.end);
         session.replace_anew(records);
         session.finish()
     }
@@ -223,7 +251,7 @@ impl IdentityEngine {
             ..RecordEntry::clone(&old)
         };
         let mut session = Session::new(self, store);
-        session.replace(number, Some(old), new);
+        session.replace(number, Some(old), Arc::new(new));
         session.finish()
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct Session<'a, S> {
     pub(super) counters: Counters,
     /// Threads for what needs no state.
     pub(super) workers: NonZeroUsize,
+    /// Components that reach records from here on are clustered later, when those are matched again.
+    pub(super) later_from: Option<RecordNumber>,
     /// What is known of the record's pairs ahead.
     pub(super) ahead: Option<&'a Ahead>,
     /// Records whose component must be recomputed.
@@ -66,6 +68,7 @@ impl<'a, S: IdentityStore> Session<'a, S> {
             store,
             counters: Counters::default(),
             workers: NonZeroUsize::MIN,
+            later_from: None,
             ahead: None,
             seeds: Vec::new(),
             moved: BTreeMap::new(),
@@ -78,7 +81,12 @@ impl<'a, S: IdentityStore> Session<'a, S> {
     }
 
     /// Puts new content in the place of old, and moves blocks, anchors and edges along.
-    pub(super) fn replace(&mut self, number: RecordNumber, old: Option<Arc<RecordEntry>>, new: RecordEntry) {
+    pub(super) fn replace(
+        &mut self,
+        number: RecordNumber,
+        old: Option<Arc<RecordEntry>>,
+        new: Arc<RecordEntry>,
+    ) {
         let was_active = old.as_ref().is_some_and(|entry| entry.is_active());
         let is_active = new.is_active();
         let same_content = old.as_ref().is_some_and(|old| {
@@ -91,7 +99,6 @@ impl<'a, S: IdentityStore> Session<'a, S> {
         let membership = self.store.membership(number);
         let mut fresh = membership.unwrap_or_else(|| fresh_membership(&new));
         fresh.attached = new.matched().is_contact_point();
-        let new = Arc::new(new);
         let seen = self.ahead.filter(|ahead| ahead.is_of(&new));
         let outline = seen.and_then(|ahead| ahead.outline);
         let outline = outline.unwrap_or_else(|| Outline::of(new.matched()));

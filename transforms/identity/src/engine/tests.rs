@@ -492,6 +492,32 @@ fn passing_through_other_states_leaves_no_trace() {
 }
 
 #[test]
+fn under_another_model_each_pair_is_scored_once_however_few_at_a_time() {
+    let people = population(300);
+    let mut other = Model::default();
+    other.prior.match_probability *= 8.0;
+    let scored = |at_once: usize| {
+        let mut bench = Bench::new();
+        people.iter().for_each(|(id, person)| drop(bench.put(id, person)));
+        bench.engine = IdentityEngine::new(Arc::new(Scorer::new(other.clone()).unwrap()));
+        let until = bench.store.memberships().count();
+        let number = |at: usize| RecordNumber(at.min(until) as u64);
+        let some = |at: usize| number(at)..number(at + at_once);
+        let all = (0..until).step_by(at_once).map(|at| {
+            let changes =
+                bench
+                    .engine
+                    .match_again(&mut bench.store, some(at), number(until), NonZeroUsize::MIN);
+            changes.counters.pairs_scored
+        });
+        all.sum::<u64>()
+    };
+    let once = scored(usize::MAX / 2);
+    assert!(once > 300, "{once}");
+    assert_eq!([scored(1), scored(7), scored(64)], [once; 3]);
+}
+
+#[test]
 fn a_model_with_declarations_and_back_leaves_no_trace() {
     let people = population(300);
     let from_scratch = |model: Model| {
@@ -500,17 +526,21 @@ fn a_model_with_declarations_and_back_leaves_no_trace() {
         bench
     };
     let mut bench = from_scratch(Model::default());
-    let numbers: Vec<_> = bench.store.memberships().map(|(number, _, _)| number).collect();
+    let until = bench.store.memberships().count();
+    let number = |at: usize| RecordNumber(at.min(until) as u64);
     for (model, at_once) in [
         (declared_model(), 1),
-        (Model::default(), usize::MAX),
-        (declared_model(), usize::MAX),
+        (Model::default(), until),
+        (declared_model(), until),
         (Model::default(), 1),
     ] {
         bench.engine = IdentityEngine::new(Arc::new(Scorer::new(model.clone()).unwrap()));
         let two = NonZeroUsize::new(2).unwrap();
-        for some in numbers.chunks(at_once) {
-            bench.engine.match_again(&mut bench.store, some, two);
+        for at in (0..until).step_by(at_once) {
+            let some = number(at)..number(at + at_once);
+            bench
+                .engine
+                .match_again(&mut bench.store, some, number(until), two);
         }
         let expected = from_scratch(model.clone());
         assert_eq!(bench.partition(), expected.partition(), "{}", model.version);
