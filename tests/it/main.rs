@@ -21,6 +21,8 @@ mod essence;
 mod failover;
 #[cfg(feature = "kafka")]
 mod faults;
+#[path = "../gcs/server.rs"]
+mod google;
 mod house;
 #[cfg(feature = "kafka")]
 mod kafka;

@@ -3,6 +3,7 @@
 
 use crate::azure::Azurite;
 use crate::essence::{config, differences, essence, essence_of, run, run_killed, small_steps, with_feeds};
+use crate::google::Google;
 use crate::rows::tables_of;
 use crate::server::{Proxy, Server};
 use crate::support::{Scratch, panorama, said};
@@ -118,4 +119,29 @@ fn validate_looks_at_the_store() {
         78,
         "SignatureDoesNotMatch",
     );
+}
+
+/// Google's store has a word of its own for an object that must not be there yet. A stand-in: see `google`.
+#[test]
+fn googles_words_keep_what_a_directory_keeps_killed_or_not() {
+    let Some(server) = Server::open_to_all() else {
+        return;
+    };
+    let google = Google::before(&server);
+    let proxy = Proxy::before_port(google.port, 40, 19);
+    let (made, expected) = in_a_directory("google");
+    let remote = with_feeds(&made, "google-remote");
+    let (location, options) = (Google::location(), Google::options(proxy.port, remote.path()));
+    let file = keep_tables(config(remote.path()), remote.path(), &location, &options);
+    let small = small_steps();
+    let in_the_middle = run_killed(&file, &small, 3, 400..1900);
+    run(&file, &small);
+    proxy.be_kind();
+    let found = essence_of(tables_of(&location, &options, &[]));
+    assert_eq!(differences(&expected, &found), None, "{:?}", proxy.faults());
+    assert!(
+        google.conditional_puts() > 20,
+        "commits ask that nothing be there"
+    );
+    println!("google: {in_the_middle} kills, {:?}", proxy.faults());
 }

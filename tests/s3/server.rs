@@ -37,6 +37,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server; none where there is no program for it. On CI that is a failure.
     pub(crate) fn start() -> Option<Self> {
+        Self::asking(&["--access-key", "test-key", "--secret-key", "test-secret"])
+    }
+
+    /// One that answers whoever asks.
+    pub(crate) fn open_to_all() -> Option<Self> {
+        Self::asking(&[])
+    }
+
+    fn asking(credentials: &[&str]) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let asked = std::env::var_os("PANORAMA_S3").map(PathBuf::from);
         let program = asked
@@ -58,7 +67,7 @@ impl Server {
             .port();
         let process = Command::new(program)
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
-            .args(["--access-key", "test-key", "--secret-key", "test-secret"])
+            .args(credentials)
             .arg(&dir)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -72,6 +81,10 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
         Some(server)
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
     }
 
     /// Where tables are kept in it.
@@ -257,7 +270,7 @@ impl State {
 }
 
 /// Reads one request, and asks that the connection end with it.
-fn read_request(client: &mut TcpStream) -> io::Result<Vec<u8>> {
+pub(crate) fn read_request(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut request = Vec::new();
     let mut piece = [0; 16 << 10];
     let head = loop {

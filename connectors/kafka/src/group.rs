@@ -25,10 +25,11 @@ const REST: Duration = Duration::from_secs(1);
 const REST_MAX: Duration = Duration::from_secs(30);
 /// How long a complaint counts that is not repeated, where partitions are held all the same.
 const COMPLAINT_AGE_MAX: Duration = Duration::from_secs(60);
-/// Who is kept out again so soon after it came back has a namesake: each would keep out the other.
+/// Who is kept out again so soon after it came back seems to have a namesake: each would keep out the other.
 const BACK_SHORTLY: Duration = Duration::from_secs(60);
-/// How long it leaves the group to its namesake then.
-const NAMESAKE_REST: Duration = Duration::from_secs(600);
+/// How long it leaves the group to its namesake then; twice as long each time, up to a bound.
+const NAMESAKE_REST: Duration = Duration::from_secs(30);
+const NAMESAKE_REST_MAX: Duration = Duration::from_secs(600);
 
 /// A partition as the group names it: the topic with its prefix.
 type Place = (String, i32);
@@ -181,21 +182,18 @@ impl Member {
     }
 
     /// Keeps in mind what is wrong, until the group speaks again. That brokers are away is told elsewhere.
-    fn complain(&self, consumer: &BaseConsumer<Self>, error: &KafkaError) {
+    fn complain(&self, error: &KafkaError) {
         let code = error.rdkafka_error_code();
-        if code != Some(Code::GroupAuthorizationFailed) && crate::cursor::passes(error) {
-            return;
+        if code == Some(Code::GroupAuthorizationFailed) || !crate::cursor::passes(error) {
+            self.given().trouble = Some((self.client.meaning(error), Some(Instant::now())));
         }
-        let trouble = match consumer.client().fatal_error() {
-            // Somebody else came with our name: what we have is theirs, and nothing more comes to this client.
-            Some((_, reason)) => {
-                let all: Vec<Place> = self.given().places.iter().cloned().collect();
-                self.taken(&all);
-                (KafkaBusError::Group { reason }, None)
-            }
-            None => (self.client.meaning(error), Some(Instant::now())),
-        };
-        self.given().trouble = Some(trouble);
+    }
+
+    /// Somebody came with our name: what we have is theirs, and nothing more comes to this client.
+    fn kept_out(&self, reason: String) {
+        let all: Vec<Place> = self.given().places.iter().cloned().collect();
+        self.taken(&all);
+        self.given().trouble = Some((KafkaBusError::Group { reason }, None));
     }
 }
 
@@ -207,6 +205,8 @@ struct Membership {
     consumer: Option<BaseConsumer<Member>>,
     /// When it came back last, if ever.
     back_at: Option<Instant>,
+    /// How long it stayed out last.
+    rest: Duration,
     out_until: Instant,
 }
 
@@ -217,6 +217,7 @@ impl Membership {
             topics,
             consumer: None,
             back_at: None,
+            rest: REST,
             out_until: Instant::now(),
         };
         membership.consumer = Some(membership.join(member)?);
@@ -236,15 +237,27 @@ impl Membership {
         let Some(consumer) = &self.consumer else {
             return self.come_back(member);
         };
-        let Some(Err(error)) = consumer.poll(LOOK) else {
-            return;
-        };
-        member.complain(consumer, &error);
-        if consumer.client().fatal_error().is_some() {
+        let heard = consumer.poll(LOOK);
+        // First of all: other complaints may stand before it in the client's queue.
+        if let Some((_, reason)) = consumer.client().fatal_error() {
+            member.kept_out(reason);
             self.consumer = None;
-            let has_namesake = self.back_at.is_some_and(|at| at.elapsed() < BACK_SHORTLY);
-            self.out_until = Instant::now() + if has_namesake { NAMESAKE_REST } else { REST };
+            self.stay_out();
+        } else if let Some(Err(error)) = heard {
+            member.complain(&error);
         }
+    }
+
+    fn stay_out(&mut self) {
+        let has_namesake = self.back_at.is_some_and(|at| at.elapsed() < BACK_SHORTLY);
+        self.rest = if has_namesake {
+            NAMESAKE_REST_MAX.min(NAMESAKE_REST.max(self.rest * 2))
+        } else {
+            REST
+        };
+        let seconds = self.rest.as_secs();
+        tracing::warn!(seconds, "kept out of the group under its own name; joins again");
+        self.out_until = Instant::now() + self.rest;
     }
 
     fn come_back(&mut self, member: &Member) {

@@ -20,6 +20,9 @@ use panorama_standardize::{BirthDate, StandardPerson, standardize};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+/// Records that are only spoken of, each with another one.
+const NEVER_SEEN: usize = 20;
+
 type Records = Vec<(SourceRecordKey, StandardPerson)>;
 
 fn engine(model: &Model) -> IdentityEngine {
@@ -33,15 +36,26 @@ fn from_scratch(records: &Records, model: &Model) -> MemoryStore {
         let prepared = engine.prepare(&key.source, person.clone());
         engine.upsert(&mut store, key, prepared, lists::VERSION);
     }
-    for (kind, subject, other) in [
-        (IdentityEventKind::Merge, 3, 9),
-        (IdentityEventKind::Unlink, 0, 1),
-        (IdentityEventKind::Delete, 4, 4),
-    ] {
+    let last = records.len() - 1;
+    let key = |at: usize| records[at].0.clone();
+    let mut said = vec![
+        (IdentityEventKind::Merge, key(3), key(9)),
+        (IdentityEventKind::Unlink, key(0), key(1)),
+        (IdentityEventKind::Delete, key(4), key(4)),
+        // Of one that is gone, behind those that are one person through it.
+        (IdentityEventKind::Merge, key(13), key(last)),
+        (IdentityEventKind::Merge, key(14), key(last)),
+        (IdentityEventKind::Delete, key(last), key(last)),
+    ];
+    for at in 0..NEVER_SEEN {
+        let key = SourceRecordKey::new("test", RecordKind::Patient, format!("never seen {at}").as_str());
+        said.push((IdentityEventKind::Merge, records[at * 17].0.clone(), key));
+    }
+    for (kind, subject, other) in said {
         let event = IdentityEvent {
             kind,
-            subject: records[subject].0.clone(),
-            other: records[other].0.clone(),
+            subject,
+            other,
             version: Version::new(Timestamp(2), 0, b""),
         };
         engine.apply_event(&mut store, &event);
@@ -66,7 +80,7 @@ fn state(store: &mut MemoryStore) -> Vec<(PersonId, Vec<Edge>)> {
 /// Goes from one model to the other and back, so many records at once.
 fn check(records: &Records, first: &Model, second: &Model, at_once: usize) {
     let mut store = from_scratch(records, first);
-    let until = records.len();
+    let until = records.len() + NEVER_SEEN;
     let number = |at: usize| RecordNumber(at.min(until) as u64);
     for model in [second, first] {
         let engine = engine(model);
@@ -115,6 +129,33 @@ fn other_rules_and_limits() {
     second.limits.block_records_max = 12;
     for at_once in [1, 7, 1000] {
         check(&crowd(), &first, &second, at_once);
+    }
+}
+
+/// Records that move fill blocks past their limit, and leave them, under those that stay: what held for these no longer does.
+#[test]
+fn some_move_and_others_stay() {
+    let mut records = crowd();
+    for (at, (key, person)) in records.iter_mut().enumerate() {
+        let source = if at % 3 == 0 { "web" } else { "test" };
+        *key = SourceRecordKey::new(source, RecordKind::Patient, key.id.as_str());
+        if let Some(born) = &mut person.birth_date {
+            born.date.day = born.date.day % 8 + 1;
+        }
+    }
+    let mut open = Model {
+        blocking_rules: vec![BlockingRule::FamilyBirthDate],
+        ..Model::default()
+    };
+    open.prior.match_probability *= 8.0;
+    open.limits.block_records_max = 8;
+    let mut ignoring = open.clone();
+    ignoring.version = "ignoring".to_owned();
+    ignoring.declared =
+        serde_json::from_str(r#"{"sources": [{"source": "web", "ignore": ["birth_date"]}]}"#).unwrap();
+    for at_once in [1, 7, 150, 1000] {
+        check(&records, &ignoring, &open, at_once);
+        check(&records, &open, &ignoring, at_once);
     }
 }
 

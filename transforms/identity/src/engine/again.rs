@@ -39,8 +39,11 @@ impl<S: IdentityStore> Session<'_, S> {
         let mut records = Vec::with_capacity(entries.len());
         for ((number, old), indexed) in entries.into_iter().zip(indexed) {
             let entry = self.move_anew(number, &old, indexed, &mut crossed);
-            if entry.is_active() {
+            // Statements may reach others through one that is gone, or was never seen.
+            if entry.is_active() || !self.store.statements(number).is_empty() {
                 self.seeds.push(number);
+            }
+            if entry.is_active() {
                 records.push(Again {
                     number,
                     stays: Arc::ptr_eq(&old, &entry),

@@ -45,12 +45,12 @@ impl<S: IdentityStore> Session<'_, S> {
         let mut done = HashSet::new();
         let mut components = Vec::new();
         for seed in seeds {
-            if !done.contains(&seed) && !self.is_later(seed) && !self.is_alone(seed) {
+            if !done.contains(&seed) && !is_from(seed, self.later_from) && !self.is_alone(seed) {
                 let Found {
                     members,
                     seen,
                     is_whole,
-                } = self.find_component(seed);
+                } = self.find_component(seed, self.later_from);
                 done.extend(seen);
                 if !is_whole {
                     continue;
@@ -88,18 +88,13 @@ impl<S: IdentityStore> Session<'_, S> {
         edges.iter().all(|edge| edge.weight < strong) && self.store.statements(record).is_empty()
     }
 
-    /// True where a record's component is clustered once that record, too, is matched again.
-    fn is_later(&self, record: RecordNumber) -> bool {
-        self.later_from.is_some_and(|from| record >= from)
-    }
-
     /// All records that edges strong enough to link, or statements, connect with this one, in the order of their keys.
     pub(super) fn component_of(&mut self, seed: RecordNumber) -> Vec<Member> {
-        self.find_component(seed).members
+        self.find_component(seed, None).members
     }
 
-    /// The component of a record, as far as it takes to know that it is to be clustered later.
-    fn find_component(&mut self, seed: RecordNumber) -> Found {
+    /// The component of a record, as far as it takes to know that it reaches one that is to be matched again later.
+    fn find_component(&mut self, seed: RecordNumber, later_from: Option<RecordNumber>) -> Found {
         let mut members = Vec::new();
         // Ascending; mostly as few as need no tree.
         let mut seen: SmallVec<[RecordNumber; 16]> = SmallVec::from_slice(&[seed]);
@@ -121,7 +116,7 @@ impl<S: IdentityStore> Session<'_, S> {
                 if let Err(at) = seen.binary_search(&other) {
                     seen.insert(at, other);
                     todo.push(other);
-                    is_whole &= !self.is_later(other);
+                    is_whole &= !is_from(other, later_from);
                 }
             }
             members.push(member);
@@ -168,6 +163,10 @@ impl<S: IdentityStore> Session<'_, S> {
             }
         }
     }
+}
+
+fn is_from(record: RecordNumber, from: Option<RecordNumber>) -> bool {
+    from.is_some_and(|from| record >= from)
 }
 
 /// The persons of a component, and what it cost to tell them.

@@ -202,22 +202,22 @@ impl<S: IdentityStore> Session<'_, S> {
     /// The edges of a newcomer are its own to replace.
     pub(super) fn void(&mut self, block: BlockKey, newcomer: Option<RecordNumber>) {
         self.counters.blocks_voided += 1;
-        let members = self.members_of(block);
-        for (number, entry) in &members {
-            let mut edges = Vec::new();
+        let (mut members, mut edges) = (Vec::new(), Vec::new());
+        let all = self.store.block_len(block);
+        self.store.block_members(block, all, &mut members);
+        members.sort_unstable();
+        for number in members.iter().filter(|number| Some(**number) != newcomer) {
+            edges.clear();
             self.store.edges(*number, &mut edges);
-            for edge in edges
-                .iter()
-                .filter(|edge| edge.other > *number && Some(edge.other) != newcomer)
-            {
-                let Ok(at) = members.binary_search_by_key(&edge.other, |(n, _)| *n) else {
-                    continue;
-                };
-                let Some((_, other)) = members.get(at) else {
-                    continue;
-                };
-                if Some(*number) != newcomer && !self.share_live_block(entry, other) {
-                    self.set_edge(*number, edge.other, None);
+            let met = edges.iter().map(|edge| edge.other).filter(|other| {
+                other > number && Some(*other) != newcomer && members.binary_search(other).is_ok()
+            });
+            for other in met {
+                let both = (self.store.record(*number), self.store.record(other));
+                if let (Some(a), Some(b)) = both
+                    && !self.share_live_block(&a, &b)
+                {
+                    self.set_edge(*number, other, None);
                 }
             }
         }

@@ -519,13 +519,24 @@ fn under_another_model_each_pair_is_scored_once_however_few_at_a_time() {
 
 #[test]
 fn a_model_with_declarations_and_back_leaves_no_trace() {
+    // Where few records fill a block, those that move push it past its limit, and back, under those that stay.
+    for block_records_max in [100, 9, 4] {
+        there_and_back(block_records_max);
+    }
+}
+
+fn there_and_back(block_records_max: usize) {
+    let limited = |mut model: Model| {
+        model.limits.block_records_max = block_records_max;
+        model
+    };
     let people = population(300);
     let from_scratch = |model: Model| {
         let mut bench = Bench::with(model);
         people.iter().for_each(|(id, person)| drop(bench.put(id, person)));
         bench
     };
-    let mut bench = from_scratch(Model::default());
+    let mut bench = from_scratch(limited(Model::default()));
     let until = bench.store.memberships().count();
     let number = |at: usize| RecordNumber(at.min(until) as u64);
     for (model, at_once) in [
@@ -534,6 +545,7 @@ fn a_model_with_declarations_and_back_leaves_no_trace() {
         (declared_model(), until),
         (Model::default(), 1),
     ] {
+        let model = limited(model);
         bench.engine = IdentityEngine::new(Arc::new(Scorer::new(model.clone()).unwrap()));
         let two = NonZeroUsize::new(2).unwrap();
         for at in (0..until).step_by(at_once) {
@@ -547,7 +559,8 @@ fn a_model_with_declarations_and_back_leaves_no_trace() {
         let both = bench.store.memberships().zip(expected.store.memberships());
         both.for_each(|((_, _, found), (_, _, expected))| assert_eq!(found, expected));
     }
-    let [shipped, declared] = [Model::default(), declared_model()].map(|m| from_scratch(m).partition());
+    let [shipped, declared] =
+        [Model::default(), declared_model()].map(|m| from_scratch(limited(m)).partition());
     assert_ne!(shipped, declared, "the declarations matter");
 }
 
