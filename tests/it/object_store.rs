@@ -82,21 +82,33 @@ fn the_tables_are_those_of_a_directory_killed_or_not() {
     println!("s3: {in_the_middle} kills, {:?}", proxy.faults());
 }
 
+/// Keeps tables in a store behind a proxy, killed in the middle, and compares them; returns how many kills came in the middle.
+fn keeps_what_a_directory_keeps(
+    name: &str,
+    location: &str,
+    options: impl Fn(&Path) -> HashMap<String, String>,
+    proxy: &Proxy,
+) -> usize {
+    let (made, expected) = in_a_directory(name);
+    let remote = with_feeds(&made, &format!("{name}-remote"));
+    let options = options(remote.path());
+    let file = keep_tables(config(remote.path()), remote.path(), location, &options);
+    let small = small_steps();
+    let in_the_middle = run_killed(&file, &small, 3, 400..1900);
+    run(&file, &small);
+    proxy.be_kind();
+    let found = essence_of(tables_of(location, &options, &[]));
+    assert_eq!(differences(&expected, &found), None, "{:?}", proxy.faults());
+    in_the_middle
+}
+
 /// Azure's blob storage says that an object is there in words of its own, and takes a put in other ways than S3.
 #[test]
 fn azure_keeps_what_a_directory_keeps_killed_or_not() {
     let Some(azurite) = Azurite::start() else { return };
     let proxy = Proxy::before_port(azurite.port(), 40, 17);
-    let (made, expected) = in_a_directory("azure");
-    let remote = with_feeds(&made, "azure-remote");
-    let (location, options) = (Azurite::location(), Azurite::options(proxy.port));
-    let file = keep_tables(config(remote.path()), remote.path(), &location, &options);
-    let small = small_steps();
-    let in_the_middle = run_killed(&file, &small, 3, 400..1900);
-    run(&file, &small);
-    proxy.be_kind();
-    let found = essence_of(tables_of(&location, &options, &[]));
-    assert_eq!(differences(&expected, &found), None, "{:?}", proxy.faults());
+    let options = |_: &Path| Azurite::options(proxy.port);
+    let in_the_middle = keeps_what_a_directory_keeps("azure", &Azurite::location(), options, &proxy);
     println!("azure: {in_the_middle} kills, {:?}", proxy.faults());
 }
 
@@ -129,16 +141,8 @@ fn googles_words_keep_what_a_directory_keeps_killed_or_not() {
     };
     let google = Google::before(&server);
     let proxy = Proxy::before_port(google.port, 40, 19);
-    let (made, expected) = in_a_directory("google");
-    let remote = with_feeds(&made, "google-remote");
-    let (location, options) = (Google::location(), Google::options(proxy.port, remote.path()));
-    let file = keep_tables(config(remote.path()), remote.path(), &location, &options);
-    let small = small_steps();
-    let in_the_middle = run_killed(&file, &small, 3, 400..1900);
-    run(&file, &small);
-    proxy.be_kind();
-    let found = essence_of(tables_of(&location, &options, &[]));
-    assert_eq!(differences(&expected, &found), None, "{:?}", proxy.faults());
+    let options = |dir: &Path| Google::options(proxy.port, dir);
+    let in_the_middle = keeps_what_a_directory_keeps("google", &Google::location(), options, &proxy);
     assert!(
         google.conditional_puts() > 20,
         "commits ask that nothing be there"

@@ -49,7 +49,7 @@ struct Given {
     places: BTreeSet<Place>,
     /// These are all: it has spoken, and is not about to give others.
     settled: bool,
-    /// What was wrong last, and when; for good where it will not pass.
+    /// What was wrong last, and when; until partitions are given again where the group keeps this process out.
     trouble: Option<(KafkaBusError, Option<Instant>)>,
 }
 
