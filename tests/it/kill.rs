@@ -7,6 +7,7 @@
 //! | the program as a process | `service` |
 //! | what must hold in the end | `oracle` |
 //! | every answer follows a sync, by the system calls | `syscalls` |
+//! | how soon messages are answered and rows, under a steady load without kills | `steady` |
 //!
 //! `PANORAMA_TORTURE_KILLS`, `PANORAMA_TORTURE_MESSAGES`, `PANORAMA_TORTURE_SEED` size the run; `PANORAMA_PROGRAM` names
 //! another program than the one built with the tests. Each run prints its numbers as one line of
@@ -15,6 +16,7 @@
 mod oracle;
 mod sender;
 mod service;
+mod steady;
 mod syscalls;
 mod workload;
 

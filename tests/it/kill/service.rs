@@ -15,6 +15,8 @@ pub(crate) struct Place {
     program: OsString,
     /// The bug planted in the program, if it has some.
     plant: Option<&'static str>,
+    /// What is set otherwise than in the configuration.
+    pub(crate) settings: Vec<String>,
     scratch: Scratch,
     pub(crate) mllp: Vec<SocketAddr>,
     pub(crate) http: SocketAddr,
@@ -42,6 +44,7 @@ impl Place {
         let place = Self {
             program,
             plant,
+            settings: Vec::new(),
             scratch: Scratch::new(name),
             http: addresses.pop().expect("made above"),
             mllp: addresses,
@@ -107,9 +110,11 @@ impl Place {
             .append(true)
             .open(self.path("log"))
             .expect("log file");
+        let settings = self.settings.iter().flat_map(|setting| ["--set", setting]);
         let child = self
             .program(before)
             .args(["-v", "run", "--config", &self.config()])
+            .args(settings)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("log file"))
             .stderr(log)
