@@ -1,11 +1,11 @@
 //! What identity keeps, in the pipeline's state: changed in memory, committed with the epoch (INV-4).
 
-use crate::flushing::Flush;
+use crate::flushing::{Flush, flush_all};
 use crate::meta::Meta;
 use crate::oversize::OversizeBlocks;
 use crate::spaces;
 use hashbrown::HashSet;
-use panorama_api::{ConnectorError, Result, StateRead};
+use panorama_api::{ConnectorError, Result, StateBatch, StateRead};
 use panorama_identity::{
     BlockKey, Edge, IdentityStore, IdentityView, Membership, Newcomers, Outline, Outlines, PairStatements,
     RecordEntry, RecordNumber,
@@ -24,10 +24,10 @@ const OUTLINES: usize = 64;
 /// Changes of blocks in memory, for each value held there: of some 60 bytes each.
 const BLOCK_CHANGES: usize = 64;
 /// Bytes of pages of blocks in memory, for each value held there.
-const BLOCK_BYTES: usize = 4096;
+const BLOCK_BYTES: usize = 8192;
 
 /// Identity's state. The trait has no errors: the first failure is kept and ends the epoch at its commit.
-pub(crate) struct PipelineIdentityStore {
+pub struct PipelineIdentityStore {
     numbers: TypedSpace<u128, u64>,
     records: TypedSpace<u64, Arc<RecordEntry>>,
     /// Of the newest records, and of older ones that were looked at: made again, not stored.
@@ -48,6 +48,14 @@ pub(crate) struct PipelineIdentityStore {
 }
 
 impl PipelineIdentityStore {
+    /// The store of a state that knows nobody yet; otherwise as in the pipeline.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub fn new(state: &Arc<dyn StateRead>, entries_max: usize, block_records_max: usize) -> Result<Self> {
+        Self::open(state, &Meta::default(), entries_max, block_records_max)
+    }
+
     /// The store over `state`, which has given out numbers and sequence as `meta` says. Blocks of more than
     /// `block_records_max` records are counted.
     pub(crate) fn open(
@@ -68,7 +76,7 @@ impl PipelineIdentityStore {
             blocks,
             newcomers: Newcomers::default(),
             numbers: TypedSpace::new(spaces::RECORD_NUMBERS, Arc::clone(state), entries_max * SMALL),
-            records: TypedSpace::new(spaces::IDENTITY_RECORDS, Arc::clone(state), entries_max * 2),
+            records: TypedSpace::new(spaces::IDENTITY_RECORDS, Arc::clone(state), entries_max * 4),
             outlines: Outlines::new(entries_max * OUTLINES),
             memberships: TypedSpace::new(
                 spaces::IDENTITY_MEMBERSHIPS,
@@ -132,9 +140,12 @@ impl PipelineIdentityStore {
         Ok(flushes.into_iter())
     }
 
-    #[cfg(test)]
-    pub(crate) fn flush(&mut self, batch: &mut panorama_api::StateBatch) -> Result<()> {
-        self.flushes()?.try_for_each(|flush| flush(batch))
+    /// Writes what there is to be written into a batch on so many threads. The batch before the last has to be committed.
+    ///
+    /// # Errors
+    /// What failed since the last time.
+    pub fn flush(&mut self, threads: usize, batch: &mut StateBatch) -> Result<()> {
+        flush_all(self.flushes()?.collect(), threads, batch)
     }
 
     /// Puts all who joined blocks into them.
@@ -362,7 +373,7 @@ impl IdentityStore for PipelineIdentityStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use panorama_api::{Space, StateBatch, StateStore, Visit};
+    use panorama_api::{Space, StateStore, Visit};
     use panorama_identity::{IdentityEngine, PreparedPerson, Scorer};
     use panorama_log_local::{LocalLog, LocalLogOptions};
     use panorama_model::{HumanName, Person, Presence, RecordKind, Version};
@@ -426,7 +437,7 @@ mod tests {
                 Version::default(),
             );
             let mut batch = StateBatch::default();
-            store.flush(&mut batch).unwrap();
+            store.flush(1, &mut batch).unwrap();
             log.commit(batch).unwrap();
         }
         let meta = Meta {

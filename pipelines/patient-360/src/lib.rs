@@ -57,6 +57,7 @@ pub use admin::{Admin, AdminError};
 pub use announce_schema::changes_schema;
 pub use decode::SourceDecoder;
 pub use formats::{FORMATS, Format, FormatError};
+pub use identity_store::PipelineIdentityStore;
 pub use kept::KeptMessages;
 pub use panorama_crm::PersonMapping;
 pub use pipeline::{Finish, Options, Outcome, Pipeline};

@@ -93,7 +93,7 @@ mod tests {
         let mut store = open(3);
         let check = |store: &mut PipelineIdentityStore, expected| {
             let mut batch = StateBatch::default();
-            store.flush(&mut batch).unwrap();
+            store.flush(1, &mut batch).unwrap();
             log.commit(batch).unwrap();
             assert_eq!(OversizeBlocks::of(&*state).unwrap(), expected);
             let counted = OversizeBlocks::counted(store.blocks(), 3).unwrap();
@@ -137,7 +137,7 @@ mod tests {
         assert!(cause.contains("earlier build"), "{cause}");
         let mut store = PipelineIdentityStore::open(&state, &Meta::default(), 64, 3).unwrap();
         let mut batch = StateBatch::default();
-        store.flush(&mut batch).unwrap();
+        store.flush(1, &mut batch).unwrap();
         log.commit(batch).unwrap();
         assert!(open().is_ok());
     }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use std::hash::{BuildHasher, Hash};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A key of state: hashable in memory, sorted bytes on disk.
 pub trait StateKey: Copy + Ord + Hash {
@@ -51,6 +52,18 @@ impl StateKey for i32 {
 struct Entry<V> {
     value: Option<V>,
     changed: bool,
+    /// Many threads looked at it while it was old: it stays.
+    used: AtomicBool,
+}
+
+impl<V> Entry<V> {
+    const fn new(value: Option<V>, changed: bool) -> Self {
+        Self {
+            value,
+            changed,
+            used: AtomicBool::new(false),
+        }
+    }
 }
 
 impl<V> Entry<V> {
@@ -126,7 +139,11 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     where
         V: Clone,
     {
-        if let Some(entry) = self.young.get(&key).or_else(|| self.old.get(&key)) {
+        if let Some(entry) = self.young.get(&key) {
+            return Ok(entry.value.clone());
+        }
+        if let Some(entry) = self.old.get(&key) {
+            entry.used.store(true, Ordering::Relaxed);
             return Ok(entry.value.clone());
         }
         if is_new(self.written.as_ref(), &self.hasher, key) {
@@ -140,10 +157,9 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// Keeps a value that was read of state since the last change of its key.
     pub fn offer(&mut self, key: K, value: V) {
         if !self.old.contains_key(&key) {
-            self.young.entry(key).or_insert(Entry {
-                value: Some(value),
-                changed: false,
-            });
+            self.young
+                .entry(key)
+                .or_insert_with(|| Entry::new(Some(value), false));
         }
     }
 
@@ -196,10 +212,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
             MapEntry::Occupied(known) => known.into_mut(),
             MapEntry::Vacant(vacant) => {
                 let was_changed = self.old.remove(&key).is_some_and(|entry| entry.changed);
-                vacant.insert(Entry {
-                    value: None,
-                    changed: was_changed,
-                })
+                vacant.insert(Entry::new(None, was_changed))
             }
         };
         entry.value = value;
@@ -239,7 +252,12 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
         // Twice in a row, and what the last epoch changed would be let go of.
         self.aged_before = !self.aged_before && self.young.len() >= self.entries_max;
         if self.aged_before {
-            self.old = std::mem::take(&mut self.young);
+            let before = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+            let used = |(key, entry): (K, Entry<V>)| {
+                let used = entry.used.into_inner();
+                used.then(|| (key, Entry::new(entry.value, entry.changed)))
+            };
+            self.young.extend(before.into_iter().filter_map(used));
         }
         Ok(())
     }
@@ -256,16 +274,12 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
             MapEntry::Vacant(vacant) => {
                 let entry = match self.old.remove(&key) {
                     Some(entry) => entry,
-                    None => Entry {
-                        value: if is_new(self.written.as_ref(), &self.hasher, key) {
-                            None
-                        } else {
-                            self.key.clear();
-                            key.bytes(&mut self.key);
-                            read(&*self.state, self.space, &self.key)?
-                        },
-                        changed: false,
-                    },
+                    None if is_new(self.written.as_ref(), &self.hasher, key) => Entry::new(None, false),
+                    None => {
+                        self.key.clear();
+                        key.bytes(&mut self.key);
+                        Entry::new(read(&*self.state, self.space, &self.key)?, false)
+                    }
                 };
                 vacant.insert(entry)
             }

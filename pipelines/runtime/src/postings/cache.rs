@@ -4,6 +4,7 @@ use super::pages::PAIR_BYTES;
 use hashbrown::HashMap;
 use panorama_api::{ConnectorError, Result, Space, StateRead};
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Names a page: its shard, its run, and its number in it.
@@ -20,15 +21,22 @@ impl PageKey {
     }
 }
 
-/// Two generations of pages: what is used moves to the younger one, the older one is let go of as a whole.
+/// Two generations of pages: what is used moves to the younger one, the rest of the older one is let go of.
 pub(super) struct PageCache {
     young: HashMap<PageKey, Vec<u8>>,
-    old: HashMap<PageKey, Vec<u8>>,
+    old: HashMap<PageKey, Old>,
     young_bytes: usize,
     bytes_max: usize,
     aged_before: bool,
     /// Read by many threads, to be kept.
     read: Mutex<Vec<(PageKey, Vec<u8>)>>,
+}
+
+/// A page that may be let go of.
+struct Old {
+    page: Vec<u8>,
+    /// Many threads looked at it: it is to move.
+    used: AtomicBool,
 }
 
 impl PageCache {
@@ -47,7 +55,7 @@ impl PageCache {
     pub(super) fn get(&mut self, key: PageKey, state: &dyn StateRead, space: Space) -> Result<&[u8]> {
         if !self.young.contains_key(&key) {
             let page = match self.old.remove(&key) {
-                Some(page) => page,
+                Some(old) => old.page,
                 None => read_page(key, state, space)?,
             };
             self.put(key, page);
@@ -68,8 +76,12 @@ impl PageCache {
         space: Space,
         look: impl FnOnce(&[u8]) -> T,
     ) -> Result<T> {
-        if let Some(page) = self.young.get(&key).or_else(|| self.old.get(&key)) {
+        if let Some(page) = self.young.get(&key) {
             return Ok(look(page));
+        }
+        if let Some(old) = self.old.get(&key) {
+            old.used.store(true, Ordering::Relaxed);
+            return Ok(look(&old.page));
         }
         let page = read_page(key, state, space)?;
         let seen = look(&page);
@@ -90,7 +102,8 @@ impl PageCache {
 
     /// A page that need not be kept.
     pub(super) fn read(&self, key: PageKey, state: &dyn StateRead, space: Space) -> Result<Cow<'_, [u8]>> {
-        Ok(match self.young.get(&key).or_else(|| self.old.get(&key)) {
+        let old = || self.old.get(&key).map(|old| &old.page);
+        Ok(match self.young.get(&key).or_else(old) {
             Some(page) => Cow::Borrowed(page),
             None => Cow::Owned(read_page(key, state, space)?),
         })
@@ -114,8 +127,16 @@ impl PageCache {
     pub(super) fn age(&mut self) {
         self.aged_before = !self.aged_before && self.young_bytes >= self.bytes_max;
         if self.aged_before {
-            self.old = std::mem::take(&mut self.young);
-            self.young_bytes = 0;
+            let aged = self.young.drain().map(|(key, page)| {
+                let used = AtomicBool::new(false);
+                (key, Old { page, used })
+            });
+            let before = std::mem::replace(&mut self.old, aged.collect());
+            let used = before
+                .into_iter()
+                .filter(|(_, old)| old.used.load(Ordering::Relaxed));
+            self.young.extend(used.map(|(key, old)| (key, old.page)));
+            self.young_bytes = self.young.values().map(Vec::len).sum();
         }
     }
 }
