@@ -261,7 +261,7 @@ fn a_lost_broker_shows_in_readiness_and_passes() {
     fs::write(&file, text).expect("a configuration");
     follow(&file);
     let mut running = service("all", &file);
-    let wait_for = |words: &str| {
+    let wait_for = |path: &str, words: &str| {
         let began = Instant::now();
         let mut answer = None;
         while !answer
@@ -270,14 +270,22 @@ fn a_lost_broker_shows_in_readiness_and_passes() {
         {
             assert!(began.elapsed() < Duration::from_secs(60), "{words}: {answer:?}");
             std::thread::sleep(Duration::from_millis(200));
-            answer = get(port, "/readyz");
+            answer = get(port, path);
         }
     };
-    wait_for("200 OK");
+    wait_for("/readyz", "200 OK");
+    // What the clients say of themselves, under the broker's name.
+    let labels = format!("{{client=\"producer\",broker=\"{}\"", broker.address());
+    wait_for("/metrics", &format!("panorama_kafka_requests_total{labels}}}"));
+    wait_for(
+        "/metrics",
+        &format!("panorama_kafka_request_failures_total{labels},reason=\"timeout\"}} 0"),
+    );
+    wait_for("/metrics", "panorama_kafka_waiting_bytes{client=\"reader-1\"} ");
     broker.kill();
-    wait_for("no broker of");
+    wait_for("/readyz", "no broker of");
     broker.resume();
-    wait_for("200 OK");
+    wait_for("/readyz", "200 OK");
     running.kill().expect("killed");
     running.wait().expect("ended");
 }

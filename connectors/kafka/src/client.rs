@@ -3,7 +3,8 @@
 use crate::KafkaOptions;
 use crate::append::Delivery;
 use crate::error::{KafkaBusError, Result};
-use rdkafka::ClientContext;
+use crate::statistics::{Queue, Told};
+use panorama_api::Observer;
 use rdkafka::admin::AdminClient;
 use rdkafka::client::Client;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
@@ -12,6 +13,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseProducer, ProducerContext};
+use rdkafka::{ClientContext, Statistics};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,11 +52,12 @@ fn answer_within(config: &mut ClientConfig, most: Duration) {
     );
 }
 
-/// What all clients of one log share.
+/// What all clients of one log share; and who is told of this one.
 #[derive(Clone)]
 pub(crate) struct Context {
     said: Arc<Mutex<Option<(Instant, String)>>>,
     brokers: Arc<str>,
+    told: Option<Arc<Told>>,
 }
 
 impl Context {
@@ -99,6 +102,12 @@ impl ClientContext for Context {
             self.say(reason);
         }
         tracing::debug!(target: "librdkafka", %error, reason, "the client reports");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        if let Some(told) = &self.told {
+            told.tell(&statistics);
+        }
     }
 }
 
@@ -221,6 +230,7 @@ pub(crate) struct Clients {
     base: ClientConfig,
     pub(crate) context: Context,
     pub(crate) brokers: String,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Clients {
@@ -251,13 +261,15 @@ impl Clients {
             context: Context {
                 said: Arc::default(),
                 brokers: brokers.as_str().into(),
+                told: None,
             },
             brokers,
+            observer: options.observer.clone(),
         })
     }
 
     pub(crate) fn producer(&self, options: &KafkaOptions) -> Result<Producer> {
-        self.make(&self.producing(options))
+        self.make_told(self.producing(options), options, "producer", Queue::Common)
     }
 
     /// One whose messages come in transactions of a name, and keep out who made transactions of that name before.
@@ -302,8 +314,9 @@ impl Clients {
         self.make(&config)
     }
 
-    pub(crate) fn consumer(&self, options: &KafkaOptions) -> Result<Consumer> {
-        self.make(&self.reading(options))
+    /// One that reads, under the name that it has in the metrics.
+    pub(crate) fn consumer(&self, options: &KafkaOptions, name: &str, queue: Queue) -> Result<Consumer> {
+        self.make_told(self.reading(options), options, name, queue)
     }
 
     fn reading(&self, options: &KafkaOptions) -> ClientConfig {
@@ -373,6 +386,37 @@ impl Clients {
 
     fn make<T: FromClientConfigAndContext<Context>>(&self, config: &ClientConfig) -> Result<T> {
         T::from_config_and_context(config, self.context.clone()).map_err(|error| self.error(&error))
+    }
+
+    /// Makes one that is polled all the time: it tells of itself, if somebody wants to know.
+    fn make_told<T: FromClientConfigAndContext<Context>>(
+        &self,
+        mut config: ClientConfig,
+        options: &KafkaOptions,
+        name: &str,
+        queue: Queue,
+    ) -> Result<T> {
+        let context = self.telling(&mut config, options, name, queue);
+        T::from_config_and_context(&config, context).map_err(|error| self.error(&error))
+    }
+
+    /// Lets a client tell of itself from time to time under a name. Nobody but the client is to keep the context.
+    pub(crate) fn telling(
+        &self,
+        config: &mut ClientConfig,
+        options: &KafkaOptions,
+        name: &str,
+        queue: Queue,
+    ) -> Context {
+        let told = self.observer.as_ref().map(|observer| {
+            let interval = options.statistics_interval.as_millis();
+            config.set("statistics.interval.ms", interval.to_string());
+            Arc::new(Told::new(name, queue, observer))
+        });
+        Context {
+            told,
+            ..self.context.clone()
+        }
     }
 
     /// What an error of the client means.

@@ -11,6 +11,7 @@ use crate::envelope::{Feed, Stored};
 use crate::error::{KafkaBusError, Result};
 use crate::partition::{Log, Partition, Shared};
 use crate::positions::{self, Entry, Home, Mark, Positions};
+use crate::statistics::Queue;
 use crate::{admin, ownership, recover};
 use panorama_api::ReadLimits;
 use rdkafka::producer::{BaseRecord, Producer as _};
@@ -86,8 +87,8 @@ impl Core {
             producer: clients.producer(&options)?,
             asker: clients.asker(&options)?,
             readers: [
-                Arc::new(clients.consumer(&options)?),
-                Arc::new(clients.consumer(&options)?),
+                Arc::new(clients.consumer(&options, "reader-1", Queue::OfPartition)?),
+                Arc::new(clients.consumer(&options, "reader-2", Queue::OfPartition)?),
             ],
             admin: clients.admin(&options)?,
             shared: Arc::new(Shared {

@@ -29,6 +29,7 @@ mod positions;
 mod recover;
 mod silent;
 mod source;
+mod statistics;
 mod topic_reader;
 
 #[cfg(test)]

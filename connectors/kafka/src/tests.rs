@@ -669,6 +669,6 @@ fn whatever_waits_are_set_the_client_takes_them() {
     let clients = Clients::new(&options).unwrap();
     drop(clients.producer(&options).unwrap());
     drop(clients.transactional_producer(&options, "changes").unwrap());
-    drop(clients.consumer(&options).unwrap());
+    drop(clients.asker(&options).unwrap());
     drop(clients.admin(&options).unwrap());
 }
