@@ -310,6 +310,32 @@ fn validate_asks_the_brokers() {
     check(&["--no-environment"], 0, "is fine");
 }
 
+/// By brokers whose clock differs for real: where it can be borne that is said, where they would refuse messages it is a problem.
+#[test]
+fn clocks_that_differ_are_told_by_validate_and_at_start() {
+    for (seconds, code, words) in [
+        (-60, 0, "s ahead of the brokers': lag and freshness"),
+        (-7_200, 1, "message.timestamp.after.max.ms=3600000"),
+    ] {
+        let Some(broker) = Broker::start_with_clock(seconds, "") else {
+            return;
+        };
+        let scratch = Scratch::new("kafka-clock");
+        let file = on_kafka(scratch.path(), &broker.address(), "clock.");
+        fs::create_dir_all(scratch.path().join("feeds")).expect("feeds");
+        let config = file.display().to_string();
+        for command in [
+            &["run", "--until-caught-up", "--config", &config][..],
+            &["validate", "--config", &config],
+        ] {
+            let answer = panorama(command);
+            let found = answer.status.code().map(|code| code.min(1));
+            assert_eq!(found, Some(code), "{}", said(&answer));
+            assert!(said(&answer).contains(words), "{}", said(&answer));
+        }
+    }
+}
+
 #[test]
 fn status_reads_kafka_where_nothing_runs() {
     let Some(broker) = Broker::start("") else { return };

@@ -118,7 +118,7 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Self::DeliveryOpaque) {
         delivery.done(match result {
-            Ok(message) => Ok(message.offset()),
+            Ok(message) => Ok((message.offset(), message.timestamp())),
             Err((error, _)) => Err(self.meaning(error)),
         });
     }
@@ -422,6 +422,11 @@ impl Clients {
     /// What an error of the client means.
     pub(crate) fn error(&self, error: &KafkaError) -> KafkaBusError {
         self.context.meaning(error)
+    }
+
+    /// Nobody answered.
+    pub(crate) fn unreachable(&self) -> KafkaBusError {
+        KafkaBusError::of(Code::OperationTimedOut, &self.brokers, self.context.said())
     }
 
     /// Asks for a topic, or for all. Blocking.

@@ -47,6 +47,15 @@ pub enum KafkaBusError {
         /// What was refused.
         reason: String,
     },
+    /// The brokers' clocks and ours differ by more than brokers bear.
+    #[error(
+        "the clocks differ: {reason}; set this machine's and the brokers' by NTP (chrony), and let the topics that others made have \
+         message.timestamp.type=LogAppendTime"
+    )]
+    Clock {
+        /// By how much, and what they bear.
+        reason: String,
+    },
     /// A setting the client does not know or take.
     #[error("bus.security: the client does not take `{key}`: {reason}")]
     Setting {
@@ -305,6 +314,9 @@ impl KafkaBusError {
             | Code::InconsistentGroupProtocol
             | Code::InvalidSessionTimeout => Self::Group { reason },
             Code::InvalidTopic => Self::TopicName,
+            Code::InvalidTimestamp => Self::Clock {
+                reason: "the brokers refuse the time of a message".into(),
+            },
             Code::AutoOffsetReset | Code::OffsetOutOfRange => Self::Gone,
             Code::NotEnoughReplicas | Code::NotEnoughReplicasAfterAppend | Code::ISRInsufficient => {
                 Self::Replicas { reason }

@@ -14,6 +14,7 @@ mod bounds;
 mod bus;
 mod claims;
 mod client;
+mod clock;
 mod copies;
 mod core;
 mod cursor;

@@ -241,7 +241,9 @@ async fn each_record_once_in_the_order_of_its_partition() {
     house.send(3, 0..20);
     house.wait_for(2718).await;
     house
-        .wait_until("the lag is told", |counts| counts.lag.load(Ordering::Relaxed) == 0)
+        .wait_until("the lag is told", |counts| {
+            counts.lag.load(Ordering::Relaxed) == 0
+        })
         .await;
     stop.send_replace(true);
     service.await.unwrap().unwrap();
@@ -336,9 +338,8 @@ async fn the_client_is_heard_while_nobody_takes_records() {
     house.send(1, 0..2000);
     let (stop, context) = house.context(false);
     let (params, (sender, mut batches)) = (house.params(), mpsc::channel(1));
-    let reading = tokio::task::spawn_blocking(move || {
-        TopicReader::open(&params, &context, &[0]).unwrap().run(&sender)
-    });
+    let reading =
+        tokio::task::spawn_blocking(move || TopicReader::open(&params, &context, &[0]).unwrap().run(&sender));
     house
         .wait_until("told twice", |counts| counts.told.load(Ordering::Relaxed) > 1)
         .await;
@@ -349,7 +350,9 @@ async fn the_client_is_heard_while_nobody_takes_records() {
     while seen < messages(2000).len() * 2 {
         let batch = batches.recv().await.unwrap();
         seen += batch.messages.len();
-        let before = nexts.insert(batch.position_name, batch.position.next).unwrap_or(0);
+        let before = nexts
+            .insert(batch.position_name, batch.position.next)
+            .unwrap_or(0);
         assert!(before < batch.position.next || batch.messages.is_empty());
     }
     assert_eq!(seen, messages(2000).len() * 2);
@@ -373,7 +376,9 @@ async fn no_lag_is_told_where_it_is_not_known() {
         .await;
     house.broker.kill();
     house
-        .wait_until("told no more", |counts| counts.lag.load(Ordering::Relaxed) == UNKNOWN)
+        .wait_until("told no more", |counts| {
+            counts.lag.load(Ordering::Relaxed) == UNKNOWN
+        })
         .await;
     stop.send_replace(true);
     service.await.unwrap().unwrap();

@@ -105,7 +105,10 @@ impl Before {
         }
         let brokers: BTreeSet<String> = figures.brokers.keys().cloned().collect();
         figures.left = self.brokers.difference(&brokers).cloned().collect();
-        let rebalances = statistics.cgrp.as_ref().map_or(0, |group| known(group.rebalance_cnt));
+        let rebalances = statistics
+            .cgrp
+            .as_ref()
+            .map_or(0, |group| known(group.rebalance_cnt));
         figures.rebalances = rebalances.saturating_sub(self.rebalances);
         *self = Self {
             totals,

@@ -52,10 +52,7 @@ fn totals_become_what_came_since() {
     let mut tell = |brokers: &[(String, Handle)]| before.figures(&of(brokers), Queue::Common);
     let first = tell(&[handle("a:1/bootstrap", "configured", "a:1", 10)]);
     let a = first.brokers["a:1"];
-    assert_eq!(
-        (a.requests, a.errors, a.connects, a.disconnects),
-        (10, 2, 1, 0)
-    );
+    assert_eq!((a.requests, a.errors, a.connects, a.disconnects), (10, 2, 1, 0));
     // The same broker, once its number is known; and another one.
     let second = tell(&[
         handle("a:1/1", "learned", "a:1", 15),
@@ -70,8 +67,14 @@ fn totals_become_what_came_since() {
     assert_eq!(third.left.iter().collect::<Vec<_>>(), ["b:1"]);
     assert!(tell(&[handle("a:1/1", "learned", "a:1", 15)]).left.is_empty());
     // A total that falls takes nothing back.
-    assert_eq!(tell(&[handle("a:1/1", "learned", "a:1", 2)]).brokers["a:1"].requests, 0);
-    assert_eq!(tell(&[handle("a:1/1", "learned", "a:1", 6)]).brokers["a:1"].requests, 4);
+    assert_eq!(
+        tell(&[handle("a:1/1", "learned", "a:1", 2)]).brokers["a:1"].requests,
+        0
+    );
+    assert_eq!(
+        tell(&[handle("a:1/1", "learned", "a:1", 6)]).brokers["a:1"].requests,
+        4
+    );
 }
 
 #[test]
@@ -92,7 +95,10 @@ fn a_role_counts_for_the_broker_that_has_it() {
         let of = |(name, broker): (&String, &panorama_api::BrokerFigures)| (name.clone(), broker.requests);
         figures.brokers.iter().map(of).collect()
     };
-    assert_eq!(requests(&tell("a:1", 4)), [("a:1".into(), 14), ("b:1".into(), 10)]);
+    assert_eq!(
+        requests(&tell("a:1", 4)),
+        [("a:1".into(), 14), ("b:1".into(), 10)]
+    );
     assert_eq!(requests(&tell("", 4)), [("a:1".into(), 0), ("b:1".into(), 0)]);
     assert_eq!(requests(&tell("b:1", 5)), [("a:1".into(), 0), ("b:1".into(), 1)]);
 }
@@ -125,7 +131,12 @@ fn what_waits_is_counted_once() {
         ..Partition::default()
     };
     let topic = Topic {
-        partitions: [(0, partition(3, 30)), (1, partition(4, 50)), (-1, partition(-1, 0))].into(),
+        partitions: [
+            (0, partition(3, 30)),
+            (1, partition(4, 50)),
+            (-1, partition(-1, 0)),
+        ]
+        .into(),
         ..Topic::default()
     };
     let mut told = Statistics {
@@ -194,7 +205,9 @@ impl Observer for Heard {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_tell_of_a_real_broker() {
-    let Some(mut broker) = Broker::start("") else { return };
+    let Some(mut broker) = Broker::start("") else {
+        return;
+    };
     let heard = Arc::new(Heard::default());
     let mut asked = options(&broker);
     asked.observer = Some(Arc::clone(&heard) as _);
@@ -231,7 +244,9 @@ async fn clients_tell_of_a_real_broker() {
         "those that are polled all the time"
     );
     let shares = bus.share(&["told".into()], None).unwrap();
-    heard.wait_for("group", |_, figures| figures.rebalances == 1 && of(figures).requests > 2);
+    heard.wait_for("group", |_, figures| {
+        figures.rebalances == 1 && of(figures).requests > 2
+    });
     drop(shares);
     // Brokers that are away answer nothing.
     broker.kill();

@@ -107,7 +107,7 @@ fn texts(bus: &KafkaBus, topic: &str) -> Vec<String> {
     all
 }
 
-fn cause(error: &ConnectorError) -> &KafkaBusError {
+pub(crate) fn cause(error: &ConnectorError) -> &KafkaBusError {
     error.cause.downcast_ref().unwrap()
 }
 

@@ -210,7 +210,11 @@ impl Observer for Metrics {
             (&self.kafka_waiting, waiting.bytes),
         ] {
             match now {
-                Some(now) => drop(gauge.get_or_create(&label).set(i64::try_from(now).unwrap_or(i64::MAX))),
+                Some(now) => drop(
+                    gauge
+                        .get_or_create(&label)
+                        .set(i64::try_from(now).unwrap_or(i64::MAX)),
+                ),
                 None => drop(gauge.remove(&label)),
             }
         }
@@ -245,7 +249,11 @@ impl Metrics {
             self.kafka_failures.get_or_create(&label).inc_by(more);
         }
         match figures.round_trip {
-            Some(took) => drop(self.kafka_round_trip.get_or_create(&label).set(took.as_secs_f64())),
+            Some(took) => drop(
+                self.kafka_round_trip
+                    .get_or_create(&label)
+                    .set(took.as_secs_f64()),
+            ),
             None => drop(self.kafka_round_trip.remove(&label)),
         }
     }
@@ -268,7 +276,8 @@ impl Metrics {
     }
 
     fn failure(client: &str, broker: &str, reason: &str) -> Label3 {
-        [("client", client), ("broker", broker), ("reason", reason)].map(|(name, value)| (name, value.to_owned()))
+        [("client", client), ("broker", broker), ("reason", reason)]
+            .map(|(name, value)| (name, value.to_owned()))
     }
 }
 

@@ -32,9 +32,8 @@ fn a_client_shows_until_it_ends_and_its_broker_until_it_leaves() {
     };
     let round_trip = "panorama_kafka_round_trip_p99_seconds{client=\"group\",broker=\"a:9092\"} 1.5";
     let bytes = "panorama_kafka_waiting_bytes{client=\"group\"} 300";
-    let requests = |n: u32| {
-        format!("panorama_kafka_requests_total{{client=\"group\",broker=\"a:9092\"}} {n}")
-    };
+    let requests =
+        |n: u32| format!("panorama_kafka_requests_total{{client=\"group\",broker=\"a:9092\"}} {n}");
     let failures =
         "panorama_kafka_request_failures_total{client=\"group\",broker=\"a:9092\",reason=\"timeout\"} 2";
     metrics.client("group", &told(broker, waiting));
