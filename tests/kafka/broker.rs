@@ -27,6 +27,8 @@ pub(crate) struct Broker {
     controller: u16,
     other: u16,
     jars: PathBuf,
+    /// From where it may read keys of those who give tokens: Java's own word for it.
+    keys: Option<String>,
     /// How many seconds its clock is ahead, where it is not this machine's.
     clock_seconds: Option<i64>,
     process: Option<Child>,
@@ -69,6 +71,9 @@ impl Broker {
     fn start_in(count: usize, settings: &str, clock_seconds: Option<i64>) -> Option<Vec<Self>> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let jars = jars()?;
+        let url = settings.split_once("jwks.endpoint.url=").map(|(_, url)| url);
+        let url = url.and_then(|url| url.lines().next());
+        let keys = url.map(|url| format!("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={url}"));
         let mut brokers: Vec<Self> = (0..count)
             .map(|_| {
                 let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -81,6 +86,7 @@ impl Broker {
                     controller: free_port(),
                     other: free_port(),
                     jars: jars.clone(),
+                    keys: keys.clone(),
                     clock_seconds,
                     process: None,
                 }
@@ -360,7 +366,9 @@ impl Broker {
 
     fn java(&self, class: &str) -> Command {
         let mut java = Command::new("java");
-        java.args(["-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp"])
+        java.args(["-Xmx512m", "-XX:TieredStopAtLevel=1"])
+            .args(&self.keys)
+            .arg("-cp")
             .arg(self.jars.join("*"))
             .arg(class)
             .current_dir(&self.dir)

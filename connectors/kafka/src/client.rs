@@ -18,7 +18,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Settings that may be given: the others are ours, because promises rest on them.
-const SECURITY: [&str; 4] = ["security.", "ssl.", "sasl.", "enable.ssl."];
+const SECURITY: [&str; 6] = [
+    "security.",
+    "ssl.",
+    "sasl.",
+    "enable.ssl.",
+    "enable.sasl.oauthbearer.",
+    "https.",
+];
 
 /// Complaints of the client looked at for a reason, and how long each is waited for.
 const COMPLAINTS_MAX: usize = 20;
@@ -249,7 +256,8 @@ impl Clients {
             if !SECURITY.iter().any(|prefix| key.starts_with(prefix)) {
                 return Err(KafkaBusError::Setting {
                     key: key.clone(),
-                    reason: "only settings that begin with security., sasl. or ssl. are taken here".into(),
+                    reason: "only settings that begin with security., sasl., ssl. or https. are taken here"
+                        .into(),
                 });
             }
             base.set(key, value);

@@ -30,9 +30,19 @@ pub enum KafkaBusError {
     },
     /// The brokers do not know us.
     #[error(
-        "the brokers refuse the credentials: {reason}; check sasl.mechanism, sasl.username and sasl.password"
+        "the brokers refuse the credentials: {reason}; check sasl.mechanism, sasl.username and sasl.password; of a token, whether \
+         brokers take its issuer, its audience and its key (sasl.oauthbearer.scope and sasl.oauthbearer.client.id ask for it)"
     )]
     Credentials {
+        /// What the client said last.
+        reason: String,
+    },
+    /// There is no token to be known by.
+    #[error(
+        "no token to be known by: {reason}; check sasl.oauthbearer.token.endpoint.url, sasl.oauthbearer.client.id, \
+         sasl.oauthbearer.client.secret and sasl.oauthbearer.scope, and https.ca.location where the endpoint's authority is your own"
+    )]
+    Token {
         /// What the client said last.
         reason: String,
     },
@@ -262,11 +272,19 @@ const fn passes(code: Code) -> bool {
     )
 }
 
+/// What the client says where it has no token to show.
+const WITHOUT_TOKEN: [&str; 2] = [
+    "Failed to acquire SASL OAUTHBEARER token",
+    "Failed to retrieve OIDC",
+];
+
 impl KafkaBusError {
     /// What to do about it.
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Unreachable { .. }
+            // Who gives tokens may be away for a while, and the one that is there may still count.
+            | Self::Token { .. }
             | Self::Replicas { .. }
             | Self::Undelivered { .. }
             | Self::Gone
@@ -291,6 +309,14 @@ impl KafkaBusError {
         let reason = said.unwrap_or_else(|| code.to_string());
         let brokers = brokers.to_owned();
         match code {
+            Code::Authentication
+            | Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::OperationTimedOut
+                if WITHOUT_TOKEN.iter().any(|words| reason.contains(words)) =>
+            {
+                Self::Token { reason }
+            }
             Code::Authentication | Code::SaslAuthenticationFailed => Self::Credentials { reason },
             Code::SSL => Self::Tls { brokers, reason },
             Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve | Code::OperationTimedOut => {

@@ -37,6 +37,8 @@ mod topic_reader;
 #[path = "../../../tests/kafka/broker.rs"]
 mod broker;
 #[cfg(test)]
+mod oauth_tests;
+#[cfg(test)]
 mod plain_client;
 #[cfg(test)]
 mod sharing_tests;

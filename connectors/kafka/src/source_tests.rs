@@ -31,7 +31,7 @@ const ALL: ReadLimits = ReadLimits {
 };
 
 #[derive(Default)]
-struct Counts {
+pub(crate) struct Counts {
     received: AtomicU64,
     /// What was left in partition 0 when last told; more than can be, where that was not known.
     lag: AtomicU64,

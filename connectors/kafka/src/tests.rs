@@ -93,7 +93,7 @@ fn saved(bus: &KafkaBus) -> Option<String> {
     value.map(|value| String::from_utf8(value).unwrap())
 }
 
-fn texts(bus: &KafkaBus, topic: &str) -> Vec<String> {
+pub(crate) fn texts(bus: &KafkaBus, topic: &str) -> Vec<String> {
     let end = bus.bounds(topic, 0).unwrap().1;
     let mut all = Vec::new();
     while (all.len() as u64) < end {

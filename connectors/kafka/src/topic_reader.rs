@@ -177,7 +177,10 @@ impl<'a> TopicReader<'a> {
                 }
                 return Ok(false);
             }
-            Err(error) if passes(&error) => {
+            // The token that is there still counts for a while where no new one comes.
+            Err(error)
+                if passes(&error) || matches!(self.clients.error(&error), KafkaBusError::Token { .. }) =>
+            {
                 if !self.complained {
                     self.complained = true;
                     let reason = self.clients.context.said().unwrap_or_else(|| error.to_string());
