@@ -64,13 +64,28 @@ fn answer_within(config: &mut ClientConfig, most: Duration) {
 pub(crate) struct Context {
     said: Arc<Mutex<Option<(Instant, String)>>>,
     brokers: Arc<str>,
+    is_known_by_token: bool,
     told: Option<Arc<Told>>,
 }
 
 impl Context {
     /// What an error of the client means.
     pub(crate) fn meaning(&self, error: &KafkaError) -> KafkaBusError {
-        KafkaBusError::from_client(error, &self.brokers, self.said())
+        self.to_us(KafkaBusError::from_client(error, &self.brokers, self.said()))
+    }
+
+    /// Nobody answered.
+    fn unreachable(&self) -> KafkaBusError {
+        let code = Code::OperationTimedOut;
+        self.to_us(KafkaBusError::of(code, &self.brokers, self.said()))
+    }
+
+    fn to_us(&self, error: KafkaBusError) -> KafkaBusError {
+        if self.is_known_by_token {
+            error.by_token()
+        } else {
+            error
+        }
     }
 
     /// What the client complained of last: the reason behind a bare time-out.
@@ -232,6 +247,11 @@ pub(crate) fn patiently<T>(
     }
 }
 
+fn is_known_by_token(options: &KafkaOptions) -> bool {
+    let mechanism = ["sasl.mechanism", "sasl.mechanisms"].map(|key| options.security.get(key));
+    mechanism.into_iter().flatten().any(|name| name == "OAUTHBEARER")
+}
+
 /// Makes clients of one set of brokers.
 pub(crate) struct Clients {
     base: ClientConfig,
@@ -269,6 +289,7 @@ impl Clients {
             context: Context {
                 said: Arc::default(),
                 brokers: brokers.as_str().into(),
+                is_known_by_token: is_known_by_token(options),
                 told: None,
             },
             brokers,
@@ -434,7 +455,7 @@ impl Clients {
 
     /// Nobody answered.
     pub(crate) fn unreachable(&self) -> KafkaBusError {
-        KafkaBusError::of(Code::OperationTimedOut, &self.brokers, self.context.said())
+        self.context.unreachable()
     }
 
     /// Asks for a topic, or for all. Blocking.

@@ -30,17 +30,17 @@ pub enum KafkaBusError {
     },
     /// The brokers do not know us.
     #[error(
-        "the brokers refuse the credentials: {reason}; check sasl.mechanism, sasl.username and sasl.password; of a token, whether \
-         brokers take its issuer, its audience and its key (sasl.oauthbearer.scope and sasl.oauthbearer.client.id ask for it)"
+        "the brokers refuse the credentials: {reason}; check sasl.mechanism, sasl.username and sasl.password"
     )]
     Credentials {
         /// What the client said last.
         reason: String,
     },
-    /// There is no token to be known by.
+    /// There is no token to be known by, or the brokers do not take it.
     #[error(
-        "no token to be known by: {reason}; check sasl.oauthbearer.token.endpoint.url, sasl.oauthbearer.client.id, \
-         sasl.oauthbearer.client.secret and sasl.oauthbearer.scope, and https.ca.location where the endpoint's authority is your own"
+        "not known by a token: {reason}; check sasl.oauthbearer.token.endpoint.url, sasl.oauthbearer.client.id, \
+         sasl.oauthbearer.client.secret and sasl.oauthbearer.scope; https.ca.location, where the endpoint's authority is your own; and \
+         whether the brokers take the token's issuer, audience and key"
     )]
     Token {
         /// What the client said last.
@@ -272,18 +272,12 @@ const fn passes(code: Code) -> bool {
     )
 }
 
-/// What the client says where it has no token to show.
-const WITHOUT_TOKEN: [&str; 2] = [
-    "Failed to acquire SASL OAUTHBEARER token",
-    "Failed to retrieve OIDC",
-];
-
 impl KafkaBusError {
     /// What to do about it.
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Unreachable { .. }
-            // Who gives tokens may be away for a while, and the one that is there may still count.
+            // Who gives tokens may be away for a while; one that has ended meanwhile is refused until there is another.
             | Self::Token { .. }
             | Self::Replicas { .. }
             | Self::Undelivered { .. }
@@ -309,20 +303,14 @@ impl KafkaBusError {
         let reason = said.unwrap_or_else(|| code.to_string());
         let brokers = brokers.to_owned();
         match code {
-            Code::Authentication
-            | Code::BrokerTransportFailure
-            | Code::AllBrokersDown
-            | Code::OperationTimedOut
-                if WITHOUT_TOKEN.iter().any(|words| reason.contains(words)) =>
-            {
-                Self::Token { reason }
-            }
             Code::Authentication | Code::SaslAuthenticationFailed => Self::Credentials { reason },
             Code::SSL => Self::Tls { brokers, reason },
             Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve | Code::OperationTimedOut => {
-                if reason.contains("SSL") || reason.contains("ssl.") {
+                // The endpoint that gives tokens has TLS of its own.
+                let is_of_token = reason.contains("OAUTHBEARER") || reason.contains("OIDC");
+                if !is_of_token && (reason.contains("SSL") || reason.contains("ssl.")) {
                     Self::Tls { brokers, reason }
-                } else if reason.contains("SASL") {
+                } else if is_of_token || reason.contains("SASL") {
                     Self::Credentials { reason }
                 } else {
                     Self::Unreachable { brokers, reason }
@@ -365,6 +353,14 @@ impl KafkaBusError {
                     format!("{code} ({reason})")
                 },
             },
+        }
+    }
+
+    /// The same to one that is known by a token and not by a password.
+    pub(crate) fn by_token(self) -> Self {
+        match self {
+            Self::Credentials { reason } => Self::Token { reason },
+            other => other,
         }
     }
 

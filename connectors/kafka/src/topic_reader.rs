@@ -177,7 +177,7 @@ impl<'a> TopicReader<'a> {
                 }
                 return Ok(false);
             }
-            // The token that is there still counts for a while where no new one comes.
+            // The client gets another token when it can.
             Err(error)
                 if passes(&error) || matches!(self.clients.error(&error), KafkaBusError::Token { .. }) =>
             {
