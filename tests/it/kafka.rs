@@ -261,7 +261,7 @@ fn a_lost_broker_shows_in_readiness_and_passes() {
     fs::write(&file, text).expect("a configuration");
     follow(&file);
     let mut running = service("all", &file);
-    let wait_for = |words: &str| {
+    let wait_for = |path: &str, words: &str| {
         let began = Instant::now();
         let mut answer = None;
         while !answer
@@ -270,14 +270,22 @@ fn a_lost_broker_shows_in_readiness_and_passes() {
         {
             assert!(began.elapsed() < Duration::from_secs(60), "{words}: {answer:?}");
             std::thread::sleep(Duration::from_millis(200));
-            answer = get(port, "/readyz");
+            answer = get(port, path);
         }
     };
-    wait_for("200 OK");
+    wait_for("/readyz", "200 OK");
+    // What the clients say of themselves, under the broker's name.
+    let labels = format!("{{client=\"producer\",broker=\"{}\"", broker.address());
+    wait_for("/metrics", &format!("panorama_kafka_requests_total{labels}}}"));
+    wait_for(
+        "/metrics",
+        &format!("panorama_kafka_request_failures_total{labels},reason=\"timeout\"}} 0"),
+    );
+    wait_for("/metrics", "panorama_kafka_waiting_bytes{client=\"reader-1\"} ");
     broker.kill();
-    wait_for("no broker of");
+    wait_for("/readyz", "no broker of");
     broker.resume();
-    wait_for("200 OK");
+    wait_for("/readyz", "200 OK");
     running.kill().expect("killed");
     running.wait().expect("ended");
 }
@@ -300,6 +308,32 @@ fn validate_asks_the_brokers() {
     drop(broker);
     check(&[], 78, "no broker of");
     check(&["--no-environment"], 0, "is fine");
+}
+
+/// By brokers whose clock differs for real: where it can be borne that is said, where they would refuse messages it is a problem.
+#[test]
+fn clocks_that_differ_are_told_by_validate_and_at_start() {
+    for (seconds, code, words) in [
+        (-60, 0, "s ahead of the brokers': lag and freshness"),
+        (-7_200, 1, "message.timestamp.after.max.ms=3600000"),
+    ] {
+        let Some(broker) = Broker::start_with_clock(seconds, "") else {
+            return;
+        };
+        let scratch = Scratch::new("kafka-clock");
+        let file = on_kafka(scratch.path(), &broker.address(), "clock.");
+        fs::create_dir_all(scratch.path().join("feeds")).expect("feeds");
+        let config = file.display().to_string();
+        for command in [
+            &["run", "--until-caught-up", "--config", &config][..],
+            &["validate", "--config", &config],
+        ] {
+            let answer = panorama(command);
+            let found = answer.status.code().map(|code| code.min(1));
+            assert_eq!(found, Some(code), "{}", said(&answer));
+            assert!(said(&answer).contains(words), "{}", said(&answer));
+        }
+    }
 }
 
 #[test]

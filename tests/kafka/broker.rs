@@ -27,6 +27,10 @@ pub(crate) struct Broker {
     controller: u16,
     other: u16,
     jars: PathBuf,
+    /// From where it may read keys of those who give tokens: Java's own word for it.
+    keys: Option<String>,
+    /// How many seconds its clock is ahead, where it is not this machine's.
+    clock_seconds: Option<i64>,
     process: Option<Child>,
 }
 
@@ -53,10 +57,23 @@ impl Broker {
         Self::start_many(1, settings)?.pop()
     }
 
+    /// Starts a broker whose clock is so many seconds ahead of this machine's, or behind it.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) fn start_with_clock(seconds: i64, settings: &str) -> Option<Self> {
+        Self::start_in(1, settings, Some(seconds))?.pop()
+    }
+
     /// Starts brokers of one cluster, as many copies of everything as there are, and all but one of them in sync.
     pub(crate) fn start_many(count: usize, settings: &str) -> Option<Vec<Self>> {
+        Self::start_in(count, settings, None)
+    }
+
+    fn start_in(count: usize, settings: &str, clock_seconds: Option<i64>) -> Option<Vec<Self>> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let jars = jars()?;
+        let url = settings.split_once("jwks.endpoint.url=").map(|(_, url)| url);
+        let url = url.and_then(|url| url.lines().next());
+        let keys = url.map(|url| format!("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={url}"));
         let mut brokers: Vec<Self> = (0..count)
             .map(|_| {
                 let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -69,6 +86,8 @@ impl Broker {
                     controller: free_port(),
                     other: free_port(),
                     jars: jars.clone(),
+                    keys: keys.clone(),
+                    clock_seconds,
                     process: None,
                 }
             })
@@ -93,6 +112,17 @@ impl Broker {
         Some(brokers)
     }
 
+    /// Compiles what gives it another clock.
+    fn make_clock(&self) {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/kafka/clock.c");
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(self.dir.join("clock.so"))
+            .arg(source)
+            .status();
+        assert!(compiled.unwrap().success(), "{source} cannot be compiled");
+    }
+
     /// Writes its settings and makes its log.
     fn format(&self, settings: &str) {
         let log = self.dir.join("log").display().to_string();
@@ -111,6 +141,9 @@ impl Broker {
         ];
         if properties.contains("KEYSTORE") {
             self.make_certificate();
+        }
+        if self.clock_seconds.is_some() {
+            self.make_clock();
         }
         let properties = words
             .iter()
@@ -333,11 +366,17 @@ impl Broker {
 
     fn java(&self, class: &str) -> Command {
         let mut java = Command::new("java");
-        java.args(["-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp"])
+        java.args(["-Xmx512m", "-XX:TieredStopAtLevel=1"])
+            .args(&self.keys)
+            .arg("-cp")
             .arg(self.jars.join("*"))
             .arg(class)
             .current_dir(&self.dir)
             .stdin(Stdio::null());
+        if let Some(seconds) = self.clock_seconds {
+            java.env("LD_PRELOAD", self.dir.join("clock.so"))
+                .env("CLOCK_SECONDS", seconds.to_string());
+        }
         java
     }
 }

@@ -5,6 +5,7 @@
 
 mod bus;
 mod changes;
+mod client;
 pub mod conformance;
 mod error;
 mod objects;
@@ -20,6 +21,7 @@ mod table;
 
 pub use bus::{Appended, Bus, DedupeKey, LogRecord, NewMessage, Offset, ReadLimits, SourcePosition};
 pub use changes::{Announcement, Announcer};
+pub use client::{BrokerFigures, ClientFigures, Waiting};
 pub use error::{ConnectorError, ErrorClass, Result};
 pub use objects::{Created, Objects};
 #[cfg(feature = "planted-bugs")]

@@ -1,6 +1,6 @@
 //! Sources: where messages come from.
 
-use crate::{Bus, ErrorClass, Held, NewMessage, Partitions, Result, Shutdown, SourcePosition};
+use crate::{Bus, ClientFigures, ErrorClass, Held, NewMessage, Partitions, Result, Shutdown, SourcePosition};
 use async_trait::async_trait;
 use panorama_model::{Text, Timestamp};
 use std::future::Future;
@@ -46,6 +46,8 @@ pub trait Observer: Send + Sync {
     fn buffered(&self, buffer: &str, bytes: u64);
     /// Messages of a partition elsewhere that are still to be brought; none where that is not this process's to know.
     fn lag(&self, topic: &str, partition: u32, messages: Option<u64>);
+    /// A client of brokers told of itself; where it has ended, of nothing that is now.
+    fn client(&self, _client: &str, _figures: &ClientFigures) {}
 }
 
 /// What a source works with.

@@ -1,5 +1,6 @@
 //! Topics: made with stated settings, or checked against what a Kafka team made.
 
+use crate::client::{Admin, Clients};
 use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
 use crate::positions;
@@ -18,7 +19,11 @@ const COPIES_MIN: usize = 3;
 const IN_SYNC_MIN: usize = 2;
 
 fn options(core: &Core) -> AdminOptions {
-    let timeout = Some(core.options.request_timeout);
+    within(core.options.request_timeout)
+}
+
+fn within(timeout: Duration) -> AdminOptions {
+    let timeout = Some(timeout);
     AdminOptions::new()
         .request_timeout(timeout)
         .operation_timeout(timeout)
@@ -127,6 +132,8 @@ pub(crate) fn make_positions(core: &Core) -> Result<()> {
         ("cleanup.policy", "compact"),
         ("segment.bytes", "16777216"),
         ("min.cleanable.dirty.ratio", "0.1"),
+        // Tells the brokers' time.
+        ("message.timestamp.type", "LogAppendTime"),
     ];
     make(core, positions::TOPIC, 1, &settings)
 }
@@ -188,18 +195,24 @@ fn make(core: &Core, topic: &str, partitions: u32, settings: &[(&str, &str)]) ->
     }
 }
 
-/// A topic's settings, as the brokers have them. Blocking.
 fn described(core: &Core, topic: &str) -> Result<ConfigResource> {
-    let name = core.full_name(topic);
-    let described = block_on(
-        core.admin
-            .describe_configs(&[ResourceSpecifier::Topic(&name)], &options(core)),
-    );
-    let described = described.map_err(|error| core.clients.error(&error))?;
+    let timeout = core.options.request_timeout;
+    describe(&core.admin, &core.clients, &core.full_name(topic), timeout)
+}
+
+/// A topic's settings, as the brokers have them, by its whole name. Blocking.
+pub(crate) fn describe(
+    admin: &Admin,
+    clients: &Clients,
+    name: &str,
+    timeout: Duration,
+) -> Result<ConfigResource> {
+    let described = block_on(admin.describe_configs(&[ResourceSpecifier::Topic(name)], &within(timeout)));
+    let described = described.map_err(|error| clients.error(&error))?;
     match described.into_iter().next() {
         Some(Ok(settings)) => Ok(settings),
-        Some(Err(code)) => Err(KafkaBusError::of(code, &core.clients.brokers, None)),
-        None => Err(core.unreachable()),
+        Some(Err(code)) => Err(KafkaBusError::of(code, &clients.brokers, None)),
+        None => Err(clients.unreachable()),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::partition::{Partition, Sent};
 use crate::positions::{Entry, Position};
 use crate::{ownership, recover};
 use panorama_api::{Appended, NewMessage, Offset, SourcePosition};
+use rdkafka::Timestamp;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseRecord;
 use std::sync::Arc;
@@ -19,18 +20,25 @@ pub(crate) enum Delivery {
     Message(Arc<Partition>, Sent),
     /// An entry of a compacted topic.
     Entry(oneshot::Sender<Result<u64>>),
+    /// A record that is sent for the time at which it is taken.
+    Time(oneshot::Sender<Result<Timestamp>>),
 }
 
 impl Delivery {
-    pub(crate) fn done(self, result: Result<i64>) {
+    pub(crate) fn done(self, result: Result<(i64, Timestamp)>) {
+        let (offset, time) = match result {
+            Ok((offset, time)) => (Ok(offset), Ok(time)),
+            Err(error) => (Err(error.clone()), Err(error)),
+        };
         match self {
-            Self::Message(partition, sent) => partition.delivered(sent, result),
+            Self::Message(partition, sent) => partition.delivered(sent, offset),
             // Who does not wait any more needs no answer.
             Self::Entry(answer) => {
                 let without = |_| KafkaBusError::Damaged { what: "offset" };
-                let offset = result.and_then(|offset| u64::try_from(offset).map_err(without));
+                let offset = offset.and_then(|offset| u64::try_from(offset).map_err(without));
                 answer.send(offset).unwrap_or_default();
             }
+            Self::Time(answer) => answer.send(time).unwrap_or_default(),
         }
     }
 }

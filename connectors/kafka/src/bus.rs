@@ -4,7 +4,7 @@ use crate::client::patiently;
 use crate::core::{Core, Topic};
 use crate::cursor::{self, Until};
 use crate::error::{KafkaBusError, Result as KafkaResult};
-use crate::{KafkaOptions, admin, append, envelope, flush, positions, silent};
+use crate::{KafkaOptions, admin, append, clock, envelope, flush, positions, silent};
 use async_trait::async_trait;
 use panorama_api::{
     Appended, Bus, ErrorClass, LogRecord, NewMessage, Offset, ReadLimits, Result, SourcePosition,
@@ -81,7 +81,7 @@ impl KafkaBus {
         Ok(())
     }
 
-    /// Says whether the brokers answer. Blocking.
+    /// Says whether the brokers answer; where the log was opened before, also whether their clocks agree with ours. Blocking.
     ///
     /// # Errors
     /// As [`KafkaBus::open`].
@@ -89,10 +89,15 @@ impl KafkaBus {
         let at = |error: KafkaBusError| error.at("reach", options.brokers.join(","));
         let clients = crate::client::Clients::new(options).map_err(at)?;
         let consumer = clients.asker(options).map_err(at)?;
-        clients
+        let metadata = clients
             .metadata(&consumer, None, options.request_timeout)
-            .map(|_| ())
-            .map_err(at)
+            .map_err(at)?;
+        let positions = format!("{}{}", options.topic_prefix, positions::TOPIC);
+        if !metadata.topics().iter().any(|topic| topic.name() == positions) {
+            return Ok(());
+        }
+        let producer = clients.producer(options).map_err(at)?;
+        clock::check(&clients, options, &producer).map_err(at)
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {

@@ -3,7 +3,8 @@
 use crate::KafkaOptions;
 use crate::append::Delivery;
 use crate::error::{KafkaBusError, Result};
-use rdkafka::ClientContext;
+use crate::statistics::{Queue, Told};
+use panorama_api::Observer;
 use rdkafka::admin::AdminClient;
 use rdkafka::client::Client;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
@@ -12,11 +13,19 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseProducer, ProducerContext};
+use rdkafka::{ClientContext, Statistics};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Settings that may be given: the others are ours, because promises rest on them.
-const SECURITY: [&str; 4] = ["security.", "ssl.", "sasl.", "enable.ssl."];
+const SECURITY: [&str; 6] = [
+    "security.",
+    "ssl.",
+    "sasl.",
+    "enable.ssl.",
+    "enable.sasl.oauthbearer.",
+    "https.",
+];
 
 /// Complaints of the client looked at for a reason, and how long each is waited for.
 const COMPLAINTS_MAX: usize = 20;
@@ -50,17 +59,33 @@ fn answer_within(config: &mut ClientConfig, most: Duration) {
     );
 }
 
-/// What all clients of one log share.
+/// What all clients of one log share; and who is told of this one.
 #[derive(Clone)]
 pub(crate) struct Context {
     said: Arc<Mutex<Option<(Instant, String)>>>,
     brokers: Arc<str>,
+    is_known_by_token: bool,
+    told: Option<Arc<Told>>,
 }
 
 impl Context {
     /// What an error of the client means.
     pub(crate) fn meaning(&self, error: &KafkaError) -> KafkaBusError {
-        KafkaBusError::from_client(error, &self.brokers, self.said())
+        self.to_us(KafkaBusError::from_client(error, &self.brokers, self.said()))
+    }
+
+    /// Nobody answered.
+    fn unreachable(&self) -> KafkaBusError {
+        let code = Code::OperationTimedOut;
+        self.to_us(KafkaBusError::of(code, &self.brokers, self.said()))
+    }
+
+    fn to_us(&self, error: KafkaBusError) -> KafkaBusError {
+        if self.is_known_by_token {
+            error.by_token()
+        } else {
+            error
+        }
     }
 
     /// What the client complained of last: the reason behind a bare time-out.
@@ -100,6 +125,12 @@ impl ClientContext for Context {
         }
         tracing::debug!(target: "librdkafka", %error, reason, "the client reports");
     }
+
+    fn stats(&self, statistics: Statistics) {
+        if let Some(told) = &self.told {
+            told.tell(&statistics);
+        }
+    }
 }
 
 impl ConsumerContext for Context {}
@@ -109,7 +140,7 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Self::DeliveryOpaque) {
         delivery.done(match result {
-            Ok(message) => Ok(message.offset()),
+            Ok(message) => Ok((message.offset(), message.timestamp())),
             Err((error, _)) => Err(self.meaning(error)),
         });
     }
@@ -216,11 +247,17 @@ pub(crate) fn patiently<T>(
     }
 }
 
+fn is_known_by_token(options: &KafkaOptions) -> bool {
+    let mechanism = ["sasl.mechanism", "sasl.mechanisms"].map(|key| options.security.get(key));
+    mechanism.into_iter().flatten().any(|name| name == "OAUTHBEARER")
+}
+
 /// Makes clients of one set of brokers.
 pub(crate) struct Clients {
     base: ClientConfig,
     pub(crate) context: Context,
     pub(crate) brokers: String,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Clients {
@@ -239,7 +276,8 @@ impl Clients {
             if !SECURITY.iter().any(|prefix| key.starts_with(prefix)) {
                 return Err(KafkaBusError::Setting {
                     key: key.clone(),
-                    reason: "only settings that begin with security., sasl. or ssl. are taken here".into(),
+                    reason: "only settings that begin with security., sasl., ssl. or https. are taken here"
+                        .into(),
                 });
             }
             base.set(key, value);
@@ -251,13 +289,16 @@ impl Clients {
             context: Context {
                 said: Arc::default(),
                 brokers: brokers.as_str().into(),
+                is_known_by_token: is_known_by_token(options),
+                told: None,
             },
             brokers,
+            observer: options.observer.clone(),
         })
     }
 
     pub(crate) fn producer(&self, options: &KafkaOptions) -> Result<Producer> {
-        self.make(&self.producing(options))
+        self.make_told(self.producing(options), options, "producer", Queue::Common)
     }
 
     /// One whose messages come in transactions of a name, and keep out who made transactions of that name before.
@@ -302,8 +343,9 @@ impl Clients {
         self.make(&config)
     }
 
-    pub(crate) fn consumer(&self, options: &KafkaOptions) -> Result<Consumer> {
-        self.make(&self.reading(options))
+    /// One that reads, under the name that it has in the metrics.
+    pub(crate) fn consumer(&self, options: &KafkaOptions, name: &str, queue: Queue) -> Result<Consumer> {
+        self.make_told(self.reading(options), options, name, queue)
     }
 
     fn reading(&self, options: &KafkaOptions) -> ClientConfig {
@@ -375,9 +417,45 @@ impl Clients {
         T::from_config_and_context(config, self.context.clone()).map_err(|error| self.error(&error))
     }
 
+    /// Makes one that is polled all the time: it tells of itself, if somebody wants to know.
+    fn make_told<T: FromClientConfigAndContext<Context>>(
+        &self,
+        mut config: ClientConfig,
+        options: &KafkaOptions,
+        name: &str,
+        queue: Queue,
+    ) -> Result<T> {
+        let context = self.telling(&mut config, options, name, queue);
+        T::from_config_and_context(&config, context).map_err(|error| self.error(&error))
+    }
+
+    /// Lets a client tell of itself from time to time under a name. Nobody but the client is to keep the context.
+    pub(crate) fn telling(
+        &self,
+        config: &mut ClientConfig,
+        options: &KafkaOptions,
+        name: &str,
+        queue: Queue,
+    ) -> Context {
+        let told = self.observer.as_ref().map(|observer| {
+            let interval = options.statistics_interval.as_millis();
+            config.set("statistics.interval.ms", interval.to_string());
+            Arc::new(Told::new(name, queue, observer))
+        });
+        Context {
+            told,
+            ..self.context.clone()
+        }
+    }
+
     /// What an error of the client means.
     pub(crate) fn error(&self, error: &KafkaError) -> KafkaBusError {
         self.context.meaning(error)
+    }
+
+    /// Nobody answered.
+    pub(crate) fn unreachable(&self) -> KafkaBusError {
+        self.context.unreachable()
     }
 
     /// Asks for a topic, or for all. Blocking.

@@ -11,7 +11,8 @@ use crate::envelope::{Feed, Stored};
 use crate::error::{KafkaBusError, Result};
 use crate::partition::{Log, Partition, Shared};
 use crate::positions::{self, Entry, Home, Mark, Positions};
-use crate::{admin, ownership, recover};
+use crate::statistics::Queue;
+use crate::{admin, clock, ownership, recover};
 use panorama_api::ReadLimits;
 use rdkafka::producer::{BaseRecord, Producer as _};
 use std::collections::{HashMap, HashSet};
@@ -86,8 +87,8 @@ impl Core {
             producer: clients.producer(&options)?,
             asker: clients.asker(&options)?,
             readers: [
-                Arc::new(clients.consumer(&options)?),
-                Arc::new(clients.consumer(&options)?),
+                Arc::new(clients.consumer(&options, "reader-1", Queue::OfPartition)?),
+                Arc::new(clients.consumer(&options, "reader-2", Queue::OfPartition)?),
             ],
             admin: clients.admin(&options)?,
             shared: Arc::new(Shared {
@@ -117,6 +118,7 @@ impl Core {
         } else {
             admin::make_positions(&core)?;
         }
+        clock::check(&core.clients, &core.options, &core.producer)?;
         let mut homes: Vec<String> = core.marks().keys().map(|home| home.topic.clone()).collect();
         homes.sort();
         homes.dedup();
@@ -172,11 +174,7 @@ impl Core {
     }
 
     pub(crate) fn unreachable(&self) -> KafkaBusError {
-        KafkaBusError::of(
-            rdkafka::error::RDKafkaErrorCode::OperationTimedOut,
-            &self.clients.brokers,
-            self.clients.context.said(),
-        )
+        self.clients.unreachable()
     }
 
     /// Why the producer is of no use any more, if it is not.

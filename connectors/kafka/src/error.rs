@@ -36,6 +36,16 @@ pub enum KafkaBusError {
         /// What the client said last.
         reason: String,
     },
+    /// There is no token to be known by, or the brokers do not take it.
+    #[error(
+        "not known by a token: {reason}; check sasl.oauthbearer.token.endpoint.url, sasl.oauthbearer.client.id, \
+         sasl.oauthbearer.client.secret and sasl.oauthbearer.scope; https.ca.location, where the endpoint's authority is your own; and \
+         whether the brokers take the token's issuer, audience and key"
+    )]
+    Token {
+        /// What the client said last.
+        reason: String,
+    },
     /// The brokers know us and say no.
     #[error(
         "not allowed: {reason}; this principal needs READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS and CREATE on topics that \
@@ -45,6 +55,15 @@ pub enum KafkaBusError {
     )]
     Denied {
         /// What was refused.
+        reason: String,
+    },
+    /// The brokers' clocks and ours differ by more than brokers bear.
+    #[error(
+        "the clocks differ: {reason}; set this machine's and the brokers' by NTP (chrony), and let the topics that others made have \
+         message.timestamp.type=LogAppendTime"
+    )]
+    Clock {
+        /// By how much, and what they bear.
         reason: String,
     },
     /// A setting the client does not know or take.
@@ -258,6 +277,8 @@ impl KafkaBusError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Unreachable { .. }
+            // Who gives tokens may be away for a while; one that has ended meanwhile is refused until there is another.
+            | Self::Token { .. }
             | Self::Replicas { .. }
             | Self::Undelivered { .. }
             | Self::Gone
@@ -285,9 +306,11 @@ impl KafkaBusError {
             Code::Authentication | Code::SaslAuthenticationFailed => Self::Credentials { reason },
             Code::SSL => Self::Tls { brokers, reason },
             Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve | Code::OperationTimedOut => {
-                if reason.contains("SSL") || reason.contains("ssl.") {
+                // The endpoint that gives tokens has TLS of its own.
+                let is_of_token = reason.contains("OAUTHBEARER") || reason.contains("OIDC");
+                if !is_of_token && (reason.contains("SSL") || reason.contains("ssl.")) {
                     Self::Tls { brokers, reason }
-                } else if reason.contains("SASL") {
+                } else if is_of_token || reason.contains("SASL") {
                     Self::Credentials { reason }
                 } else {
                     Self::Unreachable { brokers, reason }
@@ -305,6 +328,9 @@ impl KafkaBusError {
             | Code::InconsistentGroupProtocol
             | Code::InvalidSessionTimeout => Self::Group { reason },
             Code::InvalidTopic => Self::TopicName,
+            Code::InvalidTimestamp => Self::Clock {
+                reason: "the brokers refuse the time of a message".into(),
+            },
             Code::AutoOffsetReset | Code::OffsetOutOfRange => Self::Gone,
             Code::NotEnoughReplicas | Code::NotEnoughReplicasAfterAppend | Code::ISRInsufficient => {
                 Self::Replicas { reason }
@@ -327,6 +353,14 @@ impl KafkaBusError {
                     format!("{code} ({reason})")
                 },
             },
+        }
+    }
+
+    /// The same to one that is known by a token and not by a password.
+    pub(crate) fn by_token(self) -> Self {
+        match self {
+            Self::Credentials { reason } => Self::Token { reason },
+            other => other,
         }
     }
 

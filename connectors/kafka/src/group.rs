@@ -7,12 +7,13 @@ use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
 use crate::ownership;
 use crate::partition::Partition;
+use crate::statistics::Queue;
 use panorama_api::{Held, Shares, Sharing};
 use panorama_model::Text;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::{ClientContext, TopicPartitionList};
+use rdkafka::{ClientContext, Statistics, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -60,6 +61,10 @@ impl ClientContext for Member {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.client.error(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.client.stats(statistics);
     }
 }
 
@@ -226,7 +231,15 @@ impl Membership {
 
     fn join(&self, member: &Member) -> Result<BaseConsumer<Member>> {
         let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        BaseConsumer::from_config_and_context(&self.config, member.clone())
+        let core = &member.core;
+        let mut config = self.config.clone();
+        let member = Member {
+            client: core
+                .clients
+                .telling(&mut config, &core.options, "group", Queue::Common),
+            ..member.clone()
+        };
+        BaseConsumer::from_config_and_context(&config, member.clone())
             .and_then(|consumer: BaseConsumer<Member>| consumer.subscribe(&names).map(|()| consumer))
             .map_err(|error| member.client.meaning(&error))
     }

@@ -14,6 +14,7 @@ mod bounds;
 mod bus;
 mod claims;
 mod client;
+mod clock;
 mod copies;
 mod core;
 mod cursor;
@@ -29,11 +30,14 @@ mod positions;
 mod recover;
 mod silent;
 mod source;
+mod statistics;
 mod topic_reader;
 
 #[cfg(test)]
 #[path = "../../../tests/kafka/broker.rs"]
 mod broker;
+#[cfg(test)]
+mod oauth_tests;
 #[cfg(test)]
 mod plain_client;
 #[cfg(test)]

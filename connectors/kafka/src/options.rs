@@ -1,7 +1,9 @@
 //! Where the brokers are, and the limits of the log (INV-9), each with the reason for its value.
 
+use panorama_api::Observer;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 const MIB: usize = 1024 * 1024;
@@ -45,6 +47,10 @@ pub struct KafkaOptions {
     pub eager_rebalance: bool,
     /// How often source positions are written beside the messages that carry them. A restart reads what came after.
     pub flush_interval: Duration,
+    /// Who is told what the clients say of themselves. None: they are not asked.
+    pub observer: Option<Arc<dyn Observer>>,
+    /// How often they say it. Shorter than metrics are looked at is useless; longer: a slow minute shows late.
+    pub statistics_interval: Duration,
 }
 
 impl Default for KafkaOptions {
@@ -67,6 +73,8 @@ impl Default for KafkaOptions {
             session_timeout: Duration::from_secs(10),
             eager_rebalance: false,
             flush_interval: Duration::from_secs(1),
+            observer: None,
+            statistics_interval: Duration::from_secs(10),
         }
     }
 }

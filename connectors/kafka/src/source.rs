@@ -52,7 +52,9 @@ impl Source for KafkaSource {
                 "check the name; topics of other systems are not made here",
             ),
             KafkaBusError::Denied { .. } => ("topic", "this principal needs READ and DESCRIBE on it"),
-            KafkaBusError::Setting { .. } | KafkaBusError::Credentials { .. } => ("security", ""),
+            KafkaBusError::Setting { .. }
+            | KafkaBusError::Credentials { .. }
+            | KafkaBusError::Token { .. } => ("security", ""),
             _ => ("brokers", ""),
         };
         vec![Problem {

@@ -8,8 +8,11 @@
 )]
 
 use crate::broker::Broker;
+use crate::topic_reader::TopicReader;
 use crate::{KafkaBus, KafkaBusError, KafkaOptions, KafkaParams, KafkaSource, OnGap, Start};
-use panorama_api::{Bus, ErrorClass, Observer, Partitions, ReadLimits, Shutdown, Source, SourceContext};
+use panorama_api::{
+    Bus, ClientFigures, ErrorClass, Observer, Partitions, ReadLimits, Shutdown, Source, SourceContext,
+};
 use panorama_model::{ByteCount, Timestamp};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -20,7 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 const ALL: ReadLimits = ReadLimits {
     records_max: usize::MAX,
@@ -28,11 +31,15 @@ const ALL: ReadLimits = ReadLimits {
 };
 
 #[derive(Default)]
-struct Counts {
+pub(crate) struct Counts {
     received: AtomicU64,
-    /// What was left in partition 0 when last told.
+    /// What was left in partition 0 when last told; more than can be, where that was not known.
     lag: AtomicU64,
+    /// How often the source's client told of itself.
+    told: AtomicU64,
 }
+
+const UNKNOWN: u64 = u64::MAX;
 
 impl Observer for Counts {
     fn received(&self, _: &str, count: u64) {
@@ -43,8 +50,14 @@ impl Observer for Counts {
     fn failed(&self, _: &str, _: ErrorClass) {}
     fn buffered(&self, _: &str, _: u64) {}
     fn lag(&self, _: &str, partition: u32, messages: Option<u64>) {
-        if let Some(messages) = messages.filter(|_| partition == 0) {
-            self.lag.store(messages, Ordering::Relaxed);
+        if partition == 0 {
+            self.lag.store(messages.unwrap_or(UNKNOWN), Ordering::Relaxed);
+        }
+    }
+    fn client(&self, client: &str, figures: &ClientFigures) {
+        assert_eq!(client, "source.adt");
+        if figures.waiting.bytes.is_some() {
+            self.told.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -136,6 +149,14 @@ impl House {
         KafkaSource::new(params).run(context).await
     }
 
+    async fn wait_until(&self, what: &str, is_so: impl Fn(&Counts) -> bool) {
+        let began = Instant::now();
+        while !is_so(&self.counts) {
+            assert!(began.elapsed() < Duration::from_secs(120), "{what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until so many messages were received by a run that goes on.
     async fn wait_for(&self, count: u64) {
         let began = Instant::now();
@@ -219,7 +240,11 @@ async fn each_record_once_in_the_order_of_its_partition() {
     made[0].as_ref().unwrap();
     house.send(3, 0..20);
     house.wait_for(2718).await;
-    assert_eq!(house.counts.lag.load(Ordering::Relaxed), 0);
+    house
+        .wait_until("the lag is told", |counts| {
+            counts.lag.load(Ordering::Relaxed) == 0
+        })
+        .await;
     stop.send_replace(true);
     service.await.unwrap().unwrap();
     house.run(house.params()).await.unwrap();
@@ -303,4 +328,58 @@ async fn what_is_wrong_is_found_by_looking() {
         .await
         .unwrap();
     assert!(key == "brokers" && message.contains("no broker"), "{message}");
+}
+
+/// As it is for as long as our own log is away: what the client says would pile up in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_client_is_heard_while_nobody_takes_records() {
+    let Some(house) = House::new().await else { return };
+    house.send(0, 0..2000);
+    house.send(1, 0..2000);
+    let (stop, context) = house.context(false);
+    let (params, (sender, mut batches)) = (house.params(), mpsc::channel(1));
+    let reading =
+        tokio::task::spawn_blocking(move || TopicReader::open(&params, &context, &[0]).unwrap().run(&sender));
+    house
+        .wait_until("told twice", |counts| counts.told.load(Ordering::Relaxed) > 1)
+        .await;
+    assert_eq!(batches.len(), 1, "nobody took any");
+    // None is lost, or comes twice, by what came along meanwhile.
+    let mut nexts = BTreeMap::<Vec<u8>, u64>::new();
+    let mut seen = 0;
+    while seen < messages(2000).len() * 2 {
+        let batch = batches.recv().await.unwrap();
+        seen += batch.messages.len();
+        let before = nexts
+            .insert(batch.position_name, batch.position.next)
+            .unwrap_or(0);
+        assert!(before < batch.position.next || batch.messages.is_empty());
+    }
+    assert_eq!(seen, messages(2000).len() * 2);
+    stop.send_replace(true);
+    drop(batches);
+    reading.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_lag_is_told_where_it_is_not_known() {
+    let Some(mut house) = House::new().await else {
+        return;
+    };
+    house.send(0, 0..20);
+    let (stop, context) = house.context(false);
+    house.counts.lag.store(UNKNOWN, Ordering::Relaxed);
+    let params = house.params();
+    let service = tokio::spawn(async move { KafkaSource::new(params).run(context).await });
+    house
+        .wait_until("told", |counts| counts.lag.load(Ordering::Relaxed) == 0)
+        .await;
+    house.broker.kill();
+    house
+        .wait_until("told no more", |counts| {
+            counts.lag.load(Ordering::Relaxed) == UNKNOWN
+        })
+        .await;
+    stop.send_replace(true);
+    service.await.unwrap().unwrap();
 }

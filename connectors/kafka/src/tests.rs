@@ -93,7 +93,7 @@ fn saved(bus: &KafkaBus) -> Option<String> {
     value.map(|value| String::from_utf8(value).unwrap())
 }
 
-fn texts(bus: &KafkaBus, topic: &str) -> Vec<String> {
+pub(crate) fn texts(bus: &KafkaBus, topic: &str) -> Vec<String> {
     let end = bus.bounds(topic, 0).unwrap().1;
     let mut all = Vec::new();
     while (all.len() as u64) < end {
@@ -107,7 +107,7 @@ fn texts(bus: &KafkaBus, topic: &str) -> Vec<String> {
     all
 }
 
-fn cause(error: &ConnectorError) -> &KafkaBusError {
+pub(crate) fn cause(error: &ConnectorError) -> &KafkaBusError {
     error.cause.downcast_ref().unwrap()
 }
 
@@ -669,6 +669,6 @@ fn whatever_waits_are_set_the_client_takes_them() {
     let clients = Clients::new(&options).unwrap();
     drop(clients.producer(&options).unwrap());
     drop(clients.transactional_producer(&options, "changes").unwrap());
-    drop(clients.consumer(&options).unwrap());
+    drop(clients.asker(&options).unwrap());
     drop(clients.admin(&options).unwrap());
 }

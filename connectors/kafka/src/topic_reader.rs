@@ -5,6 +5,7 @@ use crate::client::{self, Clients, Consumer};
 use crate::cursor::passes;
 use crate::error::{KafkaBusError, Result};
 use crate::params::{KafkaParams, OnGap, Start};
+use crate::statistics::Queue;
 use crate::{KafkaOptions, envelope};
 use panorama_api::{ErrorClass, NewMessage, SourceContext};
 use panorama_model::Text;
@@ -24,6 +25,8 @@ const BATCH_MESSAGES: usize = 4096;
 const BATCH_BYTES: usize = 4 << 20;
 /// How long the first message of a batch waits for company.
 const BATCH_WAIT: Duration = Duration::from_millis(100);
+/// How long it takes to see that a batch was taken, where one waits for that.
+const ROOM_POLL: Duration = Duration::from_millis(5);
 /// How often to look for new partitions, and how far behind we are.
 const SURVEY_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -110,15 +113,19 @@ impl<'a> TopicReader<'a> {
     /// Whether the topic can be reached.
     pub(crate) fn look(topic: &str, options: &KafkaOptions) -> Result<()> {
         let clients = Clients::new(options)?;
-        let consumer = clients.consumer(options)?;
+        let consumer = clients.asker(options)?;
         partitions(&clients, &consumer, topic, options).map(|_| ())
     }
 
     /// Begins in every partition where the last run ended.
     pub(crate) fn open(params: &'a KafkaParams, context: &'a SourceContext, mine: &'a [u32]) -> Result<Self> {
-        let options = params.options();
+        let options = KafkaOptions {
+            observer: Some(Arc::clone(&context.observer)),
+            ..params.options()
+        };
         let clients = Clients::new(&options)?;
-        let consumer = clients.consumer(&options)?;
+        let name = format!("source.{}", context.source);
+        let consumer = clients.consumer(&options, &name, Queue::Common)?;
         let mut reader = Self {
             params,
             options,
@@ -140,14 +147,14 @@ impl<'a> TopicReader<'a> {
     /// Hands on batches until asked to stop or nobody takes them, or, where the run is to end, until the end of every partition was seen.
     pub(crate) fn run(mut self, to: &mpsc::Sender<Batch>) -> Result<()> {
         while !self.context.shutdown.is_requested() && !to.is_closed() {
-            let idle = !self.take_one()?;
+            let idle = !self.take_one(LOOK)?;
             let waited = self.gathering_since.is_some_and(|at| at.elapsed() > BATCH_WAIT);
             let full = self.gathered >= BATCH_MESSAGES || self.gathered_bytes >= BATCH_BYTES;
-            if (idle || full || waited) && !self.hand_on_all(to) {
+            if (idle || full || waited) && !self.hand_on_all(to)? {
                 return Ok(());
             }
             if self.context.finite && self.stretches.values().all(|stretch| stretch.at_end) {
-                self.hand_on_all(to);
+                self.hand_on_all(to)?;
                 return Ok(());
             }
             if self.surveyed_at.elapsed() > SURVEY_INTERVAL {
@@ -158,8 +165,8 @@ impl<'a> TopicReader<'a> {
     }
 
     /// Takes over the next record, if one comes.
-    fn take_one(&mut self) -> Result<bool> {
-        let Some(polled) = self.consumer.poll(LOOK) else {
+    fn take_one(&mut self, wait: Duration) -> Result<bool> {
+        let Some(polled) = self.consumer.poll(wait) else {
             return Ok(false);
         };
         let message = match polled {
@@ -170,7 +177,10 @@ impl<'a> TopicReader<'a> {
                 }
                 return Ok(false);
             }
-            Err(error) if passes(&error) => {
+            // The client gets another token when it can.
+            Err(error)
+                if passes(&error) || matches!(self.clients.error(&error), KafkaBusError::Token { .. }) =>
+            {
                 if !self.complained {
                     self.complained = true;
                     let reason = self.clients.context.said().unwrap_or_else(|| error.to_string());
@@ -208,27 +218,47 @@ impl<'a> TopicReader<'a> {
         Ok(true)
     }
 
-    fn hand_on_all(&mut self, to: &mpsc::Sender<Batch>) -> bool {
-        let (source, topic) = (&self.context.source, &self.params.topic);
-        for (partition, stretch) in &mut self.stretches {
-            let is_chosen = std::mem::take(&mut stretch.is_chosen);
-            if stretch.messages.is_empty() && !is_chosen {
+    fn hand_on_all(&mut self, to: &mpsc::Sender<Batch>) -> Result<bool> {
+        let partitions: Vec<i32> = self.stretches.keys().copied().collect();
+        for partition in partitions {
+            let has_news = |stretch: &Stretch| !stretch.messages.is_empty() || stretch.is_chosen;
+            if !self.stretches.get(&partition).is_some_and(has_news) {
                 continue;
             }
+            self.wait_for_room(to)?;
+            let Some(stretch) = self.stretches.get_mut(&partition) else {
+                continue;
+            };
+            stretch.is_chosen = false;
+            let (source, topic) = (&self.context.source, &self.params.topic);
             let batch = Batch {
                 messages: std::mem::take(&mut stretch.messages),
-                position_name: TopicPosition::name(source, topic, *partition),
+                position_name: TopicPosition::name(source, topic, partition),
                 position: TopicPosition { next: stretch.next },
-                to: goes_to(*partition, self.context.partitions.count()),
+                to: goes_to(partition, self.context.partitions.count()),
             };
             if to.blocking_send(batch).is_err() {
-                return false;
+                return Ok(false);
             }
         }
         self.gathered = 0;
         self.gathered_bytes = 0;
         self.gathering_since = None;
-        true
+        Ok(true)
+    }
+
+    /// Waits until a batch is taken, or nobody takes any more. Now and then it hears what the client says of itself: for as long
+    /// as our own log is away, that would pile up in the client. It stands before all records there, so few of those come along.
+    fn wait_for_room(&mut self, to: &mpsc::Sender<Batch>) -> Result<()> {
+        let mut heard_at = Instant::now();
+        while to.capacity() == 0 && !to.is_closed() {
+            std::thread::sleep(ROOM_POLL);
+            if heard_at.elapsed() > self.options.statistics_interval {
+                self.take_one(Duration::ZERO)?;
+                heard_at = Instant::now();
+            }
+        }
+        Ok(())
     }
 
     /// Begins to read the partitions that are not read yet.
@@ -334,13 +364,13 @@ impl<'a> TopicReader<'a> {
     /// Looks for new partitions, and tells how far behind the known ones are. Brokers that are away are not asked for long.
     fn survey(&mut self) -> Result<()> {
         for (partition, stretch) in &self.stretches {
+            let Ok(number) = u32::try_from(*partition) else {
+                continue;
+            };
             let found = self.ask(*partition, LOOK * 10);
-            if let (Ok((_, high)), Ok(number)) = (found, u32::try_from(*partition)) {
-                let behind = high.saturating_sub(stretch.next);
-                self.context
-                    .observer
-                    .lag(&self.params.topic, number, Some(behind));
-            }
+            // What it was before is not what it is.
+            let behind = found.ok().map(|(_, high)| high.saturating_sub(stretch.next));
+            self.context.observer.lag(&self.params.topic, number, behind);
         }
         let outcome = match self.assign(Start::Earliest) {
             Err(error) if error.class() == ErrorClass::Retry => Ok(()),

@@ -1,6 +1,6 @@
 //! The log that messages go through: embedded beside the state, or Kafka.
 
-use panorama_api::{Announcer, Bus, ConnectorError, Result, Sharing};
+use panorama_api::{Announcer, Bus, ConnectorError, Observer, Result, Sharing};
 use panorama_config::{BusType, Config};
 use panorama_log_local::LocalLog;
 use std::sync::Arc;
@@ -21,8 +21,13 @@ pub(crate) struct OpenBus {
     pub sharing: Option<Arc<dyn Sharing>>,
 }
 
-/// Opens the log of a configuration: the embedded one where it is given, and is to be. Blocks.
-pub(crate) fn open(config: &Config, log: Option<&LocalLog>) -> Result<OpenBus> {
+/// Opens the log of a configuration: the embedded one where it is given, and is to be. Its clients tell of themselves, if
+/// there is somebody to tell. Blocks.
+pub(crate) fn open(
+    config: &Config,
+    log: Option<&LocalLog>,
+    observer: Option<Arc<dyn Observer>>,
+) -> Result<OpenBus> {
     match (config.bus.r#type, log) {
         (BusType::Local, Some(log)) => Ok(OpenBus {
             bus: Arc::new(log.clone()),
@@ -30,7 +35,7 @@ pub(crate) fn open(config: &Config, log: Option<&LocalLog>) -> Result<OpenBus> {
             sharing: None,
         }),
         (BusType::Local, None) => Err(ConnectorError::fatal("open", "the log", "data_dir is not open")),
-        (BusType::Kafka, _) => kafka::open(config),
+        (BusType::Kafka, _) => kafka::open(config, observer),
     }
 }
 
@@ -47,7 +52,7 @@ pub(crate) fn check(config: &Config) -> Option<String> {
 #[cfg(feature = "kafka")]
 mod kafka {
     use super::OpenBus;
-    use panorama_api::{Announcer, Result, Sharing};
+    use panorama_api::{Announcer, Observer, Result, Sharing};
     use panorama_config::{Config, Durability, Rebalance};
     use panorama_kafka::{KafkaBus, KafkaOptions};
     use std::sync::Arc;
@@ -74,8 +79,11 @@ mod kafka {
         }
     }
 
-    pub(super) fn open(config: &Config) -> Result<OpenBus> {
-        let bus = KafkaBus::open(options(config))?;
+    pub(super) fn open(config: &Config, observer: Option<Arc<dyn Observer>>) -> Result<OpenBus> {
+        let bus = KafkaBus::open(KafkaOptions {
+            observer,
+            ..options(config)
+        })?;
         let announcer = Arc::new(bus.clone()) as Arc<dyn Announcer>;
         let sharing = Arc::new(bus.clone()) as Arc<dyn Sharing>;
         Ok(OpenBus {
@@ -97,10 +105,11 @@ mod kafka {
 #[cfg(not(feature = "kafka"))]
 mod kafka {
     use super::OpenBus;
-    use panorama_api::{ConnectorError, Result};
+    use panorama_api::{ConnectorError, Observer, Result};
     use panorama_config::Config;
+    use std::sync::Arc;
 
-    pub(super) fn open(config: &Config) -> Result<OpenBus> {
+    pub(super) fn open(config: &Config, _: Option<Arc<dyn Observer>>) -> Result<OpenBus> {
         Err(missing(config))
     }
 

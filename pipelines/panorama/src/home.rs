@@ -45,17 +45,18 @@ impl Home {
         config: &Config,
         role: Role,
         until_caught_up: bool,
-        (health, metrics): (&Health, &Metrics),
+        (health, metrics): (&Health, &Arc<Metrics>),
         shutdown: &Shutdown,
         runtime: &Handle,
     ) -> anyhow::Result<Option<Self>> {
+        let observer = Some(Arc::clone(metrics) as _);
         if config.bus.r#type == BusType::Local || !config.bus.failover || role == Role::Ingest {
             let log = service::open_log(config).map_err(|error| in_use(config, error))?;
             let OpenBus {
                 bus,
                 announcer,
                 sharing,
-            } = bus::open(config, Some(&log))?;
+            } = bus::open(config, Some(&log), observer)?;
             return Ok(Some(Self {
                 store: Arc::new(log),
                 bus,
@@ -88,7 +89,7 @@ impl Home {
             .set(i64::try_from(owned.generation()).unwrap_or(i64::MAX));
         let owned = Arc::new(owned);
         // Opened only now: another process wrote to it until a moment ago.
-        let OpenBus { bus, announcer, .. } = bus::open(config, None)?;
+        let OpenBus { bus, announcer, .. } = bus::open(config, None, observer)?;
         Ok(Some(Self {
             store: Arc::clone(&owned) as _,
             bus,

@@ -33,7 +33,7 @@ fn call_here(config: &Config, log: LocalLog, request: &Value) -> anyhow::Result<
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let bus = bus::open(config, Some(&log))?.bus;
+    let bus = bus::open(config, Some(&log), None)?.bus;
     let scorer = service::scorer(config)?;
     let admin = service::admin(config, Arc::new(log), bus, scorer, runtime.handle().clone());
     admin.call(request).map_err(|error| anyhow!("{error}"))

@@ -238,7 +238,7 @@ impl Service {
             tracing::info!("stopping");
             signals.send_replace(true);
         });
-        let watchers = (&*self.health, &*self.metrics);
+        let watchers = (&*self.health, &self.metrics);
         let home = Home::enter(
             &self.config,
             role,

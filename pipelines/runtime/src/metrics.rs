@@ -1,6 +1,6 @@
 //! Prometheus metrics under the names of the contract. Labels are configured names and fixed words (INV-8).
 
-use panorama_api::{ErrorClass, Observer};
+use panorama_api::{BrokerFigures, ClientFigures, ErrorClass, Observer};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 type Label1 = [(&'static str, String); 1];
 type Label2 = [(&'static str, String); 2];
+type Label3 = [(&'static str, String); 3];
 type FloatGauge = Gauge<f64, AtomicU64>;
 
 macro_rules! metrics {
@@ -105,6 +106,16 @@ metrics! {
     state_bytes: Gauge = Gauge::default(), "state_bytes", "Bytes of log and state on disk";
     step_seconds: Family<Label1, Counter<f64, AtomicU64>> = Family::default(), "step_seconds", "Time spent in a step of the pipeline";
     errors: Family<Label2, Counter> = Family::default(), "errors", "Errors, by component and class";
+    kafka_requests: Family<Label2, Counter> = Family::default(), "kafka_requests", "Requests to a broker, by client and broker";
+    kafka_failures: Family<Label3, Counter> = Family::default(), "kafka_request_failures", "Requests that failed, by client, broker and reason: error, timeout, or retry where it was sent again";
+    kafka_sent: Family<Label2, Counter> = Family::default(), "kafka_sent_bytes", "Bytes sent to a broker, by client and broker";
+    kafka_received: Family<Label2, Counter> = Family::default(), "kafka_received_bytes", "Bytes received of a broker, by client and broker";
+    kafka_connects: Family<Label2, Counter> = Family::default(), "kafka_connects", "Connections to a broker that were tried, by client and broker";
+    kafka_disconnects: Family<Label2, Counter> = Family::default(), "kafka_disconnects", "Connections to a broker that ended, by client and broker";
+    kafka_round_trip: Family<Label2, FloatGauge> = Family::default(), "kafka_round_trip_p99_seconds", "How long 99 of 100 answers of a broker took at most of late, by client and broker";
+    kafka_waiting_messages: Family<Label1, Gauge> = Family::default(), "kafka_waiting_messages", "Messages in a client: not sent yet, or fetched and not read yet";
+    kafka_waiting: Family<Label1, Gauge> = Family::default(), "kafka_waiting_bytes", "Bytes of the messages in a client: not sent yet, or fetched and not read yet";
+    kafka_rebalances: Counter = Counter::default(), "kafka_rebalances", "Times that the group gave this process partitions, or took some away";
 }
 
 impl Metrics {
@@ -190,4 +201,86 @@ impl Observer for Metrics {
             .get_or_create(&label)
             .set(i64::try_from(messages).unwrap_or(i64::MAX));
     }
+
+    fn client(&self, client: &str, figures: &ClientFigures) {
+        let label = Self::label("client", client);
+        let waiting = figures.waiting;
+        for (gauge, now) in [
+            (&self.kafka_waiting_messages, waiting.messages),
+            (&self.kafka_waiting, waiting.bytes),
+        ] {
+            match now {
+                Some(now) => drop(
+                    gauge
+                        .get_or_create(&label)
+                        .set(i64::try_from(now).unwrap_or(i64::MAX)),
+                ),
+                None => drop(gauge.remove(&label)),
+            }
+        }
+        self.kafka_rebalances.inc_by(figures.rebalances);
+        for (broker, figures) in &figures.brokers {
+            self.broker(client, broker, figures);
+        }
+        for broker in &figures.left {
+            self.broker_left(client, broker);
+        }
+    }
 }
+
+/// Why requests fail, as a label has it.
+const FAILURES: [&str; 3] = ["error", "timeout", "retry"];
+
+impl Metrics {
+    fn broker(&self, client: &str, broker: &str, figures: &BrokerFigures) {
+        let label = Self::labels("client", client, "broker", broker);
+        for (counter, more) in [
+            (&self.kafka_requests, figures.requests),
+            (&self.kafka_sent, figures.sent_bytes),
+            (&self.kafka_received, figures.received_bytes),
+            (&self.kafka_connects, figures.connects),
+            (&self.kafka_disconnects, figures.disconnects),
+        ] {
+            counter.get_or_create(&label).inc_by(more);
+        }
+        let failures = [figures.errors, figures.timeouts, figures.retries];
+        for (reason, more) in FAILURES.into_iter().zip(failures) {
+            let label = Self::failure(client, broker, reason);
+            self.kafka_failures.get_or_create(&label).inc_by(more);
+        }
+        match figures.round_trip {
+            Some(took) => drop(
+                self.kafka_round_trip
+                    .get_or_create(&label)
+                    .set(took.as_secs_f64()),
+            ),
+            None => drop(self.kafka_round_trip.remove(&label)),
+        }
+    }
+
+    fn broker_left(&self, client: &str, broker: &str) {
+        let label = Self::labels("client", client, "broker", broker);
+        for counter in [
+            &self.kafka_requests,
+            &self.kafka_sent,
+            &self.kafka_received,
+            &self.kafka_connects,
+            &self.kafka_disconnects,
+        ] {
+            counter.remove(&label);
+        }
+        for reason in FAILURES {
+            self.kafka_failures.remove(&Self::failure(client, broker, reason));
+        }
+        self.kafka_round_trip.remove(&label);
+    }
+
+    fn failure(client: &str, broker: &str, reason: &str) -> Label3 {
+        [("client", client), ("broker", broker), ("reason", reason)]
+            .map(|(name, value)| (name, value.to_owned()))
+    }
+}
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

@@ -38,8 +38,8 @@ pub(crate) fn run(arguments: &Migrate, output: &Output) -> anyhow::Result<()> {
     let old = service::open_log(&from)
         .with_context(|| format!("{}: stop the pipeline before it moves", from.data_dir))?;
     let OpenBus { bus: new, .. } = match to.bus.r#type {
-        BusType::Local => bus::open(&to, Some(&service::open_log(&to)?))?,
-        BusType::Kafka => bus::open(&to, None)?,
+        BusType::Local => bus::open(&to, Some(&service::open_log(&to)?), None)?,
+        BusType::Kafka => bus::open(&to, None, None)?,
     };
     let moving = Moving {
         topics: topics(&old, &from, &to)?,
