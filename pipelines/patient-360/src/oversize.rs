@@ -117,7 +117,7 @@ mod tests {
         check(&mut open(3), 3);
         // Of another limit it is counted anew.
         let mut batch = StateBatch::default();
-        open(5).flush(&mut batch).unwrap();
+        open(5).flush(1, &mut batch).unwrap();
         log.commit(batch).unwrap();
         assert_eq!(OversizeBlocks::of(&*state).unwrap(), 1);
     }
