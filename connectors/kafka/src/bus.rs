@@ -4,7 +4,7 @@ use crate::client::patiently;
 use crate::core::{Core, Topic};
 use crate::cursor::{self, Until};
 use crate::error::{KafkaBusError, Result as KafkaResult};
-use crate::{KafkaOptions, admin, append, clock, envelope, flush, positions, silent};
+use crate::{KafkaOptions, admin, append, clock, envelope, flush, lost, positions, silent};
 use async_trait::async_trait;
 use panorama_api::{
     Appended, Bus, ErrorClass, LogRecord, NewMessage, Offset, ReadLimits, Result, SourcePosition,
@@ -61,6 +61,7 @@ impl KafkaBus {
             ("kafka-reports", flush::serve as fn(&Core)),
             ("kafka-reader", flush::serve_reader),
             ("kafka-silent", silent::serve),
+            ("kafka-lost", lost::serve),
         ] {
             let core = Arc::clone(&core);
             bus.keep(name, move || serve(&core))?;
@@ -173,8 +174,10 @@ impl Bus for KafkaBus {
         position: Option<SourcePosition>,
     ) -> Result<Vec<Appended>> {
         let at = |error: KafkaBusError| error.at("append to", self.core().full_name(topic));
+        self.core().is_whole().map_err(at)?;
         let found = self.topic(topic).await.map_err(at)?;
         let appended = append::append(self.core(), &found, partition, &messages, position).await;
+        let appended = appended.map_err(|error| self.core().is_whole().err().unwrap_or(error));
         *self.core().refusal() = match &appended {
             // Who else appends says nothing of the brokers.
             Err(KafkaBusError::OtherWriter { .. } | KafkaBusError::NotOurs) => None,
@@ -188,6 +191,7 @@ impl Bus for KafkaBus {
         let core = self.core();
         let at =
             |error: KafkaBusError| error.at("read", format!("{}/{partition}@{from}", core.full_name(topic)));
+        core.is_whole().map_err(at)?;
         let found = core.get(topic).map_err(at)?;
         let partition = found.partition(partition).map_err(at)?;
         let (start, end) = core.bounds(partition);
@@ -219,6 +223,7 @@ impl Bus for KafkaBus {
     fn bounds(&self, topic: &str, partition: u32) -> Result<(Offset, Offset)> {
         let core = self.core();
         let at = |error: KafkaBusError| error.at("find", format!("{}/{partition}", core.full_name(topic)));
+        core.is_whole().map_err(at)?;
         let found = core.get(topic).map_err(at)?;
         Ok(core.bounds(found.partition(partition).map_err(at)?))
     }
@@ -257,6 +262,8 @@ impl Bus for KafkaBus {
 
     fn reach(&self) -> Result<()> {
         let core = self.core();
+        core.is_whole()
+            .map_err(|error| error.at("reach", core.clients.brokers.clone()))?;
         let topic = core.full_name(positions::TOPIC);
         let found = core.clients.metadata(&core.asker, Some(&topic), REACH_TIMEOUT);
         found.map_err(|error| error.at("reach", core.clients.brokers.clone()))?;

@@ -18,7 +18,7 @@ use rdkafka::producer::{BaseRecord, Producer as _};
 use std::collections::{HashMap, HashSet};
 use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
@@ -69,6 +69,8 @@ pub(crate) struct Core {
     /// Topics that processes share: a partition is ours once it is claimed.
     pub(crate) shared_topics: Mutex<HashSet<String>>,
     pub(crate) stopping: AtomicBool,
+    /// Set where a client of the log finds no brokers any more, though others do.
+    pub(crate) lost: OnceLock<KafkaBusError>,
     topics: RwLock<HashMap<String, Arc<Topic>>>,
     /// When the last append failed, and why, if it did.
     refusal: Mutex<Option<(Instant, KafkaBusError)>>,
@@ -102,6 +104,7 @@ impl Core {
             looking: Mutex::default(),
             shared_topics: Mutex::default(),
             stopping: AtomicBool::new(false),
+            lost: OnceLock::new(),
             topics: RwLock::default(),
             refusal: Mutex::default(),
             teller: Mutex::default(),
@@ -232,6 +235,7 @@ impl Core {
     ///
     /// Asked over the producer's connections: on a reader's, the broker answers only after the fetch that waits for news there.
     pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(u64, u64)> {
+        self.is_whole()?;
         let client = self.producer.client();
         let found = client::watermarks(client, topic, partition, self.options.request_timeout);
         found.map_err(|error| self.clients.error(&error))

@@ -36,6 +36,15 @@ pub enum KafkaBusError {
         /// What the client said last.
         reason: String,
     },
+    /// The client has let go of all brokers, which are there, and does not find them again by itself.
+    #[error(
+        "the Kafka client has lost the brokers {brokers}, which answer others (librdkafka issue 5301); start this process again: \
+         nothing that was acknowledged is lost"
+    )]
+    Lost {
+        /// Those that are asked first.
+        brokers: String,
+    },
     /// There is no token to be known by, or the brokers do not take it.
     #[error(
         "not known by a token: {reason}; check sasl.oauthbearer.token.endpoint.url, sasl.oauthbearer.client.id, \

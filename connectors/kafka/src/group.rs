@@ -5,6 +5,7 @@ use crate::bus::KafkaBus;
 use crate::client::Context;
 use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
+use crate::lost::{self, Loneliness};
 use crate::ownership;
 use crate::partition::Partition;
 use crate::statistics::Queue;
@@ -28,8 +29,9 @@ const REST_MAX: Duration = Duration::from_secs(30);
 const COMPLAINT_AGE_MAX: Duration = Duration::from_secs(60);
 /// Who is kept out again so soon after it came back seems to have a namesake: each would keep out the other.
 const BACK_SHORTLY: Duration = Duration::from_secs(60);
-/// How long it leaves the group to its namesake then; twice as long each time, up to a bound.
-const NAMESAKE_REST: Duration = Duration::from_secs(30);
+/// How long it leaves the group to its namesake then; twice as long each time, up to a bound. Not longer at first: brokers that
+/// are slow after an outage may keep out one that has none a second time.
+const NAMESAKE_REST: Duration = Duration::from_secs(10);
 const NAMESAKE_REST_MAX: Duration = Duration::from_secs(600);
 
 /// A partition as the group names it: the topic with its prefix.
@@ -213,6 +215,9 @@ struct Membership {
     /// How long it stayed out last.
     rest: Duration,
     out_until: Instant,
+    /// Whether the client has brokers, and when it was looked at last.
+    alone: Loneliness,
+    looked_at: Instant,
 }
 
 impl Membership {
@@ -224,6 +229,8 @@ impl Membership {
             back_at: None,
             rest: REST,
             out_until: Instant::now(),
+            alone: Loneliness::default(),
+            looked_at: Instant::now(),
         };
         membership.consumer = Some(membership.join(member)?);
         Ok(membership)
@@ -258,6 +265,16 @@ impl Membership {
             self.stay_out();
         } else if let Some(Err(error)) = heard {
             member.complain(&error);
+        }
+        if self.looked_at.elapsed() > lost::LOOK
+            && let Some(consumer) = &self.consumer
+        {
+            let is_alone = lost::has_no_broker(&member.core, consumer.client());
+            if self.alone.is_lost(&member.core, is_alone) {
+                tracing::warn!("the client of the group has lost the brokers; another one joins");
+                self.consumer = None;
+            }
+            self.looked_at = Instant::now();
         }
     }
 

@@ -22,6 +22,7 @@ mod envelope;
 mod error;
 mod flush;
 mod group;
+mod lost;
 mod options;
 mod ownership;
 mod params;

@@ -22,7 +22,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 const ALL: ReadLimits = ReadLimits {
@@ -553,12 +553,12 @@ async fn of_three_brokers_any_one_may_be_lost() {
             true => broker.kill(),
             false => broker.signal("-STOP"),
         }
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let deadline = began + Duration::from_secs(60);
         let enough = before + MESSAGES_MIN as u64;
         while appended(&bus) < enough || appended(&reader) < enough {
             assert!(
-                std::time::Instant::now() < deadline,
+                Instant::now() < deadline,
                 "too little is taken or seen without broker {at}: {} and {} of {enough}",
                 appended(&bus),
                 appended(&reader)
@@ -573,7 +573,7 @@ async fn of_three_brokers_any_one_may_be_lost() {
         }
         // All must know it again before the next may go.
         while in_sync(&bus, "three") < brokers.len() {
-            assert!(std::time::Instant::now() < deadline, "broker {at} stays behind");
+            assert!(Instant::now() < deadline, "broker {at} stays behind");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -636,6 +636,46 @@ async fn a_broker_that_is_killed_loses_and_doubles_nothing() {
     acknowledged.sort();
     stored.sort();
     assert_eq!(stored, acknowledged);
+}
+
+/// Of a cluster that left out all brokers the client may lose them for good: then the log says so, and a new one goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn brokers_that_slept_past_their_session_are_found_again() {
+    let Some(broker) = Broker::start("broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500")
+    else {
+        return;
+    };
+    let open = || KafkaBus::open(options(&broker)).unwrap();
+    let mut bus = open();
+    bus.ensure_topic("asleep", 1).await.unwrap();
+    let mut lost = 0;
+    for id in 0..8 {
+        broker.signal("-STOP");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        broker.signal("-CONT");
+        let since = Instant::now();
+        while let Err(error) = bus.append("asleep", 0, vec![keyed(id)], None).await {
+            assert!(since.elapsed() < Duration::from_secs(90), "{:?}", error.cause);
+            if error.class() == ErrorClass::Fatal {
+                assert!(
+                    matches!(cause(&error), KafkaBusError::Lost { .. }),
+                    "{:?}",
+                    error.cause
+                );
+                lost += 1;
+                drop(bus);
+                bus = open();
+            }
+        }
+        println!("asleep {id}: {:?}", since.elapsed());
+    }
+    println!("the client was lost {lost} times");
+    let mut stored = texts(&open(), "asleep");
+    stored.dedup();
+    assert_eq!(
+        stored,
+        (0..8).map(|id| format!("message {id}")).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
