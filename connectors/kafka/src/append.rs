@@ -26,19 +26,18 @@ pub(crate) enum Delivery {
 
 impl Delivery {
     pub(crate) fn done(self, result: Result<(i64, Timestamp)>) {
-        let (offset, time) = match result {
-            Ok((offset, time)) => (Ok(offset), Ok(time)),
-            Err(error) => (Err(error.clone()), Err(error)),
-        };
+        let offset = |(offset, _)| offset;
         match self {
-            Self::Message(partition, sent) => partition.delivered(sent, offset),
+            Self::Message(partition, sent) => partition.delivered(sent, result.map(offset)),
             // Who does not wait any more needs no answer.
             Self::Entry(answer) => {
                 let without = |_| KafkaBusError::Damaged { what: "offset" };
-                let offset = offset.and_then(|offset| u64::try_from(offset).map_err(without));
+                let offset = result
+                    .map(offset)
+                    .and_then(|offset| u64::try_from(offset).map_err(without));
                 answer.send(offset).unwrap_or_default();
             }
-            Self::Time(answer) => answer.send(time).unwrap_or_default(),
+            Self::Time(answer) => answer.send(result.map(|(_, time)| time)).unwrap_or_default(),
         }
     }
 }

@@ -298,6 +298,7 @@ impl Membership {
             Ok(consumer) => {
                 tracing::info!("joins those who share the topics again");
                 (self.consumer, self.back_at) = (Some(consumer), Some(Instant::now()));
+                (self.alone, self.looked_at) = (Loneliness::default(), Instant::now());
             }
             Err(error) => {
                 tracing::warn!(%error, "those who share the topics cannot be joined; trying on");

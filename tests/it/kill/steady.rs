@@ -94,6 +94,7 @@ fn under_a_steady_load_messages_are_answered_and_become_rows() {
     let service = place.start(&[]);
     wait("the program is ready", || service.is_ready());
     let (begin, done) = (Instant::now(), AtomicBool::new(false));
+    let gap = Duration::from_secs(1) * CONNECTIONS / u32::try_from(rate).expect("small");
     let (mut late, mut rows) = std::thread::scope(|scope| {
         let watch = scope.spawn(|| rows_as_they_come(&place, &done));
         let paces: Vec<_> = (0..CONNECTIONS)
@@ -102,8 +103,8 @@ fn under_a_steady_load_messages_are_answered_and_become_rows() {
                     workload,
                     connection,
                     address: place.mllp[connection as usize % place.mllp.len()],
-                    begin: begin + Duration::from_secs(1) * connection / CONNECTIONS / 100,
-                    gap: Duration::from_secs(1) * CONNECTIONS / u32::try_from(rate).expect("small"),
+                    begin: begin + gap * connection / CONNECTIONS,
+                    gap,
                     count: rate * seconds / u64::from(CONNECTIONS),
                 };
                 scope.spawn(move || pace.run())
@@ -115,7 +116,6 @@ fn under_a_steady_load_messages_are_answered_and_become_rows() {
             .collect();
         let visible = becomes_visible(&place, late.len() as u64);
         assert!(visible < VISIBLE_MAX, "not all are rows after {visible:?}");
-        std::thread::sleep(4 * LOOK);
         done.store(true, SeqCst);
         (late, watch.join().expect("the watch ends"))
     });
@@ -143,8 +143,9 @@ fn under_a_steady_load_messages_are_answered_and_become_rows() {
 /// time its entry is there for anybody, and by what the entry says of its files.
 fn rows_as_they_come(place: &Place, done: &AtomicBool) -> Vec<(Duration, u64)> {
     let (mut version, mut found) = (0, Vec::new());
-    while !done.load(SeqCst) {
-        std::thread::sleep(LOOK);
+    loop {
+        // What is there by then is looked at once more.
+        let is_last = done.load(SeqCst);
         while let Ok(entry) = std::fs::read_to_string(place.entry("raw_messages", version)) {
             let seen = wall_microseconds();
             version += 1;
@@ -162,6 +163,9 @@ fn rows_as_they_come(place: &Place, done: &AtomicBool) -> Vec<(Duration, u64)> {
                 }
             }
         }
+        if is_last {
+            return found;
+        }
+        std::thread::sleep(LOOK);
     }
-    found
 }
