@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 pub(crate) const LOOK: Duration = Duration::from_secs(3);
 /// How long an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
-/// How long one may find none that another finds. Longer than its own tries to connect again take.
+/// How long one may find none while others do. Longer than its own tries to connect again take.
 const LOST_AFTER: Duration = Duration::from_secs(12);
 /// How late a stop may be.
 const STOP_POLL: Duration = Duration::from_millis(100);
@@ -55,19 +55,19 @@ pub(crate) fn has_no_broker<C: ClientContext>(core: &Core, client: &Client<C>) -
     code.and_then(|error| error.rdkafka_error_code()) == Some(Code::BrokerTransportFailure)
 }
 
-/// Since when a client has had no broker.
+/// Since when a client has had no broker though a new one found some. While brokers are away for all, it is not lost: once
+/// they are back it may still wait for its next try.
 #[derive(Default)]
 pub(crate) struct Loneliness(Option<Instant>);
 
 impl Loneliness {
-    /// Whether a client has had none for long, now that it has none or some, and one that is made for it finds brokers.
+    /// Whether a client has been alone for long, now that it is or is not.
     pub(crate) fn is_lost(&mut self, core: &Core, is_alone: bool) -> bool {
-        if !is_alone {
+        if !is_alone || core.is_stopping() || !another_finds_some(core) {
             self.0 = None;
             return false;
         }
-        let since = self.0.get_or_insert_with(Instant::now);
-        since.elapsed() > LOST_AFTER && !core.is_stopping() && another_finds_some(core)
+        self.0.get_or_insert_with(Instant::now).elapsed() > LOST_AFTER
     }
 }
 

@@ -612,10 +612,14 @@ async fn a_broker_that_is_killed_loses_and_doubles_nothing() {
             acknowledged
         }));
     }
-    // Killed in the middle of work, and once more when work goes on.
-    for until in [100, 200] {
+    // A sender that gives up ends the wait for its answers.
+    drop(answers);
+    // Killed in the middle of work, and once more when work goes on: then it stays away for longer than a client may have no
+    // broker while others have some.
+    for (until, away) in [(100, 0), (200, 14)] {
         answered.wait_for(|count| *count >= until).await.unwrap();
         broker.kill();
+        tokio::time::sleep(Duration::from_secs(away)).await;
         broker.resume();
     }
     answered.wait_for(|count| *count >= 300).await.unwrap();
