@@ -290,6 +290,45 @@ fn a_lost_broker_shows_in_readiness_and_passes() {
     running.wait().expect("ended");
 }
 
+/// One that only waits for messages ends, too, where it could never store any: somebody is to start it again.
+#[test]
+fn a_process_that_lost_the_brokers_for_good_ends() {
+    let Some(mut broker) = Broker::start("") else {
+        return;
+    };
+    let scratch = Scratch::new("kafka-lost");
+    let file = on_kafka(scratch.path(), &broker.address(), "lost.");
+    let text = fs::read_to_string(&file).expect("a configuration");
+    let (settings, _) = text.split_once("sources:\n").expect("sources");
+    let port = free_port();
+    let settings = settings.replace("listen: 127.0.0.1:0", &format!("listen: 127.0.0.1:{port}"));
+    let source = "sources:\n  - id: ward\n    type: mllp\n    listen: 127.0.0.1:0\n    format: hl7v2\n    timezone: UTC\n";
+    fs::write(&file, settings + source).expect("a configuration");
+    let said = scratch.path().join("said");
+    let output = fs::File::create(&said).expect("a file");
+    let mut running = service_saying("ingest", &file, output);
+    let began = Instant::now();
+    while !get(port, "/readyz").is_some_and(|answer| answer.contains("200 OK")) {
+        assert!(began.elapsed() < Duration::from_secs(60), "not ready");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    broker.leave_out();
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = running.try_wait().expect("a process") {
+            break status;
+        }
+        if began.elapsed() > Duration::from_secs(60) {
+            running.kill().expect("killed");
+            panic!("it goes on");
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    let said = fs::read_to_string(&said).expect("what it said");
+    assert!(!status.success(), "{said}");
+    assert!(said.contains("start this process again"), "{said}");
+}
+
 #[test]
 fn validate_asks_the_brokers() {
     let Some(broker) = Broker::start("") else { return };

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// How long a broker may take to answer: machines that run tests are busy.
 const START_MAX: Duration = Duration::from_secs(120);
+/// How long a cluster knows of no broker. Clients ask who is there every few seconds.
+const LEFT_OUT: Duration = Duration::from_secs(15);
 
 /// A running broker.
 pub(crate) struct Broker {
@@ -107,7 +109,7 @@ impl Broker {
             ));
         }
         // All of them, before one is waited for: alone none of them answers.
-        brokers.iter_mut().for_each(Self::spawn);
+        brokers.iter_mut().for_each(|broker| broker.spawn(""));
         brokers.iter_mut().for_each(Self::wait);
         Some(brokers)
     }
@@ -253,11 +255,32 @@ impl Broker {
 
     /// Starts it again on the log it has.
     pub(crate) fn resume(&mut self) {
-        self.spawn();
+        self.spawn("");
         self.wait();
     }
 
-    fn spawn(&mut self) {
+    /// Starts it again, and for a while its cluster knows of no broker, as after a sleep of all; then it is as before.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) fn leave_out(&mut self) {
+        self.begin_to_leave_out();
+        self.kill();
+        self.resume();
+    }
+
+    /// The first half of that.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) fn begin_to_leave_out(&mut self) {
+        self.kill();
+        // Three seconds after each sign of life it is taken for dead, though it answers.
+        self.spawn("broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=60000\n");
+        self.wait();
+        std::thread::sleep(LEFT_OUT);
+    }
+
+    fn spawn(&mut self, more_settings: &str) {
+        let settings = fs::read_to_string(self.dir.join("server.properties")).unwrap();
+        let settings = format!("{settings}{more_settings}");
+        fs::write(self.dir.join("running.properties"), settings).unwrap();
         let output = File::options()
             .create(true)
             .append(true)
@@ -265,7 +288,7 @@ impl Broker {
             .unwrap();
         let process = self
             .java("kafka.Kafka")
-            .arg(self.dir.join("server.properties"))
+            .arg(self.dir.join("running.properties"))
             .stdout(output.try_clone().unwrap())
             .stderr(output)
             .spawn()

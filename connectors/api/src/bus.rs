@@ -1,6 +1,6 @@
 //! The bus: topics of raw messages, durable before they are acknowledged (INV-3).
 
-use crate::Result;
+use crate::{ConnectorError, Result};
 use async_trait::async_trait;
 use bytes::Bytes;
 use panorama_model::{Headers, Text, Timestamp};
@@ -121,6 +121,11 @@ pub trait Bus: Send + Sync {
     /// Whether the log can be reached now. Blocking, for some seconds at most.
     fn reach(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Why the log will not work in this process again, if that is so: somebody is to start it again.
+    fn lost(&self) -> Option<ConnectorError> {
+        None
     }
 
     /// Forgets messages below `offset`, where retention allows. May keep more.

@@ -8,6 +8,7 @@ use crate::bus::{KafkaBus, blocking};
 use crate::client::Producer;
 use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
+use crate::lost::{self, Loneliness};
 use crate::{admin, envelope};
 use async_trait::async_trait;
 use panorama_api::{Announcement, Announcer, ErrorClass};
@@ -29,6 +30,7 @@ const TRANSACTIONS: &str = "changes";
 pub(crate) struct Teller {
     producer: Producer,
     left: Left,
+    alone: Loneliness,
     /// Topics that were made or checked.
     topics: HashSet<String>,
 }
@@ -106,6 +108,7 @@ impl Teller {
         Ok(Self {
             producer,
             left: Left::Nothing,
+            alone: Loneliness::default(),
             topics: HashSet::new(),
         })
     }
@@ -116,11 +119,18 @@ impl Teller {
             admin::ensure_changes(core, topic, PARTITIONS)?;
             self.topics.insert(topic.to_owned());
         }
-        self.transact(core, topic, changes)
-            .map_err(|error| match self.producer.client().fatal_error() {
-                Some((_, reason)) => KafkaBusError::Fenced { reason },
-                None => core.clients.error(&error),
-            })
+        let Err(error) = self.transact(core, topic, changes) else {
+            return Ok(());
+        };
+        if let Some((_, reason)) = self.producer.client().fatal_error() {
+            return Err(KafkaBusError::Fenced { reason });
+        }
+        // Not made again here: under its name that would keep out whoever has taken over meanwhile.
+        let has_none = lost::has_no_broker(self.producer.client(), &core.full_name(topic));
+        if self.alone.is_lost(has_none, || core.another_finds_brokers()) {
+            return Err(core.lose());
+        }
+        Err(core.clients.error(&error))
     }
 
     fn transact(

@@ -7,7 +7,8 @@ use crate::error::{KafkaBusError, Result as KafkaResult};
 use crate::{KafkaOptions, admin, append, clock, envelope, flush, lost, positions, silent};
 use async_trait::async_trait;
 use panorama_api::{
-    Appended, Bus, ErrorClass, LogRecord, NewMessage, Offset, ReadLimits, Result, SourcePosition,
+    Appended, Bus, ConnectorError, ErrorClass, LogRecord, NewMessage, Offset, ReadLimits, Result,
+    SourcePosition,
 };
 use panorama_model::Text;
 use std::future::Future;
@@ -44,8 +45,10 @@ impl KafkaBus {
         let object = options.brokers.join(",");
         // A broker that was lost a moment ago still leads some partitions.
         let changing = |error: &KafkaBusError| matches!(error, KafkaBusError::Client { may_pass: true, .. });
-        let opened = patiently(options.request_timeout, changing, || {
-            Self::try_open(options.clone())
+        let opened = lost::wait_for_brokers(&options).and_then(|()| {
+            patiently(options.request_timeout, changing, || {
+                Self::try_open(options.clone())
+            })
         });
         opened.map_err(|error| error.at("open the log on", object))
     }
@@ -274,6 +277,12 @@ impl Bus for KafkaBus {
             }
             _ => Ok(()),
         }
+    }
+
+    fn lost(&self) -> Option<ConnectorError> {
+        let core = self.core();
+        let lost = core.is_whole().err()?;
+        Some(lost.at("go on with the log on", core.clients.brokers.clone()))
     }
 
     fn trim(&self, topic: &str, partition: u32, offset: Offset) -> Result<()> {

@@ -8,6 +8,7 @@ use crate::error::{KafkaBusError, Result};
 use crate::lost::{self, Loneliness};
 use crate::ownership;
 use crate::partition::Partition;
+use crate::positions;
 use crate::statistics::Queue;
 use panorama_api::{Held, Shares, Sharing};
 use panorama_model::Text;
@@ -269,8 +270,9 @@ impl Membership {
         if self.looked_at.elapsed() > lost::LOOK
             && let Some(consumer) = &self.consumer
         {
-            let is_alone = lost::has_no_broker(&member.core, consumer.client());
-            if self.alone.is_lost(&member.core, is_alone) {
+            let core = &member.core;
+            let has_none = lost::has_no_broker(consumer.client(), &core.full_name(positions::TOPIC));
+            if self.alone.is_lost(has_none, || core.another_finds_brokers()) {
                 tracing::warn!("the client of the group has lost the brokers; another one joins");
                 self.consumer = None;
             }

@@ -4,6 +4,8 @@
 //! those it knows, and asks nobody ever again ([librdkafka#5301](https://github.com/confluentinc/librdkafka/issues/5301)). What it
 //! was asked for waits in silence: the log says so, and whoever started the process starts it again.
 
+use crate::KafkaOptions;
+use crate::client::Clients;
 use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
 use crate::positions;
@@ -25,20 +27,21 @@ const STOP_POLL: Duration = Duration::from_millis(100);
 
 /// Looks at the clients of the log until it is closed, or one of them is lost.
 pub(crate) fn serve(core: &Core) {
-    let mut clients: [Loneliness; 4] = Default::default();
+    let mut clients: [Loneliness; 5] = Default::default();
+    let topic = core.full_name(positions::TOPIC);
     while !core.is_stopping() {
         let looked = Instant::now();
         let [first, second] = &core.readers;
-        let alone = [
-            has_no_broker(core, core.producer.client()),
-            has_no_broker(core, core.asker.client()),
-            has_no_broker(core, first.client()),
-            has_no_broker(core, second.client()),
+        let have_none = [
+            has_no_broker(core.producer.client(), &topic),
+            has_no_broker(core.asker.client(), &topic),
+            has_no_broker(core.admin.inner(), &topic),
+            has_no_broker(first.client(), &topic),
+            has_no_broker(second.client(), &topic),
         ];
-        for (client, is_alone) in clients.iter_mut().zip(alone) {
-            if client.is_lost(core, is_alone) {
-                let error = core.lose();
-                tracing::error!(%error, "the log cannot go on in this process");
+        for (client, has_none) in clients.iter_mut().zip(have_none) {
+            if client.is_lost(has_none, || core.another_finds_brokers()) {
+                core.lose();
                 return;
             }
         }
@@ -48,10 +51,28 @@ pub(crate) fn serve(core: &Core) {
     }
 }
 
+/// Waits while the brokers say that there are none: clients that are made then are lost from the beginning. That nobody answers
+/// is for those to find out.
+pub(crate) fn wait_for_brokers(options: &KafkaOptions) -> Result<()> {
+    let clients = Clients::new(options)?;
+    let topic = format!("{}{}", options.topic_prefix, positions::TOPIC);
+    let began = Instant::now();
+    loop {
+        let asker = clients.asker(options)?;
+        let none = match asker.fetch_metadata(Some(&topic), ANSWER_MAX) {
+            Ok(found) => found.brokers().is_empty(),
+            Err(_) => false,
+        };
+        if !none || began.elapsed() > options.request_timeout {
+            return Ok(());
+        }
+        std::thread::sleep(STOP_POLL);
+    }
+}
+
 /// Whether a client knows of no broker that it could ask. One that has a broker which does not answer is another case.
-pub(crate) fn has_no_broker<C: ClientContext>(core: &Core, client: &Client<C>) -> bool {
-    let topic = core.full_name(positions::TOPIC);
-    let code = client.fetch_metadata(Some(&topic), ANSWER_MAX).err();
+pub(crate) fn has_no_broker<C: ClientContext>(client: &Client<C>, topic: &str) -> bool {
+    let code = client.fetch_metadata(Some(topic), ANSWER_MAX).err();
     code.and_then(|error| error.rdkafka_error_code()) == Some(Code::BrokerTransportFailure)
 }
 
@@ -61,9 +82,9 @@ pub(crate) fn has_no_broker<C: ClientContext>(core: &Core, client: &Client<C>) -
 pub(crate) struct Loneliness(Option<Instant>);
 
 impl Loneliness {
-    /// Whether a client has been alone for long, now that it is or is not.
-    pub(crate) fn is_lost(&mut self, core: &Core, is_alone: bool) -> bool {
-        if !is_alone || core.is_stopping() || !another_finds_some(core) {
+    /// Whether a client has been alone for long, now that it has no broker or some.
+    pub(crate) fn is_lost(&mut self, has_none: bool, another_finds_some: impl FnOnce() -> bool) -> bool {
+        if !has_none || !another_finds_some() {
             self.0 = None;
             return false;
         }
@@ -71,18 +92,24 @@ impl Loneliness {
     }
 }
 
-fn another_finds_some(core: &Core) -> bool {
-    let topic = core.full_name(positions::TOPIC);
-    let another = core.clients.asker(&core.options).ok();
-    let found = another.and_then(|another| another.fetch_metadata(Some(&topic), ANSWER_MAX).ok());
+/// Whether a client that is made now finds brokers.
+pub(crate) fn another_finds_brokers(clients: &Clients, options: &KafkaOptions, topic: &str) -> bool {
+    let another = clients.asker(options).ok();
+    let found = another.and_then(|another| another.fetch_metadata(Some(topic), ANSWER_MAX).ok());
     found.is_some_and(|found| !found.brokers().is_empty())
 }
 
 impl Core {
+    pub(crate) fn another_finds_brokers(&self) -> bool {
+        let topic = self.full_name(positions::TOPIC);
+        !self.is_stopping() && another_finds_brokers(&self.clients, &self.options, &topic)
+    }
+
     /// Says so to all who ask from now on, and to those who wait for what was sent.
-    fn lose(&self) -> KafkaBusError {
+    pub(crate) fn lose(&self) -> KafkaBusError {
         let brokers = self.clients.brokers.clone();
         let error = self.lost.get_or_init(|| KafkaBusError::Lost { brokers }).clone();
+        tracing::error!(%error, "the log cannot go on in this process");
         self.producer.purge(PurgeConfig::default().queue().inflight());
         error
     }

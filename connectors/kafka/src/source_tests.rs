@@ -383,3 +383,40 @@ async fn no_lag_is_told_where_it_is_not_known() {
     stop.send_replace(true);
     service.await.unwrap().unwrap();
 }
+
+/// What the client had before it lost the brokers is not read again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn brokers_that_were_left_out_are_read_on_from() {
+    let Some(mut house) = House::new().await else {
+        return;
+    };
+    house.send(0, 0..20);
+    let (stop, context) = house.context(false);
+    let (params, (sender, mut batches)) = (house.params(), mpsc::channel(1));
+    let reading =
+        tokio::task::spawn_blocking(move || TopicReader::open(&params, &context, &[0]).unwrap().run(&sender));
+    let mut read = Vec::new();
+    let mut read_until = async |count: usize| {
+        while read.len() < count {
+            let batch = batches.recv().await.unwrap();
+            let texts = batch.messages.iter().map(|message| message.payload.clone());
+            read.extend(texts.map(|text| String::from_utf8(text.to_vec()).unwrap()));
+        }
+        read.clone()
+    };
+    read_until(messages(20).len()).await;
+    for until in [40, 60] {
+        house.broker.leave_out();
+        house.send(0, until - 20..until);
+        let wait = Duration::from_secs(90);
+        let all = tokio::time::timeout(wait, read_until(messages(until).len())).await;
+        let expected: Vec<String> = messages(until)
+            .iter()
+            .map(|number| format!("0/{number}"))
+            .collect();
+        assert_eq!(all.unwrap(), expected);
+    }
+    stop.send_replace(true);
+    drop(batches);
+    reading.await.unwrap().unwrap();
+}

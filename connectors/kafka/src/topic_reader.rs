@@ -4,6 +4,7 @@
 use crate::client::{self, Clients, Consumer};
 use crate::cursor::passes;
 use crate::error::{KafkaBusError, Result};
+use crate::lost::{self, Loneliness};
 use crate::params::{KafkaParams, OnGap, Start};
 use crate::statistics::Queue;
 use crate::{KafkaOptions, envelope};
@@ -29,6 +30,8 @@ const BATCH_WAIT: Duration = Duration::from_millis(100);
 const ROOM_POLL: Duration = Duration::from_millis(5);
 /// How often to look for new partitions, and how far behind we are.
 const SURVEY_INTERVAL: Duration = Duration::from_secs(5);
+/// How long brokers are asked then: a stop waits for it.
+const SURVEY_WAIT: Duration = Duration::from_secs(2);
 
 /// How far a partition was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +110,7 @@ pub(crate) struct TopicReader<'a> {
     surveyed_at: Instant,
     /// The brokers do not answer, and that was said.
     complained: bool,
+    alone: Loneliness,
 }
 
 impl<'a> TopicReader<'a> {
@@ -114,7 +118,7 @@ impl<'a> TopicReader<'a> {
     pub(crate) fn look(topic: &str, options: &KafkaOptions) -> Result<()> {
         let clients = Clients::new(options)?;
         let consumer = clients.asker(options)?;
-        partitions(&clients, &consumer, topic, options).map(|_| ())
+        partitions(&clients, &consumer, topic, options.request_timeout).map(|_| ())
     }
 
     /// Begins in every partition where the last run ended.
@@ -124,8 +128,7 @@ impl<'a> TopicReader<'a> {
             ..params.options()
         };
         let clients = Clients::new(&options)?;
-        let name = format!("source.{}", context.source);
-        let consumer = clients.consumer(&options, &name, Queue::Common)?;
+        let consumer = consumer(&clients, &options, context)?;
         let mut reader = Self {
             params,
             options,
@@ -139,8 +142,9 @@ impl<'a> TopicReader<'a> {
             gathering_since: None,
             surveyed_at: Instant::now(),
             complained: false,
+            alone: Loneliness::default(),
         };
-        reader.assign(params.start)?;
+        reader.assign(params.start, reader.options.request_timeout)?;
         Ok(reader)
     }
 
@@ -262,8 +266,8 @@ impl<'a> TopicReader<'a> {
     }
 
     /// Begins to read the partitions that are not read yet.
-    fn assign(&mut self, start: Start) -> Result<()> {
-        let found = partitions(&self.clients, &self.consumer, &self.params.topic, &self.options)?;
+    fn assign(&mut self, start: Start, wait: Duration) -> Result<()> {
+        let found = partitions(&self.clients, &self.consumer, &self.params.topic, wait)?;
         let mut list = TopicPartitionList::new();
         for partition in found {
             let is_mine = self
@@ -361,8 +365,31 @@ impl<'a> TopicReader<'a> {
         Ok(())
     }
 
+    /// Goes on with another client where this one was asked.
+    fn renew(&mut self) -> Result<()> {
+        tracing::warn!(source = %self.context.source, topic = self.params.topic, "the client has lost the brokers; another one reads on");
+        let consumer = consumer(&self.clients, &self.options, self.context)?;
+        let mut list = TopicPartitionList::new();
+        for (partition, stretch) in &self.stretches {
+            let next = KafkaOffset::Offset(i64::try_from(stretch.next).unwrap_or(i64::MAX));
+            list.add_partition_offset(&self.params.topic, *partition, next)
+                .map_err(|error| self.clients.error(&error))?;
+        }
+        let assigned = consumer.incremental_assign(&list);
+        assigned.map_err(|error| self.clients.error(&error))?;
+        self.consumer = consumer;
+        Ok(())
+    }
+
     /// Looks for new partitions, and tells how far behind the known ones are. Brokers that are away are not asked for long.
     fn survey(&mut self) -> Result<()> {
+        let topic = &self.params.topic;
+        let has_none = lost::has_no_broker(self.consumer.client(), topic);
+        let finds_some = || lost::another_finds_brokers(&self.clients, &self.options, topic);
+        if self.alone.is_lost(has_none, finds_some) {
+            self.renew()?;
+            self.alone = Loneliness::default();
+        }
         for (partition, stretch) in &self.stretches {
             let Ok(number) = u32::try_from(*partition) else {
                 continue;
@@ -372,7 +399,7 @@ impl<'a> TopicReader<'a> {
             let behind = found.ok().map(|(_, high)| high.saturating_sub(stretch.next));
             self.context.observer.lag(&self.params.topic, number, behind);
         }
-        let outcome = match self.assign(Start::Earliest) {
+        let outcome = match self.assign(Start::Earliest, SURVEY_WAIT) {
             Err(error) if error.class() == ErrorClass::Retry => Ok(()),
             outcome => outcome,
         };
@@ -409,14 +436,14 @@ impl Drop for TopicReader<'_> {
     }
 }
 
+/// One that reads what a source brings in.
+fn consumer(clients: &Clients, options: &KafkaOptions, context: &SourceContext) -> Result<Consumer> {
+    clients.consumer(options, &format!("source.{}", context.source), Queue::Common)
+}
+
 /// The partitions of a topic that must be there.
-fn partitions(
-    clients: &Clients,
-    consumer: &Consumer,
-    topic: &str,
-    options: &KafkaOptions,
-) -> Result<Vec<i32>> {
-    let metadata = clients.metadata(consumer, Some(topic), options.request_timeout)?;
+fn partitions(clients: &Clients, consumer: &Consumer, topic: &str, wait: Duration) -> Result<Vec<i32>> {
+    let metadata = clients.metadata(consumer, Some(topic), wait)?;
     let found = metadata.topics().iter().find(|t| t.name() == topic);
     let found = found.ok_or(KafkaBusError::TopicUnknown)?;
     if let Some(error) = found.error() {

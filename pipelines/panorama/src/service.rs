@@ -263,7 +263,12 @@ impl Service {
         let scorer = Arc::clone(&self.scorer);
         backend.open(admin(&self.config, store, bus, scorer, runtime.handle().clone()));
         home.watch_owner(&stop, runtime.handle());
-        runtime.spawn(watch_log(Arc::clone(&home.bus), Arc::clone(&self.health)));
+        let bus = Arc::clone(&home.bus);
+        runtime.spawn(watch_log(
+            Arc::clone(&bus),
+            Arc::clone(&self.health),
+            Arc::clone(&stop),
+        ));
         let (ended, sources_ended) = watch::channel(false);
         let sources = match role {
             Role::All | Role::Ingest => {
@@ -283,10 +288,11 @@ impl Service {
         };
         stop.send_replace(true);
         let sources = runtime.block_on(sources).context("sources")?;
-        let outcome = match owned.as_ref().and_then(|owned| owned.lost()) {
-            Some(error) => return Err(error.into()),
-            None => outcome?,
-        };
+        let lost = owned.as_ref().and_then(|owned| owned.lost());
+        if let Some(error) = lost.or_else(|| bus.lost()) {
+            return Err(error.into());
+        }
+        let outcome = outcome?;
         sources?;
         home::leave(owned)?;
         Ok(outcome)
@@ -512,8 +518,8 @@ async fn watch_shares(mut shares: watch::Receiver<Shares>, health: Arc<Health>, 
     }
 }
 
-/// Looks from time to time whether the log can be reached, and tells readiness.
-async fn watch_log(bus: Arc<dyn Bus>, health: Arc<Health>) {
+/// Looks from time to time whether the log can be reached, and tells readiness; stops the process where it never will be.
+async fn watch_log(bus: Arc<dyn Bus>, health: Arc<Health>, stop: Arc<watch::Sender<bool>>) {
     loop {
         let asked = Arc::clone(&bus);
         let reached = tokio::task::spawn_blocking(move || asked.reach()).await;
@@ -525,6 +531,11 @@ async fn watch_log(bus: Arc<dyn Bus>, health: Arc<Health>) {
             Ok(Ok(())) => health.ready("log"),
             // The process is ending.
             Err(_) => return,
+        }
+        if let Some(error) = bus.lost() {
+            tracing::error!(%error, cause = %error.cause, "stopping");
+            stop.send_replace(true);
+            return;
         }
         tokio::time::sleep(LOG_WATCH_INTERVAL).await;
     }
