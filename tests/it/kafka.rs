@@ -299,11 +299,17 @@ fn a_process_that_lost_the_brokers_for_good_ends() {
     let scratch = Scratch::new("kafka-lost");
     let file = on_kafka(scratch.path(), &broker.address(), "lost.");
     let text = fs::read_to_string(&file).expect("a configuration");
-    let (settings, _) = text.split_once("sources:\n").expect("sources");
+    let (before, sources) = text.split_once("sources:\n").expect("sources");
+    let others: String = sources
+        .lines()
+        .skip_while(|line| line.is_empty() || line.starts_with([' ', '#']))
+        .map(|line| format!("{line}\n"))
+        .collect();
     let port = free_port();
-    let settings = settings.replace("listen: 127.0.0.1:0", &format!("listen: 127.0.0.1:{port}"));
-    let source = "sources:\n  - id: ward\n    type: mllp\n    listen: 127.0.0.1:0\n    format: hl7v2\n    timezone: UTC\n";
-    fs::write(&file, settings + source).expect("a configuration");
+    let others = others.replace("listen: 127.0.0.1:0", &format!("listen: 127.0.0.1:{port}"));
+    let ward =
+        "  - id: ward\n    type: mllp\n    listen: 127.0.0.1:0\n    format: hl7v2\n    timezone: UTC\n";
+    fs::write(&file, format!("{before}sources:\n{ward}{others}")).expect("a configuration");
     let said = scratch.path().join("said");
     let output = fs::File::create(&said).expect("a file");
     let mut running = service_saying("ingest", &file, output);

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 /// How long a broker may take to answer: machines that run tests are busy.
 const START_MAX: Duration = Duration::from_secs(120);
-/// How long a cluster knows of no broker. Clients ask who is there every few seconds.
-const LEFT_OUT: Duration = Duration::from_secs(15);
+/// How long it is left out, mostly. Clients ask who is there every few seconds.
+const LEFT_OUT: Duration = Duration::from_secs(12);
 
 /// A running broker.
 pub(crate) struct Broker {
@@ -271,8 +271,8 @@ impl Broker {
     #[allow(dead_code, reason = "not every test that shares this file needs it")]
     pub(crate) fn begin_to_leave_out(&mut self) {
         self.kill();
-        // Three seconds after each sign of life it is taken for dead, though it answers.
-        self.spawn("broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=60000\n");
+        // Three seconds after each sign of life it is taken for dead, though it answers. It needs some to start.
+        self.spawn("broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=9000\n");
         self.wait();
         std::thread::sleep(LEFT_OUT);
     }

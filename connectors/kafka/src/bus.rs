@@ -179,7 +179,11 @@ impl Bus for KafkaBus {
         let at = |error: KafkaBusError| error.at("append to", self.core().full_name(topic));
         self.core().is_whole().map_err(at)?;
         let found = self.topic(topic).await.map_err(at)?;
-        let appended = append::append(self.core(), &found, partition, &messages, position).await;
+        // Some of what it waits for is asked of clients that may be lost; what was sent may be let go of first.
+        let appended = tokio::select! {
+            appended = append::append(self.core(), &found, partition, &messages, position) => appended,
+            lost = self.core().until_lost() => Err(lost),
+        };
         let appended = appended.map_err(|error| self.core().is_whole().err().unwrap_or(error));
         *self.core().refusal() = match &appended {
             // Who else appends says nothing of the brokers.

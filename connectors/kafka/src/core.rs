@@ -18,7 +18,7 @@ use rdkafka::producer::{BaseRecord, Producer as _};
 use std::collections::{HashMap, HashSet};
 use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
@@ -70,7 +70,7 @@ pub(crate) struct Core {
     pub(crate) shared_topics: Mutex<HashSet<String>>,
     pub(crate) stopping: AtomicBool,
     /// Set where a client of the log finds no brokers any more, though others do.
-    pub(crate) lost: OnceLock<KafkaBusError>,
+    pub(crate) lost: watch::Sender<Option<KafkaBusError>>,
     topics: RwLock<HashMap<String, Arc<Topic>>>,
     /// When the last append failed, and why, if it did.
     refusal: Mutex<Option<(Instant, KafkaBusError)>>,
@@ -104,7 +104,7 @@ impl Core {
             looking: Mutex::default(),
             shared_topics: Mutex::default(),
             stopping: AtomicBool::new(false),
-            lost: OnceLock::new(),
+            lost: watch::Sender::new(None),
             topics: RwLock::default(),
             refusal: Mutex::default(),
             teller: Mutex::default(),

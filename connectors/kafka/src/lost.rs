@@ -14,6 +14,7 @@ use rdkafka::client::Client;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::{Producer as _, PurgeConfig};
+use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 /// How often clients are asked whether they have brokers.
@@ -39,8 +40,9 @@ pub(crate) fn serve(core: &Core) {
             has_no_broker(first.client(), &topic),
             has_no_broker(second.client(), &topic),
         ];
+        let another = OnceCell::new();
         for (client, has_none) in clients.iter_mut().zip(have_none) {
-            if client.is_lost(has_none, || core.another_finds_brokers()) {
+            if client.is_lost(has_none, || *another.get_or_init(|| core.another_finds_brokers())) {
                 core.lose();
                 return;
             }
@@ -108,7 +110,8 @@ impl Core {
     /// Says so to all who ask from now on, and to those who wait for what was sent.
     pub(crate) fn lose(&self) -> KafkaBusError {
         let brokers = self.clients.brokers.clone();
-        let error = self.lost.get_or_init(|| KafkaBusError::Lost { brokers }).clone();
+        let error = KafkaBusError::Lost { brokers };
+        self.lost.send_replace(Some(error.clone()));
         tracing::error!(%error, "the log cannot go on in this process");
         self.producer.purge(PurgeConfig::default().queue().inflight());
         error
@@ -116,6 +119,16 @@ impl Core {
 
     /// Fails where a client of the log is lost.
     pub(crate) fn is_whole(&self) -> Result<()> {
-        self.lost.get().map_or(Ok(()), |error| Err(error.clone()))
+        self.lost.borrow().clone().map_or(Ok(()), Err)
+    }
+
+    /// Returns once a client of the log is lost.
+    pub(crate) async fn until_lost(&self) -> KafkaBusError {
+        let mut lost = self.lost.subscribe();
+        let error = lost.wait_for(Option::is_some).await;
+        error
+            .ok()
+            .and_then(|error| error.clone())
+            .unwrap_or(KafkaBusError::Closed)
     }
 }

@@ -405,17 +405,12 @@ async fn brokers_that_were_left_out_are_read_on_from() {
         read.clone()
     };
     read_until(messages(20).len()).await;
-    for until in [40, 60] {
-        house.broker.leave_out();
-        house.send(0, until - 20..until);
-        let wait = Duration::from_secs(90);
-        let all = tokio::time::timeout(wait, read_until(messages(until).len())).await;
-        let expected: Vec<String> = messages(until)
-            .iter()
-            .map(|number| format!("0/{number}"))
-            .collect();
-        assert_eq!(all.unwrap(), expected);
-    }
+    house.broker.leave_out();
+    house.send(0, 20..40);
+    let wait = Duration::from_secs(90);
+    let all = tokio::time::timeout(wait, read_until(messages(40).len())).await;
+    let expected: Vec<String> = messages(40).iter().map(|number| format!("0/{number}")).collect();
+    assert_eq!(all.unwrap(), expected);
     stop.send_replace(true);
     drop(batches);
     reading.await.unwrap().unwrap();
