@@ -1,6 +1,6 @@
-//! The pipeline on Kafka says what it says on the embedded log, killed in the middle or not. One real broker, KRaft.
+//! The pipeline on Kafka says what it says on the embedded log, killed in the middle or not. One real broker, KRaft, or several.
 //!
-//! `PANORAMA_KAFKA_PERSONS` and `PANORAMA_KAFKA_KILLS` size the run.
+//! `PANORAMA_KAFKA_PERSONS`, `PANORAMA_KAFKA_KILLS` and `PANORAMA_KAFKA_BROKERS` size the run.
 
 use crate::broker::Broker;
 use crate::essence::{config, differences, essence, run, run_killed, run_role, small_steps, with_feeds};
@@ -18,6 +18,15 @@ pub(crate) fn from_environment(name: &str, otherwise: u64) -> u64 {
     std::env::var(name)
         .ok()
         .map_or(otherwise, |text| text.parse().expect("a number"))
+}
+
+/// Brokers of one cluster, as many as `PANORAMA_KAFKA_BROKERS` says, and their addresses as a configuration lists them; none where
+/// there are no jars.
+pub(crate) fn some_brokers() -> Option<(Vec<Broker>, String)> {
+    let count = from_environment("PANORAMA_KAFKA_BROKERS", 1);
+    let brokers = Broker::start_many(usize::try_from(count).expect("a few"), "")?;
+    let addresses: Vec<String> = brokers.iter().map(Broker::address).collect();
+    Some((brokers, addresses.join("\", \"")))
 }
 
 /// The configuration of a directory, with Kafka for its log.
@@ -71,7 +80,9 @@ pub(crate) fn places_are_unique(location: &Path) -> usize {
 
 #[test]
 fn the_tables_are_those_of_the_embedded_log_killed_or_not() {
-    let Some(broker) = Broker::start("") else { return };
+    let Some((brokers, addresses)) = some_brokers() else {
+        return;
+    };
     let persons = from_environment("PANORAMA_KAFKA_PERSONS", 60).to_string();
     let kills = from_environment("PANORAMA_KAFKA_KILLS", 4);
     let made = Scratch::new("kafka");
@@ -87,7 +98,7 @@ fn the_tables_are_those_of_the_embedded_log_killed_or_not() {
     assert!(expected["patient_360"].len() > 20 && expected["raw_messages"].len() > 500);
 
     let straight = with_feeds(&made, "kafka-straight");
-    let file = on_kafka(straight.path(), &broker.address(), "straight.");
+    let file = on_kafka(straight.path(), &addresses, "straight.");
     let began = Instant::now();
     run(&file, &[]);
     let kafka_seconds = began.elapsed().as_secs_f64();
@@ -101,12 +112,12 @@ fn the_tables_are_those_of_the_embedded_log_killed_or_not() {
     // What lies in Kafka are the messages as they were received: another pipeline, with a log of its own, reads them as it
     // would read anybody's topics.
     let second = with_feeds(&made, "kafka-second");
-    run(&from_topics(second.path(), &broker.address(), "straight."), &[]);
+    run(&from_topics(second.path(), &addresses, "straight."), &[]);
     let location = second.path().join("tables");
     assert_eq!(differences(&expected, &essence(&location)), None);
 
     let killed = with_feeds(&made, "kafka-killed");
-    let file = on_kafka(killed.path(), &broker.address(), "killed.");
+    let file = on_kafka(killed.path(), &addresses, "killed.");
     let small = small_steps();
     let in_the_middle = run_killed(&file, &small, kills, 150..1050);
     run(&file, &small);
@@ -117,9 +128,10 @@ fn the_tables_are_those_of_the_embedded_log_killed_or_not() {
         "after {in_the_middle} kills"
     );
     assert_eq!(places_are_unique(&location), messages);
-    what_others_were_told_is_in_the_tables(&broker, "killed.", &location);
+    what_others_were_told_is_in_the_tables(&brokers[0], "killed.", &location);
     println!(
-        "kafka: {messages} messages, embedded {embedded_seconds:.1} s, kafka {kafka_seconds:.1} s, {in_the_middle} kills"
+        "kafka: {} brokers, {messages} messages, embedded {embedded_seconds:.1} s, kafka {kafka_seconds:.1} s, {in_the_middle} kills",
+        brokers.len()
     );
 }
 

@@ -32,6 +32,9 @@ use workload::{Workload, mix};
 pub(crate) const CONNECTIONS: u32 = 8;
 /// What was promised: a start answers within this.
 const RESTART_MAX: Duration = Duration::from_secs(5);
+/// The same on Kafka: the one before is to be silent for long enough, and each topic is opened.
+#[cfg(feature = "kafka")]
+const RESTART_ON_KAFKA_MAX: Duration = Duration::from_secs(30);
 /// What was promised: what was acknowledged last is in the tables within this (R23).
 const VISIBLE_MAX: Duration = Duration::from_secs(30);
 /// A stop that was asked for takes no longer (R18).
@@ -83,6 +86,7 @@ struct Size {
     kills: u64,
     messages: u64,
     seed: u64,
+    restart_max: Duration,
 }
 
 /// What the killer saw.
@@ -101,9 +105,42 @@ fn kill_nine_loses_nothing_and_doubles_nothing() {
         kills: number("PANORAMA_TORTURE_KILLS", 4),
         messages: number("PANORAMA_TORTURE_MESSAGES", 5_000),
         seed: number("PANORAMA_TORTURE_SEED", 2),
+        restart_max: RESTART_MAX,
     };
+    try_out(Place::new("torture"), size);
+}
+
+/// The same with the log on Kafka: `PANORAMA_KAFKA_BROKERS` sets how many brokers.
+#[cfg(feature = "kafka")]
+#[test]
+fn kill_nine_on_kafka_loses_nothing_and_doubles_nothing() {
+    let Some((_brokers, addresses)) = crate::kafka::some_brokers() else {
+        return;
+    };
+    let size = Size {
+        kills: number("PANORAMA_TORTURE_KILLS", 4),
+        messages: number("PANORAMA_TORTURE_MESSAGES", 5_000),
+        seed: number("PANORAMA_TORTURE_SEED", 3),
+        restart_max: RESTART_ON_KAFKA_MAX,
+    };
+    let mut place = Place::new("torture-kafka");
+    place.settings = on_kafka(&addresses, "torture");
+    try_out(place, size);
+}
+
+/// What makes Kafka the log.
+#[cfg(feature = "kafka")]
+fn on_kafka(addresses: &str, prefix: &str) -> Vec<String> {
+    vec![
+        "bus.type=kafka".into(),
+        format!("bus.brokers=[\"{addresses}\"]"),
+        format!("bus.topic_prefix={prefix}."),
+        "bus.take_over_after=3s".into(),
+    ]
+}
+
+fn try_out(place: Place, size: Size) {
     let began = Instant::now();
-    let place = Place::new("torture");
     let workload = Workload {
         seed: size.seed,
         patients: (size.messages / 50).clamp(50, 500),
@@ -116,43 +153,63 @@ fn kill_nine_loses_nothing_and_doubles_nothing() {
     check(&report, &killing, &sendings, &found, size);
 }
 
+/// Bugs that are planted, and what each of them leads to.
+const PLANTS: [(Option<&str>, &str); 6] = [
+    (None, ""),
+    (Some("ack-before-commit"), "lost-write"),
+    (Some("no-epoch-check"), "duplicate"),
+    (Some("forget-copies"), "duplicate"),
+    (Some("forget-outbox"), "lost-fact"),
+    (Some("position-before-effects"), "lost-fact"),
+];
+
 /// A test that cannot find a bug proves nothing: `PANORAMA_PLANTED_PROGRAM` names a program built with the feature
 /// `planted-bugs`, and each of them must be found.
 #[test]
 fn planted_bugs_are_found() {
+    for (plant, anomaly) in PLANTS {
+        find(plant, anomaly, Vec::new());
+    }
+}
+
+/// The same with the log on Kafka.
+#[cfg(feature = "kafka")]
+#[test]
+fn planted_bugs_are_found_on_kafka() {
+    let Some((_brokers, addresses)) = crate::kafka::some_brokers() else {
+        return;
+    };
+    for (plant, anomaly) in PLANTS {
+        find(plant, anomaly, on_kafka(&addresses, plant.unwrap_or("none")));
+    }
+}
+
+fn find(plant: Option<&'static str>, anomaly: &str, settings: Vec<String>) {
     let Some(program) = std::env::var_os("PANORAMA_PLANTED_PROGRAM") else {
         println!("skipped: no PANORAMA_PLANTED_PROGRAM");
         return;
     };
-    let plants = [
-        (None, ""),
-        (Some("ack-before-commit"), "lost-write"),
-        (Some("no-epoch-check"), "duplicate"),
-        (Some("forget-copies"), "duplicate"),
-        (Some("forget-outbox"), "lost-fact"),
-        (Some("position-before-effects"), "lost-fact"),
-    ];
-    for (plant, anomaly) in plants {
-        let place = Place::of("planted", program.clone(), plant);
-        let workload = Workload {
-            seed: 2,
-            patients: 200,
-        };
-        let size = Size {
-            kills: 20,
-            messages: 10_000,
-            seed: 2,
-        };
-        let (_, sendings) = torture(&place, workload, size);
-        place.drain();
-        let found = judge(&place, workload, &sendings).anomalies;
-        println!("planted {plant:?}: {found:?}");
-        assert_eq!(plant.is_none(), found.is_empty(), "{plant:?}: {found:?}");
-        assert!(
-            plant.is_none() || found.contains_key(anomaly),
-            "{plant:?}: {found:?}"
-        );
-    }
+    let mut place = Place::of("planted", program, plant);
+    place.settings = settings;
+    let workload = Workload {
+        seed: 2,
+        patients: 200,
+    };
+    let size = Size {
+        kills: 20,
+        messages: 10_000,
+        seed: 2,
+        restart_max: RESTART_MAX,
+    };
+    let (_, sendings) = torture(&place, workload, size);
+    place.drain();
+    let found = judge(&place, workload, &sendings).anomalies;
+    println!("planted {plant:?}: {found:?}");
+    assert_eq!(plant.is_none(), found.is_empty(), "{plant:?}: {found:?}");
+    assert!(
+        plant.is_none() || found.contains_key(anomaly),
+        "{plant:?}: {found:?}"
+    );
 }
 
 fn torture(place: &Place, workload: Workload, size: Size) -> (Killing, Vec<Sending>) {
@@ -331,7 +388,7 @@ fn check(report: &Value, killing: &Killing, sendings: &[Sending], found: &Findin
     assert!(found.anomalies.is_empty(), "{}\n{report}\n{again}", found.told());
     for restart in &killing.restarts {
         assert!(
-            *restart < RESTART_MAX,
+            *restart < size.restart_max,
             "a start took {restart:?}\n{report}\n{again}"
         );
     }

@@ -76,9 +76,8 @@ fn feeds(root: &Path) -> Vec<Feed> {
 }
 
 /// Deals the messages of all feeds into files and passes.
-fn arrive(feeds: &[Feed], dir: &Path, seed: u64) -> usize {
+fn arrive(feeds: &[Feed], dir: &Path, config: &Path, seed: u64) -> usize {
     let mut chance = Chance::new(seed);
-    let config = config(dir);
     let passes = 1 + chance.below(4);
     let mut dealt: Vec<BTreeMap<PathBuf, String>> = vec![BTreeMap::new(); passes];
     for feed in feeds {
@@ -105,7 +104,7 @@ fn arrive(feeds: &[Feed], dir: &Path, seed: u64) -> usize {
         let epoch = [1, 7, 64, 512, 50_000][chance.below(5)];
         let threads = 1 + chance.below(2);
         run(
-            &config,
+            config,
             &[
                 format!("limits.epoch_messages_max={epoch}"),
                 format!("limits.decode_threads={threads}"),
@@ -143,6 +142,23 @@ fn from_environment(name: &str, otherwise: u64) -> u64 {
 #[test]
 fn any_arrival_order_gives_the_same_tables() {
     let seeds = from_environment("PANORAMA_ORDER_SEEDS", 4);
+    compare("the embedded log", seeds, |dir, _| config(dir));
+}
+
+/// The same with the log on Kafka: `PANORAMA_KAFKA_BROKERS` sets how many brokers, `PANORAMA_ORDER_ON_KAFKA_SEEDS` how many seeds.
+#[cfg(feature = "kafka")]
+#[test]
+fn any_arrival_order_on_kafka_gives_the_same_tables() {
+    let Some((brokers, addresses)) = crate::kafka::some_brokers() else {
+        return;
+    };
+    let seeds = from_environment("PANORAMA_ORDER_ON_KAFKA_SEEDS", 2);
+    compare(&format!("{} brokers", brokers.len()), seeds, |dir, seed| {
+        crate::kafka::on_kafka(dir, &addresses, &format!("order-{seed}."))
+    });
+}
+
+fn compare(log: &str, seeds: u64, configured: impl Fn(&Path, u64) -> PathBuf) {
     let first = from_environment("PANORAMA_ORDER_FIRST", 1);
     let persons = from_environment("PANORAMA_ORDER_PERSONS", 60).to_string();
     let made = Scratch::new("order");
@@ -171,14 +187,15 @@ fn any_arrival_order_gives_the_same_tables() {
     let (mut wrong, mut passes) = (BTreeSet::new(), 0);
     for seed in first..first + seeds {
         let scratch = Scratch::new("order");
-        passes += arrive(&feeds, scratch.path(), seed);
+        let config = configured(scratch.path(), seed);
+        passes += arrive(&feeds, scratch.path(), &config, seed);
         if let Some(told) = differences(&expected, &essence(&scratch.path().join("tables"))) {
-            println!("seed {seed} (PANORAMA_ORDER_FIRST={seed} PANORAMA_ORDER_SEEDS=1):\n{told}");
+            println!("seed {seed} (PANORAMA_ORDER_FIRST={seed}), on {log}:\n{told}");
             wrong.insert(seed);
         }
     }
     println!(
-        "order: {seeds} seeds, {passes} runs, {} messages each, {:.1} s, {} seeds with differences",
+        "order on {log}: {seeds} seeds, {passes} runs, {} messages each, {:.1} s, {} seeds with differences",
         feeds.iter().map(|f| f.messages.len()).sum::<usize>(),
         began.elapsed().as_secs_f64(),
         wrong.len()

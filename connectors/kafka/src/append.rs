@@ -84,6 +84,10 @@ pub(crate) async fn append(
             }
         }
     };
+    #[cfg(feature = "planted-bugs")]
+    if panorama_api::is_planted("ack-before-commit") {
+        return Ok(answers);
+    }
     waiting.await.map_err(|_| KafkaBusError::Closed)??;
     if let Some(entry) = rest {
         let (answer, written) = oneshot::channel();
