@@ -129,6 +129,7 @@ impl Place {
 
     /// Lets the program finish what is stored, with its listeners closed.
     pub(crate) fn drain(&self) {
+        let settings = self.settings.iter().flat_map(|setting| ["--set", setting]);
         let output = self
             .program(&[])
             .args([
@@ -139,6 +140,7 @@ impl Place {
                 "--until-caught-up",
                 "--json",
             ])
+            .args(settings)
             .output()
             .expect("the program starts");
         let said = said(&output);
