@@ -19,7 +19,8 @@ const CHUNK: ReadLimits = ReadLimits {
     records_max: 5_000,
     bytes_max: 1 << 20,
 };
-/// Into how many parts the bytes to be read for copies are divided: after each, half of the rest is left out.
+/// Into how many parts the bytes to be read for copies are divided: after each, half of the rest is left out where all of it would
+/// be too much.
 const SCAN_PARTS: u64 = 16;
 /// How long the reports of messages may take beyond the time messages have themselves.
 const REPORTS_GRACE: Duration = Duration::from_secs(10);
@@ -146,8 +147,9 @@ pub(crate) fn look_up(core: &Core, partition: &Partition, low: Offset, high: Off
     };
     let mut copies = Vec::new();
     let mut runs = Runs::default();
-    let share = (core.options.copies_scan_bytes_max / SCAN_PARTS).max(1);
-    let mut read = 0u64;
+    let bytes_max = core.options.copies_scan_bytes_max;
+    let share = (bytes_max / SCAN_PARTS).max(1);
+    let (mut read, mut read_from, mut read_before) = (0u64, next, 0u64);
     while next < high {
         let found = cursor::read(core, partition, next, Until::Offset(high), CHUNK)?;
         next = found.next;
@@ -159,8 +161,12 @@ pub(crate) fn look_up(core: &Core, partition: &Partition, low: Offset, high: Off
             }
         }
         if next < covered && read > share {
-            next += (covered - next) / 2;
-            read = 0;
+            read_before += read;
+            let each = read / (next - read_from).max(1);
+            if each.saturating_mul(covered - next) > bytes_max.saturating_sub(read_before) {
+                next += (covered - next) / 2;
+            }
+            (read, read_from) = (0, next);
         }
     }
     let (positions, mut unfinished) = runs.finish();

@@ -257,6 +257,35 @@ async fn copies_are_known_within_their_bound() {
     assert_eq!(appended, [Appended::At(25)], "older ones are forgotten");
 }
 
+/// Older ones are looked for at a start as far as their bytes are not too many.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_are_known_again_without_holes() {
+    let Some(broker) = Broker::start("") else { return };
+    let open = |copies_scan_bytes_max| {
+        let options = KafkaOptions {
+            copies_scan_bytes_max,
+            ..options(&broker)
+        };
+        KafkaBus::open(options).unwrap()
+    };
+    let bus = open(u64::MAX);
+    bus.ensure_topic("many", 1).await.unwrap();
+    let all: Vec<NewMessage> = (0..16_000).map(keyed).collect();
+    let bytes: usize = all.iter().map(|message| message.payload.len()).sum();
+    bus.append("many", 0, all, None).await.unwrap();
+    drop(bus);
+    let again = async |bytes_max, ids: &[u128]| {
+        let bus = open(bytes_max);
+        let messages = ids.iter().map(|id| keyed(*id)).collect();
+        bus.append("many", 0, messages, None).await.unwrap()
+    };
+    let ids: Vec<u128> = (0..16_000).step_by(1_000).collect();
+    let known: Vec<Appended> = (0..16_000).step_by(1_000).map(Appended::DuplicateOf).collect();
+    assert_eq!(again(bytes as u64, &ids).await, known);
+    let few = again(bytes as u64 / 4, &[8_000, 15_999]).await;
+    assert_eq!(few, [Appended::At(16_000), Appended::DuplicateOf(15_999)]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_name_their_cause_and_a_remedy() {
     let Some(broker) = Broker::start("") else { return };
