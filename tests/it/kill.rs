@@ -237,7 +237,7 @@ fn torture(place: &Place, workload: Workload, size: Size) -> (Killing, Vec<Sendi
             })
             .collect();
         let (mut killing, mut service) = kill_all(place, &board, size);
-        let ready = answers(&mut service, &board);
+        let ready = answers(place, &mut service, &board);
         killing.restarts.push(ready);
         board.enough.store(true, SeqCst);
         let sendings: Vec<Sending> = senders
@@ -276,7 +276,7 @@ fn kill_all(place: &Place, board: &Board, size: Size) -> (Killing, Service) {
             service.kill();
             continue;
         }
-        let ready = answers(&mut service, board);
+        let ready = answers(place, &mut service, board);
         killing.restarts.push(ready);
         let share = size.messages * number / (size.kills + 1);
         wait("messages are acknowledged", || {
@@ -308,10 +308,14 @@ fn start(place: &Place, board: &Board) -> Service {
 }
 
 /// Waits until a start is ready and has acknowledged a message; how long that took.
-fn answers(service: &mut Service, board: &Board) -> Duration {
+fn answers(place: &Place, service: &mut Service, board: &Board) -> Duration {
     let generation = board.generation.load(SeqCst);
     wait("the program is ready and answers", || {
-        assert!(!service.has_ended(), "the program ended by itself");
+        assert!(
+            !service.has_ended(),
+            "the program ended by itself: {}",
+            place.last_words()
+        );
         board.answered.load(SeqCst) >= generation && service.is_ready()
     });
     service.started.elapsed()

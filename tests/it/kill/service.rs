@@ -103,6 +103,13 @@ impl Place {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
+    /// The end of that.
+    pub(crate) fn last_words(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
     /// Starts the program, behind `before`.
     pub(crate) fn start(&self, before: &[&str]) -> Service {
         let log = OpenOptions::new()
