@@ -147,26 +147,19 @@ pub(crate) fn look_up(core: &Core, partition: &Partition, low: Offset, high: Off
     };
     let mut copies = Vec::new();
     let mut runs = Runs::default();
-    let bytes_max = core.options.copies_scan_bytes_max;
-    let share = (bytes_max / SCAN_PARTS).max(1);
-    let (mut read, mut read_from, mut read_before) = (0u64, next, 0u64);
+    let mut scan = Scan::new(core.options.copies_scan_bytes_max, next);
     while next < high {
         let found = cursor::read(core, partition, next, Until::Offset(high), CHUNK)?;
         next = found.next;
         for stored in &found.records {
-            read += stored.record.payload.len() as u64;
+            scan.read += stored.record.payload.len() as u64;
             copies.extend(stored.dedupe.map(|key| (key, stored.record.offset)));
             if stored.record.offset >= covered {
                 runs.see(stored);
             }
         }
-        if next < covered && read > share {
-            read_before += read;
-            let each = read / (next - read_from).max(1);
-            if each.saturating_mul(covered - next) > bytes_max.saturating_sub(read_before) {
-                next += (covered - next) / 2;
-            }
-            (read, read_from) = (0, next);
+        if next < covered {
+            next = scan.go_on(next, covered);
         }
     }
     let (positions, mut unfinished) = runs.finish();
@@ -201,6 +194,43 @@ pub(crate) fn look_up(core: &Core, partition: &Partition, low: Offset, high: Off
     log.unfinished = unfinished;
     log.stands(low, high);
     Ok(())
+}
+
+/// How far a look for senders' ids has come, in bytes.
+struct Scan {
+    bytes_max: u64,
+    read_before: u64,
+    /// In this part, and where that began.
+    read: u64,
+    from: Offset,
+}
+
+impl Scan {
+    const fn new(bytes_max: u64, from: Offset) -> Self {
+        Self {
+            bytes_max,
+            read_before: 0,
+            read: 0,
+            from,
+        }
+    }
+
+    /// Where to read on, having come to `next` of what ends at `end`: the newest messages are what is likeliest sent again.
+    fn go_on(&mut self, next: Offset, end: Offset) -> Offset {
+        if self.read <= self.bytes_max / SCAN_PARTS {
+            return next;
+        }
+        self.read_before += self.read;
+        let each = self.read / (next - self.from).max(1);
+        let is_too_much = each.saturating_mul(end - next) > self.bytes_max.saturating_sub(self.read_before);
+        let next = if is_too_much {
+            next + (end - next) / 2
+        } else {
+            next
+        };
+        (self.read, self.from) = (0, next);
+        next
+    }
 }
 
 /// Appends with positions, as they lie in a partition: whole ones, and beginnings of those that were cut short.

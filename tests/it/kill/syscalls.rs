@@ -54,7 +54,7 @@ fn run_traced(place: &Place, trace: &str, messages: u64) {
             };
             scope.spawn(move || sender.run());
         }
-        answers(&place, &mut service, &board);
+        answers(place, &mut service, &board);
     });
     // strace hands no signal on: its child is asked itself.
     let children = format!("/proc/{0}/task/{0}/children", service.id());
