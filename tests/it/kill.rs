@@ -9,9 +9,9 @@
 //! | every answer follows a sync, by the system calls | `syscalls` |
 //! | how soon messages are answered and rows, under a steady load without kills | `steady` |
 //!
-//! `PANORAMA_TORTURE_KILLS`, `PANORAMA_TORTURE_MESSAGES`, `PANORAMA_TORTURE_SEED` size the run; `PANORAMA_PROGRAM` names
-//! another program than the one built with the tests. Each run prints its numbers as one line of
-//! JSON, and a failed one how to repeat it.
+//! `PANORAMA_TORTURE_KILLS`, `PANORAMA_TORTURE_MESSAGES`, `PANORAMA_TORTURE_SEED` size the run, `PANORAMA_KAFKA_BROKERS` the
+//! cluster where the log is on Kafka; `PANORAMA_PROGRAM` names another program than the one built with the tests. Each run
+//! prints its numbers as one line of JSON, and a failed one how to repeat it.
 
 mod oracle;
 mod sender;
@@ -88,6 +88,8 @@ struct Size {
     messages: u64,
     seed: u64,
     restart_max: Duration,
+    /// The test that runs it.
+    test: &'static str,
 }
 
 /// What the killer saw.
@@ -107,6 +109,7 @@ fn kill_nine_loses_nothing_and_doubles_nothing() {
         messages: number("PANORAMA_TORTURE_MESSAGES", 5_000),
         seed: number("PANORAMA_TORTURE_SEED", 2),
         restart_max: RESTART_MAX,
+        test: "kill_nine_loses",
     };
     try_out(Place::new("torture"), size);
 }
@@ -123,6 +126,7 @@ fn kill_nine_on_kafka_loses_nothing_and_doubles_nothing() {
         messages: number("PANORAMA_TORTURE_MESSAGES", 5_000),
         seed: number("PANORAMA_TORTURE_SEED", 3),
         restart_max: RESTART_ON_KAFKA_MAX,
+        test: "kill_nine_on_kafka",
     };
     let mut place = Place::new("torture-kafka");
     place.settings = on_kafka(&addresses, "torture");
@@ -208,6 +212,7 @@ fn find(program: &OsStr, plant: Option<&'static str>, anomaly: &str, settings: V
         messages: 10_000,
         seed: 2,
         restart_max: RESTART_MAX,
+        test: "planted_bugs",
     };
     let (_, sendings) = torture(&place, workload, size);
     place.drain();
@@ -392,8 +397,8 @@ fn report(
 fn check(report: &Value, killing: &Killing, sendings: &[Sending], found: &Findings, size: Size) {
     let again = format!(
         "PANORAMA_TORTURE_KILLS={} PANORAMA_TORTURE_MESSAGES={} PANORAMA_TORTURE_SEED={} \
-         cargo test --release -p panorama --test it -- kill_nine --nocapture",
-        size.kills, size.messages, size.seed
+         ./test -p panorama --features kafka --test it -- {} --nocapture",
+        size.kills, size.messages, size.seed, size.test
     );
     let problems: Vec<_> = sendings.iter().flat_map(|sending| &sending.problems).collect();
     assert!(problems.is_empty(), "{problems:?}\n{report}\n{again}");
