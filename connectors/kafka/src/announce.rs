@@ -120,6 +120,7 @@ impl Teller {
             self.topics.insert(topic.to_owned());
         }
         let Err(error) = self.transact(core, topic, changes) else {
+            self.alone = Loneliness::default();
             return Ok(());
         };
         if let Some((_, reason)) = self.producer.client().fatal_error() {

@@ -270,6 +270,8 @@ impl Clients {
             // A machine that moved has a new address: do not wait the client's default of a minute for it.
             .set("broker.address.ttl", "5000")
             .set("reconnect.backoff.max.ms", "2000")
+            // A connection that was begun while packets were dropped is not waited for much longer than that lasted.
+            .set("socket.connection.setup.timeout.ms", "10000")
             .set("socket.keepalive.enable", "true")
             .set("allow.auto.create.topics", "false");
         for (key, value) in &options.security {

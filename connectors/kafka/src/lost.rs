@@ -9,6 +9,7 @@ use crate::client::Clients;
 use crate::core::Core;
 use crate::error::{KafkaBusError, Result};
 use crate::positions;
+use panorama_api::ErrorClass;
 use rdkafka::ClientContext;
 use rdkafka::client::Client;
 use rdkafka::consumer::Consumer as _;
@@ -22,7 +23,7 @@ pub(crate) const LOOK: Duration = Duration::from_secs(3);
 /// How long an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// How long one may find none while others do. Longer than its own tries to connect again take.
-const LOST_AFTER: Duration = Duration::from_secs(12);
+const LOST_AFTER: Duration = Duration::from_secs(20);
 /// How late a stop may be.
 const STOP_POLL: Duration = Duration::from_millis(100);
 
@@ -30,19 +31,25 @@ const STOP_POLL: Duration = Duration::from_millis(100);
 pub(crate) fn serve(core: &Core) {
     let mut clients: [Loneliness; 5] = Default::default();
     let topic = core.full_name(positions::TOPIC);
+    let [first, second] = &core.readers;
+    let looks: [&dyn Fn() -> bool; 5] = [
+        &|| has_no_broker(core.producer.client(), &topic),
+        &|| has_no_broker(core.asker.client(), &topic),
+        &|| has_no_broker(core.admin.inner(), &topic),
+        &|| has_no_broker(first.client(), &topic),
+        &|| has_no_broker(second.client(), &topic),
+    ];
     while !core.is_stopping() {
         let looked = Instant::now();
-        let [first, second] = &core.readers;
-        let have_none = [
-            has_no_broker(core.producer.client(), &topic),
-            has_no_broker(core.asker.client(), &topic),
-            has_no_broker(core.admin.inner(), &topic),
-            has_no_broker(first.client(), &topic),
-            has_no_broker(second.client(), &topic),
-        ];
         let another = OnceCell::new();
-        for (client, has_none) in clients.iter_mut().zip(have_none) {
-            if client.is_lost(has_none, || *another.get_or_init(|| core.another_finds_brokers())) {
+        for (client, has_none) in clients.iter_mut().zip(looks) {
+            // Each look may take its time, and whoever stops waits for it.
+            if core.is_stopping() {
+                return;
+            }
+            if client.is_lost(has_none(), || {
+                *another.get_or_init(|| core.another_finds_brokers())
+            }) {
                 core.lose();
                 return;
             }
@@ -53,22 +60,33 @@ pub(crate) fn serve(core: &Core) {
     }
 }
 
-/// Waits while the brokers say that there are none: clients that are made then are lost from the beginning. That nobody answers
-/// is for those to find out.
+/// Waits until the brokers say that there are some: clients that are made while they say that there are none are lost from the
+/// beginning. Each try is a new client's, and may take longer than the one before.
+///
+/// # Errors
+/// Why there are none, after a request's time.
 pub(crate) fn wait_for_brokers(options: &KafkaOptions) -> Result<()> {
     let clients = Clients::new(options)?;
     let topic = format!("{}{}", options.topic_prefix, positions::TOPIC);
-    let began = Instant::now();
+    let deadline = Instant::now() + options.request_timeout;
+    let mut wait = ANSWER_MAX;
     loop {
         let asker = clients.asker(options)?;
-        let none = match asker.fetch_metadata(Some(&topic), ANSWER_MAX) {
-            Ok(found) => found.brokers().is_empty(),
-            Err(_) => false,
+        let rest = deadline.saturating_duration_since(Instant::now());
+        let error = match clients.metadata(&asker, Some(&topic), wait.min(rest).max(STOP_POLL)) {
+            Ok(found) if !found.brokers().is_empty() => return Ok(()),
+            Ok(_) => KafkaBusError::Unreachable {
+                brokers: clients.brokers.clone(),
+                reason: "those that answer say that there is none".into(),
+            },
+            Err(error) if error.class() == ErrorClass::Retry => error,
+            Err(error) => return Err(error),
         };
-        if !none || began.elapsed() > options.request_timeout {
-            return Ok(());
+        if rest.is_zero() {
+            return Err(error);
         }
         std::thread::sleep(STOP_POLL);
+        wait *= 2;
     }
 }
 

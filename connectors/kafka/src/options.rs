@@ -69,7 +69,7 @@ impl Default for KafkaOptions {
             request_timeout: Duration::from_secs(30),
             linger: Duration::from_millis(1),
             copies_max: 262_144,
-            copies_scan_bytes_max: 256 * MIB as u64,
+            copies_scan_bytes_max: 128 * MIB as u64,
             session_timeout: Duration::from_secs(10),
             eager_rebalance: false,
             flush_interval: Duration::from_secs(1),

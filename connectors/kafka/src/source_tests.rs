@@ -8,6 +8,7 @@
 )]
 
 use crate::broker::Broker;
+use crate::lost;
 use crate::topic_reader::TopicReader;
 use crate::{KafkaBus, KafkaBusError, KafkaOptions, KafkaParams, KafkaSource, OnGap, Start};
 use panorama_api::{
@@ -406,6 +407,8 @@ async fn brokers_that_were_left_out_are_read_on_from() {
     };
     read_until(messages(20).len()).await;
     house.broker.leave_out();
+    // Theirs are not to be lost, too.
+    lost::wait_for_brokers(&house.params().options()).unwrap();
     house.send(0, 20..40);
     let wait = Duration::from_secs(90);
     let all = tokio::time::timeout(wait, read_until(messages(40).len())).await;

@@ -13,6 +13,7 @@ use panorama_model::Text;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::metadata::Metadata;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -118,7 +119,8 @@ impl<'a> TopicReader<'a> {
     pub(crate) fn look(topic: &str, options: &KafkaOptions) -> Result<()> {
         let clients = Clients::new(options)?;
         let consumer = clients.asker(options)?;
-        partitions(&clients, &consumer, topic, options.request_timeout).map(|_| ())
+        let metadata = clients.metadata(&consumer, Some(topic), options.request_timeout)?;
+        partitions(&clients, &metadata, topic).map(|_| ())
     }
 
     /// Begins in every partition where the last run ended.
@@ -144,7 +146,11 @@ impl<'a> TopicReader<'a> {
             complained: false,
             alone: Loneliness::default(),
         };
-        reader.assign(params.start, reader.options.request_timeout)?;
+        let wait = reader.options.request_timeout;
+        let metadata = reader
+            .clients
+            .metadata(&reader.consumer, Some(&params.topic), wait)?;
+        reader.assign(&metadata, params.start)?;
         Ok(reader)
     }
 
@@ -266,8 +272,8 @@ impl<'a> TopicReader<'a> {
     }
 
     /// Begins to read the partitions that are not read yet.
-    fn assign(&mut self, start: Start, wait: Duration) -> Result<()> {
-        let found = partitions(&self.clients, &self.consumer, &self.params.topic, wait)?;
+    fn assign(&mut self, metadata: &Metadata, start: Start) -> Result<()> {
+        let found = partitions(&self.clients, metadata, &self.params.topic)?;
         let mut list = TopicPartitionList::new();
         for partition in found {
             let is_mine = self
@@ -394,17 +400,33 @@ impl<'a> TopicReader<'a> {
             let Ok(number) = u32::try_from(*partition) else {
                 continue;
             };
-            let found = self.ask(*partition, LOOK * 10);
             // What it was before is not what it is.
-            let behind = found.ok().map(|(_, high)| high.saturating_sub(stretch.next));
+            let is_asked = !has_none && !self.context.shutdown.is_requested();
+            let found = is_asked
+                .then(|| self.ask(*partition, LOOK * 10))
+                .and_then(|found| found.ok());
+            let behind = found.map(|(_, high)| high.saturating_sub(stretch.next));
             self.context.observer.lag(&self.params.topic, number, behind);
         }
-        let outcome = match self.assign(Start::Earliest, SURVEY_WAIT) {
-            Err(error) if error.class() == ErrorClass::Retry => Ok(()),
-            outcome => outcome,
+        let outcome = if has_none || self.context.shutdown.is_requested() {
+            Ok(())
+        } else {
+            self.look_for_partitions()
         };
         self.surveyed_at = Instant::now();
         outcome
+    }
+
+    fn look_for_partitions(&mut self) -> Result<()> {
+        // Not by polling for the reason where there is no answer: what is read ahead would come along and be lost.
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(&self.params.topic), SURVEY_WAIT)
+            .map_err(|error| self.clients.error(&error));
+        match metadata.and_then(|metadata| self.assign(&metadata, Start::Earliest)) {
+            Err(error) if error.class() == ErrorClass::Retry => Ok(()),
+            outcome => outcome,
+        }
     }
 
     fn ask(&self, partition: i32, wait: Duration) -> KafkaResult<(u64, u64)> {
@@ -442,8 +464,7 @@ fn consumer(clients: &Clients, options: &KafkaOptions, context: &SourceContext) 
 }
 
 /// The partitions of a topic that must be there.
-fn partitions(clients: &Clients, consumer: &Consumer, topic: &str, wait: Duration) -> Result<Vec<i32>> {
-    let metadata = clients.metadata(consumer, Some(topic), wait)?;
+fn partitions(clients: &Clients, metadata: &Metadata, topic: &str) -> Result<Vec<i32>> {
     let found = metadata.topics().iter().find(|t| t.name() == topic);
     let found = found.ok_or(KafkaBusError::TopicUnknown)?;
     if let Some(error) = found.error() {
