@@ -1,4 +1,5 @@
-//! The pipeline on Kafka says what it says on the embedded log, killed in the middle or not. One real broker, KRaft, or several.
+//! The pipeline on Kafka says what it says on the embedded log, killed in the middle or not. Real brokers, KRaft: one, or
+//! several.
 //!
 //! `PANORAMA_KAFKA_PERSONS`, `PANORAMA_KAFKA_KILLS` and `PANORAMA_KAFKA_BROKERS` size the run.
 
@@ -20,8 +21,8 @@ pub(crate) fn from_environment(name: &str, otherwise: u64) -> u64 {
         .map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
-/// Brokers of one cluster, as many as `PANORAMA_KAFKA_BROKERS` says, and their addresses as a configuration lists them; none where
-/// there are no jars.
+/// Brokers of one cluster, as many as `PANORAMA_KAFKA_BROKERS` says, and their addresses as a configuration lists them;
+/// none where there are no jars.
 pub(crate) fn some_brokers() -> Option<(Vec<Broker>, String)> {
     let count = from_environment("PANORAMA_KAFKA_BROKERS", 1);
     let brokers = Broker::start_many(usize::try_from(count).expect("a few"), "")?;

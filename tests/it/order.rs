@@ -145,7 +145,8 @@ fn any_arrival_order_gives_the_same_tables() {
     compare("the embedded log", seeds, |dir, _| config(dir));
 }
 
-/// The same with the log on Kafka: `PANORAMA_KAFKA_BROKERS` sets how many brokers, `PANORAMA_ORDER_ON_KAFKA_SEEDS` how many seeds.
+/// The same with the log on Kafka: `PANORAMA_KAFKA_BROKERS` sets how many brokers, `PANORAMA_ORDER_ON_KAFKA_SEEDS` how many
+/// seeds.
 #[cfg(feature = "kafka")]
 #[test]
 fn any_arrival_order_on_kafka_gives_the_same_tables() {

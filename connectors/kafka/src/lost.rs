@@ -1,8 +1,9 @@
 //! Clients that have lost all brokers though these answer.
 //!
-//! Brokers that were away for a while, all of them, may say when they come back that there is no broker. The client then lets go of
-//! those it knows, and asks nobody ever again ([librdkafka#5301](https://github.com/confluentinc/librdkafka/issues/5301)). What it
-//! was asked for waits in silence: the log says so, and whoever started the process starts it again.
+//! Brokers that were away for a while, all of them, may say when they come back that there is no broker. The client then
+//! lets go of those it knows, and asks nobody ever again
+//! ([librdkafka#5301](https://github.com/confluentinc/librdkafka/issues/5301)). What it was asked for waits in silence: the
+//! log says so, and whoever started the process starts it again.
 
 use crate::KafkaOptions;
 use crate::client::Clients;
@@ -60,8 +61,8 @@ pub(crate) fn serve(core: &Core) {
     }
 }
 
-/// Waits until the brokers say that there are some: clients that are made while they say that there are none are lost from the
-/// beginning. Each try is a new client's, and may take longer than the one before.
+/// Waits until the brokers say that there are some: clients that are made while they say that there are none are lost from
+/// the beginning. Each try is a new client's, and may take longer than the one before.
 ///
 /// # Errors
 /// Why there are none, after a request's time.
@@ -96,8 +97,8 @@ pub(crate) fn has_no_broker<C: ClientContext>(client: &Client<C>, topic: &str) -
     code.and_then(|error| error.rdkafka_error_code()) == Some(Code::BrokerTransportFailure)
 }
 
-/// Since when a client has had no broker though a new one found some. While brokers are away for all, it is not lost: once
-/// they are back it may still wait for its next try.
+/// Since when a client has had no broker though a new one found some. While brokers are away for all, it is not lost:
+/// once they are back it may still wait for its next try.
 #[derive(Default)]
 pub(crate) struct Loneliness(Option<Instant>);
 

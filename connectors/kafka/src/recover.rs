@@ -19,8 +19,8 @@ const CHUNK: ReadLimits = ReadLimits {
     records_max: 5_000,
     bytes_max: 1 << 20,
 };
-/// Into how many parts the bytes to be read for copies are divided: after each, half of the rest is left out where all of it would
-/// be too much.
+/// Into how many parts the bytes to be read for copies are divided: after each, half of the rest is left out where all of
+/// it would be too much.
 const SCAN_PARTS: u64 = 16;
 /// How long the reports of messages may take beyond the time messages have themselves.
 const REPORTS_GRACE: Duration = Duration::from_secs(10);
