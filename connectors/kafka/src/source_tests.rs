@@ -418,3 +418,46 @@ async fn brokers_that_were_left_out_are_read_on_from() {
     drop(batches);
     reading.await.unwrap().unwrap();
 }
+
+/// What was read ahead stays, whatever is asked of brokers that do not answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_read_ahead_is_handed_on_though_brokers_fall_silent() {
+    const COUNT: u32 = 60_000;
+    let Some(house) = House::new().await else { return };
+    house.send(0, 0..COUNT);
+    let (stop, context) = house.context(false);
+    let (params, (sender, mut batches)) = (house.params(), mpsc::channel(1));
+    let reading =
+        tokio::task::spawn_blocking(move || TopicReader::open(&params, &context, &[0]).unwrap().run(&sender));
+    let mut read = Vec::new();
+    let mut silent_since = None;
+    while read.len() < messages(COUNT).len() {
+        let batch = tokio::time::timeout(Duration::from_secs(60), batches.recv()).await;
+        read.extend(
+            batch
+                .unwrap()
+                .unwrap()
+                .messages
+                .into_iter()
+                .map(|message| message.payload),
+        );
+        let since = *silent_since.get_or_insert_with(|| {
+            house.broker.signal("-STOP");
+            Instant::now()
+        });
+        // Slowly, so that the reader looks for new partitions meanwhile.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        if since.elapsed() > Duration::from_secs(8) {
+            house.broker.signal("-CONT");
+        }
+    }
+    house.broker.signal("-CONT");
+    let expected: Vec<String> = messages(COUNT)
+        .iter()
+        .map(|number| format!("0/{number}"))
+        .collect();
+    assert!(read == expected, "{} are read", read.len());
+    stop.send_replace(true);
+    drop(batches);
+    reading.await.unwrap().unwrap();
+}
