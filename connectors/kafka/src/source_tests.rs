@@ -9,7 +9,7 @@
 
 use crate::broker::Broker;
 use crate::lost;
-use crate::topic_reader::TopicReader;
+use crate::topic_reader::{Batch, TopicReader};
 use crate::{KafkaBus, KafkaBusError, KafkaOptions, KafkaParams, KafkaSource, OnGap, Start};
 use panorama_api::{
     Bus, ClientFigures, ErrorClass, Observer, Partitions, ReadLimits, Shutdown, Source, SourceContext,
@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 const ALL: ReadLimits = ReadLimits {
     records_max: usize::MAX,
@@ -111,6 +112,22 @@ impl House {
             read_ahead_bytes_max: ByteCount::from_mebibytes(1),
             security: BTreeMap::new(),
         }
+    }
+
+    /// A reader of the topic whose batches wait to be taken.
+    fn reading(
+        &self,
+    ) -> (
+        watch::Sender<bool>,
+        mpsc::Receiver<Batch>,
+        JoinHandle<Result<(), KafkaBusError>>,
+    ) {
+        let (stop, context) = self.context(false);
+        let (params, (sender, batches)) = (self.params(), mpsc::channel(1));
+        let reading = tokio::task::spawn_blocking(move || {
+            TopicReader::open(&params, &context, &[0]).unwrap().run(&sender)
+        });
+        (stop, batches, reading)
     }
 
     /// Their systems send messages `<partition>/<number>`; every tenth is a tombstone, which is no message.
@@ -337,10 +354,7 @@ async fn the_client_is_heard_while_nobody_takes_records() {
     let Some(house) = House::new().await else { return };
     house.send(0, 0..2000);
     house.send(1, 0..2000);
-    let (stop, context) = house.context(false);
-    let (params, (sender, mut batches)) = (house.params(), mpsc::channel(1));
-    let reading =
-        tokio::task::spawn_blocking(move || TopicReader::open(&params, &context, &[0]).unwrap().run(&sender));
+    let (stop, mut batches, reading) = house.reading();
     house
         .wait_until("told twice", |counts| counts.told.load(Ordering::Relaxed) > 1)
         .await;
@@ -392,10 +406,7 @@ async fn brokers_that_were_left_out_are_read_on_from() {
         return;
     };
     house.send(0, 0..20);
-    let (stop, context) = house.context(false);
-    let (params, (sender, mut batches)) = (house.params(), mpsc::channel(1));
-    let reading =
-        tokio::task::spawn_blocking(move || TopicReader::open(&params, &context, &[0]).unwrap().run(&sender));
+    let (stop, mut batches, reading) = house.reading();
     let mut read = Vec::new();
     let mut read_until = async |count: usize| {
         while read.len() < count {
@@ -425,30 +436,30 @@ async fn what_was_read_ahead_is_handed_on_though_brokers_fall_silent() {
     const COUNT: u32 = 60_000;
     let Some(house) = House::new().await else { return };
     house.send(0, 0..COUNT);
-    let (stop, context) = house.context(false);
-    let (params, (sender, mut batches)) = (house.params(), mpsc::channel(1));
-    let reading =
-        tokio::task::spawn_blocking(move || TopicReader::open(&params, &context, &[0]).unwrap().run(&sender));
-    let mut read = Vec::new();
-    let mut silent_since = None;
+    let (stop, mut batches, reading) = house.reading();
+    let first = batches.recv().await.unwrap();
+    let mut read: Vec<_> = first
+        .messages
+        .into_iter()
+        .map(|message| message.payload)
+        .collect();
+    house.broker.signal("-STOP");
+    let since = Instant::now();
     while read.len() < messages(COUNT).len() {
-        let batch = tokio::time::timeout(Duration::from_secs(60), batches.recv()).await;
-        read.extend(
-            batch
-                .unwrap()
-                .unwrap()
-                .messages
-                .into_iter()
-                .map(|message| message.payload),
+        assert!(
+            since.elapsed() < Duration::from_secs(90),
+            "{} are read",
+            read.len()
         );
-        let since = *silent_since.get_or_insert_with(|| {
-            house.broker.signal("-STOP");
-            Instant::now()
-        });
         // Slowly, so that the reader looks for new partitions meanwhile.
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        let pause = Duration::from_millis(700);
+        tokio::time::sleep(pause).await;
         if since.elapsed() > Duration::from_secs(8) {
             house.broker.signal("-CONT");
+        }
+        if let Ok(batch) = tokio::time::timeout(pause, batches.recv()).await {
+            let messages = batch.unwrap().messages.into_iter();
+            read.extend(messages.map(|message| message.payload));
         }
     }
     house.broker.signal("-CONT");
