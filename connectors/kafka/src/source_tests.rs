@@ -75,7 +75,8 @@ struct House {
 
 impl House {
     async fn new() -> Option<Self> {
-        let broker = Broker::start("log.retention.check.interval.ms=600000")?;
+        let broker =
+            Broker::start("log.retention.check.interval.ms=600000\nbroker.session.timeout.ms=60000")?;
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", broker.address());
         let theirs: AdminClient<DefaultClientContext> = config.create().unwrap();
@@ -454,7 +455,7 @@ async fn what_was_read_ahead_is_handed_on_though_brokers_fall_silent() {
         // Slowly, so that the reader looks for new partitions meanwhile.
         let pause = Duration::from_millis(700);
         tokio::time::sleep(pause).await;
-        if since.elapsed() > Duration::from_secs(8) {
+        if since.elapsed() > Duration::from_secs(12) {
             house.broker.signal("-CONT");
         }
         if let Ok(batch) = tokio::time::timeout(pause, batches.recv()).await {
