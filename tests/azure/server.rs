@@ -2,9 +2,10 @@
 //!
 //! It is where PANORAMA_AZURITE says; `./test` installs it where there is Node.js.
 
+use crate::port::free_port;
 use crate::server::CLIENT_TIMEOUT;
 use std::collections::HashMap;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -36,9 +37,7 @@ impl Azurite {
         };
         let dir = std::env::temp_dir().join(format!("panorama-azurite-{}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a directory");
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let port = listener.local_addr().expect("a port").port();
-        drop(listener);
+        let port = free_port();
         let process = Command::new(program)
             .args(["--silent", "--skipApiVersionCheck", "--blobHost", "127.0.0.1"])
             .args(["--blobPort", &port.to_string(), "--location"])

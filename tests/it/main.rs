@@ -34,6 +34,8 @@ mod network;
 mod object_store;
 mod order;
 mod phi;
+#[path = "../port.rs"]
+mod port;
 mod readers;
 mod rows;
 #[path = "../s3/server.rs"]

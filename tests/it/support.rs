@@ -1,6 +1,6 @@
 //! What the tests share: the house, scratch directories, the program under test.
 
-use std::net::TcpListener;
+pub(crate) use crate::port::free_port;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,20 +40,6 @@ pub(crate) fn said(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
-}
-
-/// A port that nobody listens on, and that no other test of this process is given.
-///
-/// It lies below those the system gives to clients: a sender that tries to reach a dead listener must not be given it.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let first = 20_000 + std::process::id() % 10_000;
-    loop {
-        let port = u16::try_from(first + NEXT.fetch_add(1, Ordering::Relaxed)).expect("a port is left");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// A directory of its own, gone when dropped.

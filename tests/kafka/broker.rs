@@ -10,8 +10,9 @@
     reason = "this is a test's"
 )]
 
+use crate::port::free_port;
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -389,7 +390,9 @@ impl Broker {
 
     fn java(&self, class: &str) -> Command {
         let mut java = Command::new("java");
+        // Of what it logs, why it ends is what a test that fails has to tell.
         java.args(["-Xmx512m", "-XX:TieredStopAtLevel=1"])
+            .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
             .args(&self.keys)
             .arg("-cp")
             .arg(self.jars.join("*"))
@@ -409,9 +412,4 @@ impl Drop for Broker {
         self.kill();
         fs::remove_dir_all(&self.dir).unwrap_or_default();
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }

@@ -12,6 +12,7 @@
     reason = "this is a test's, and not every test that shares this file needs all of it"
 )]
 
+use super::port::free_port;
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -60,11 +61,7 @@ impl Server {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("panorama-object-store-{}-{number}", std::process::id()));
         std::fs::create_dir_all(dir.join(BUCKET)).unwrap();
-        let port = TcpListener::bind(("127.0.0.1", 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = free_port();
         let process = Command::new(program)
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .args(credentials)

@@ -42,6 +42,9 @@ mod oauth_tests;
 #[cfg(test)]
 mod plain_client;
 #[cfg(test)]
+#[path = "../../../tests/port.rs"]
+mod port;
+#[cfg(test)]
 mod sharing_tests;
 #[cfg(test)]
 mod source_tests;

@@ -3,6 +3,8 @@
 mod contend;
 mod faults;
 mod object_store;
+#[path = "../../../../tests/port.rs"]
+mod port;
 mod promises;
 #[path = "../../../../tests/s3/server.rs"]
 mod server;
