@@ -393,6 +393,8 @@ impl Broker {
         // Of what it logs, why it ends is what a test that fails has to tell.
         java.args(["-Xmx512m", "-XX:TieredStopAtLevel=1"])
             .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
+            // What it unpacks goes with it.
+            .arg("-Djava.io.tmpdir=.")
             .args(&self.keys)
             .arg("-cp")
             .arg(self.jars.join("*"))

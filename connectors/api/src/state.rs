@@ -2,7 +2,7 @@
 
 use crate::Result;
 use std::cmp::Ordering;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// A named space of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,17 +27,21 @@ impl PartialOrd for Space {
 
 /// The changes of one epoch. A later change of a key outranks an earlier one.
 ///
-/// All keys and values lie in one buffer: an epoch has hundreds of thousands, made on one thread and written on another.
+/// All keys and values lie in a few buffers: an epoch has hundreds of thousands, made on some threads and written on another.
 #[derive(Debug, Default)]
 pub struct StateBatch {
     bytes: Vec<u8>,
+    /// Those of batches that were added.
+    others: Vec<Vec<u8>>,
     changes: Vec<Change>,
 }
 
-/// Where a change lies in the buffer: its key, and its value right behind.
+/// Where a change lies in its buffer: its key, and its value right behind.
 #[derive(Clone, Copy, Debug)]
 struct Change {
     space: Space,
+    /// 0 is the batch's own buffer, then come those of others.
+    buffer: usize,
     key: usize,
     value: usize,
     end: usize,
@@ -49,6 +53,7 @@ impl StateBatch {
     pub fn with_capacity(changes: usize, bytes: usize) -> Self {
         Self {
             bytes: Vec::with_capacity(bytes),
+            others: Vec::new(),
             changes: Vec::with_capacity(changes),
         }
     }
@@ -95,21 +100,21 @@ impl StateBatch {
     }
 
     /// Adds the changes of another batch, as made after these.
-    pub fn append(&mut self, later: &Self) {
-        let shift = self.bytes.len();
-        self.bytes.extend_from_slice(&later.bytes);
-        self.changes.extend(later.changes.iter().map(|change| Change {
-            key: change.key + shift,
-            value: change.value + shift,
-            end: change.end + shift,
-            ..*change
-        }));
+    pub fn append(&mut self, later: Self) {
+        let shift = self.others.len() + 1;
+        self.others.push(later.bytes);
+        self.others.extend(later.others);
+        self.changes
+            .extend(later.changes.into_iter().map(|change| Change {
+                buffer: change.buffer + shift,
+                ..change
+            }));
     }
 
     /// Sorts the changes by space and key and keeps, of those of one key, the last.
     pub fn keep_last_words(&mut self) {
-        let bytes = &self.bytes;
-        let key = |change: &Change| bytes.get(change.key..change.value).unwrap_or_default();
+        let (bytes, others) = (&self.bytes, &self.others);
+        let key = |change: &Change| part(bytes, others, change.buffer, change.key..change.value);
         // Stable, so of equal keys the last is the newest. What was written in order is found to be so in one pass.
         self.changes
             .sort_by(|a, b| a.space.cmp(&b.space).then_with(|| key(a).cmp(key(b))));
@@ -125,9 +130,9 @@ impl StateBatch {
     /// The changes: space, key, and the new value or none for a deletion.
     pub fn iter(&self) -> impl Iterator<Item = (Space, &[u8], Option<&[u8]>)> {
         self.changes.iter().map(|change| {
-            let part = |from, to| self.bytes.get(from..to).unwrap_or_default();
-            let value = change.is_put.then(|| part(change.value, change.end));
-            (change.space, part(change.key, change.value), value)
+            let part = |range| part(&self.bytes, &self.others, change.buffer, range);
+            let value = change.is_put.then(|| part(change.value..change.end));
+            (change.space, part(change.key..change.value), value)
         })
     }
 
@@ -142,19 +147,32 @@ impl StateBatch {
     }
 
     /// Bytes of all keys and values.
-    pub const fn bytes(&self) -> usize {
-        self.bytes.len()
+    pub fn bytes(&self) -> usize {
+        self.bytes.len() + self.others.iter().map(Vec::len).sum::<usize>()
+    }
+
+    /// One as large as this, to be filled beside it.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::with_capacity(self.changes.capacity(), self.bytes.capacity())
     }
 
     fn note(&mut self, space: Space, key: usize, value: usize, is_put: bool) {
         self.changes.push(Change {
             space,
+            buffer: 0,
             key,
             value,
             end: self.bytes.len(),
             is_put,
         });
     }
+}
+
+/// Some bytes of one of the buffers.
+fn part<'a>(bytes: &'a [u8], others: &'a [Vec<u8>], buffer: usize, range: Range<usize>) -> &'a [u8] {
+    let other = buffer.checked_sub(1).and_then(|at| others.get(at));
+    other.map_or(bytes, Vec::as_slice).get(range).unwrap_or_default()
 }
 
 /// A visit of one key and value while scanning.
@@ -229,7 +247,7 @@ mod tests {
         later.delete(B, "x");
         let failed: std::result::Result<(), &str> = later.write(B, |key| key.push(b'y'), |_| Err("no"));
         assert_eq!(failed, Err("no"));
-        batch.append(&later);
+        batch.append(later);
         batch.keep_last_words();
         let words: Vec<_> = batch.iter().collect();
         let (one, three) = (&b"1"[..], &b"3"[..]);

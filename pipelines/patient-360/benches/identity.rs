@@ -1,5 +1,5 @@
 //! The identity step alone with its state on disk: standardized records in, decisions out, and after each so many records a commit
-//! that is durable. As in the pipeline it is made beside what comes next, and as many values are held in memory as there by default.
+//! that is durable. As in the pipeline it is made beside what comes next, and as many values are held in memory as there with 2 GiB.
 //!
 //! `cargo bench -p panorama-patient-360 --bench identity [-- COPIES [THREADS]]`; what is measured `transforms/identity/benches/stream`
 //! says, and what it comes to with state in memory `cargo bench -p panorama-identity --bench engine`: the outcomes are the same.
@@ -29,8 +29,8 @@ use std::sync::{Arc, mpsc};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Values held in memory where `limits.memory_bytes_max` is 1 GiB.
-const ENTRIES_MAX: usize = 16_384;
+/// Values held in memory where `limits.memory_bytes_max` is 2 GiB.
+const ENTRIES_MAX: usize = 32_768;
 /// Threads that write what changed into a commit.
 const THREADS: usize = 2;
 
@@ -46,9 +46,11 @@ fn main() {
         let committing = scope.spawn(|| {
             batches.into_iter().for_each(|batch| log.commit(batch).unwrap());
         });
+        let (mut changes, mut bytes) = (0, 0);
         stream::measure(&mut store, |store| {
-            let mut batch = StateBatch::default();
+            let mut batch = StateBatch::with_capacity(changes, bytes);
             store.flush(THREADS, &mut batch).unwrap();
+            (changes, bytes) = (batch.len(), batch.bytes());
             sender.send(batch).unwrap();
         });
         drop(sender);

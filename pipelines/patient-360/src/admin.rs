@@ -1,11 +1,12 @@
 //! The operator's calls: what the pipeline knows, why, and what to do again. Read from committed state.
 
 use crate::meta::{Meta, read_positions};
-use crate::records::{RecordState, link_probability, read_person, read_record};
+use crate::records::{RecordState, link_probability, read_numbered, read_person, read_record};
 use crate::{quarantined, spaces, table_number, topic_of};
 use panorama_api::{Bus, ConnectorError, StateStore};
 use panorama_identity::{Membership, Scorer};
 use panorama_model::{PersonId, RecordKind, Row, SourceRecordKey, Text, Timestamp, Value as Cell};
+use panorama_runtime::each_numbered;
 use panorama_tables::table::quarantine;
 use panorama_unify::record_name;
 use serde_json::{Value, json};
@@ -250,12 +251,9 @@ impl Admin {
     }
 
     pub(crate) fn person_of(&self, number: u64) -> Result<Option<PersonId>, AdminError> {
-        let bytes = self
-            .store
-            .get(spaces::IDENTITY_MEMBERSHIPS, &number.to_be_bytes())?;
-        Ok(bytes
-            .and_then(|b| postcard::from_bytes::<Membership>(&b).ok())
-            .map(|m| m.person))
+        let membership: Option<Membership> =
+            read_numbered(&*self.store, spaces::IDENTITY_MEMBERSHIPS, number)?;
+        Ok(membership.map(|m| m.person))
     }
 
     /// The record of a name: `source/id`, `source/authority/id`, `source/kind/id` or `source/kind/authority/id`.
@@ -273,15 +271,12 @@ impl Admin {
         // A name without its authority: look through all records.
         let (source, id) = name.split_once('/').unwrap_or(("", name));
         let mut found = None;
-        self.store.scan(spaces::RECORDS, &[], None, &mut |key, value| {
-            let number = key.try_into().ok().map(u64::from_be_bytes);
+        each_numbered(&*self.store, spaces::RECORDS, &mut |number, value| {
             let record: Option<RecordState> = postcard::from_bytes(value).ok();
-            match number
-                .zip(record)
-                .filter(|(_, r)| r.key.id == id && (source.is_empty() || r.key.source == source))
-            {
-                Some(match_) => {
-                    found = Some(match_);
+            let is_meant = |r: &RecordState| r.key.id == id && (source.is_empty() || r.key.source == source);
+            match record.filter(is_meant) {
+                Some(record) => {
+                    found = Some((number, record));
                     ControlFlow::Break(())
                 }
                 None => ControlFlow::Continue(()),

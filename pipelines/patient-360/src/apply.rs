@@ -402,11 +402,11 @@ impl Apply {
     }
 
     /// Notes that the tables have taken it over.
-    pub(crate) fn end_publication(&mut self, published: &Published) -> Result<()> {
+    pub(crate) fn end_publication(&mut self, published: Published) -> Result<()> {
         self.epochs.settle()?;
         let mut batch = StateBatch::default();
         forget_published(&*self.store, &published.partitions, published.epoch, &mut batch)?;
-        batch.append(&published.announced);
+        batch.append(published.announced);
         if let Some(raw) = self.publishing.take() {
             for (place, stretch) in raw {
                 self.meta.raw_published.insert(place, stretch.until);

@@ -2,7 +2,7 @@
 //! or for a person given. No scores; every candidate comes with the audit of why.
 
 use crate::admin::{Admin, AdminError, Answer};
-use crate::records::{each, read_person};
+use crate::records::{each_record, read_person};
 use crate::spaces;
 use panorama_crm::{NdjsonDecoder, PERSON_FIELDS};
 use panorama_identity::RecordEntry;
@@ -119,7 +119,7 @@ impl Admin {
     fn population_near(&self, query: &Query) -> Result<Vec<(PersonId, Profile)>, AdminError> {
         let mut near = Vec::new();
         let others = |number: u64| Some(number) != query.own;
-        each(
+        each_record(
             &*self.store,
             spaces::IDENTITY_RECORDS,
             others,

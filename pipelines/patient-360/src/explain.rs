@@ -2,7 +2,7 @@
 
 use crate::admin::{Admin, AdminError, Answer};
 use crate::identity_rows::review_place;
-use crate::records::{RecordState, read, read_person};
+use crate::records::{RecordState, read, read_numbered, read_person};
 use crate::spaces;
 use panorama_identity::{Edge, PairStatements, RecordEntry, Spoken, Verdict};
 use panorama_model::{PersonId, Row, SourceRecordKey};
@@ -93,7 +93,7 @@ impl Admin {
         let mut links: BTreeMap<u64, Vec<(u64, f32)>> = BTreeMap::new();
         for &record in &members {
             let edges: Vec<Edge> =
-                read(&*self.store, spaces::IDENTITY_EDGES, &record.to_be_bytes())?.unwrap_or_default();
+                read_numbered(&*self.store, spaces::IDENTITY_EDGES, record)?.unwrap_or_default();
             let statements: Vec<PairStatements> =
                 read(&*self.store, spaces::IDENTITY_DECISIONS, &record.to_be_bytes())?.unwrap_or_default();
             let scored = edges.iter().map(|edge| (edge.other.0, edge.weight.bits()));
@@ -159,11 +159,7 @@ impl Admin {
 
     /// A record as matching sees it.
     pub(crate) fn entry(&self, record: u64) -> Result<Option<RecordEntry>, AdminError> {
-        Ok(read(
-            &*self.store,
-            spaces::IDENTITY_RECORDS,
-            &record.to_be_bytes(),
-        )?)
+        Ok(read_numbered(&*self.store, spaces::IDENTITY_RECORDS, record)?)
     }
 }
 

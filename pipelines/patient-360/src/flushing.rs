@@ -18,16 +18,14 @@ pub(crate) fn flush_all(flushes: Vec<Flush<'_>>, threads: usize, batch: &mut Sta
     };
     std::thread::scope(|scope| {
         let beside = |_| {
-            scope.spawn(|| {
-                let mut batch = StateBatch::default();
-                work(&mut batch).map(|()| batch)
-            })
+            let mut beside = batch.beside();
+            scope.spawn(move || work(&mut beside).map(|()| beside))
         };
         let others: Vec<_> = (1..threads).map(beside).collect();
         let mut done = work(batch);
         for other in others {
             match other.join() {
-                Ok(Ok(other)) => batch.append(&other),
+                Ok(Ok(other)) => batch.append(other),
                 Ok(Err(error)) => done = done.and(Err(error)),
                 Err(panic) => std::panic::resume_unwind(panic),
             }

@@ -13,6 +13,7 @@ use panorama_identity::{
 use panorama_model::SourceRecordKey;
 use panorama_runtime::{PostingIndex, PostingLimits, TypedSpace};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many values of a few words take the memory of one record.
@@ -21,10 +22,10 @@ pub(crate) const SMALL: usize = 8;
 /// Outlines for each value held in memory: of 128 bytes each, an eighth of what is reckoned for a value.
 const OUTLINES: usize = 64;
 
-/// Changes of blocks in memory, for each value held there: of some 60 bytes each.
-const BLOCK_CHANGES: usize = 64;
-/// Bytes of pages of blocks in memory, for each value held there.
-const BLOCK_BYTES: usize = 8192;
+/// Changes of blocks in memory, for each value held there: of some 25 bytes each.
+const BLOCK_CHANGES: usize = 512;
+/// Bytes of pages of blocks in memory, in each of two generations, for each value held there.
+const BLOCK_BYTES: usize = 4096;
 
 /// Identity's state. The trait has no errors: the first failure is kept and ends the epoch at its commit.
 pub struct PipelineIdentityStore {
@@ -70,22 +71,24 @@ impl PipelineIdentityStore {
             frequent_min: block_records_max,
         };
         let (pages, changes) = (spaces::IDENTITY_BLOCKS, spaces::IDENTITY_BLOCK_CHANGES);
+        let next = meta.next_record;
         let mut blocks = PostingIndex::open(pages, changes, Arc::clone(state), limits)?;
         Ok(Self {
             oversize: OversizeBlocks::open(&**state, &mut blocks, block_records_max, meta.next_record > 0)?,
             blocks,
             newcomers: Newcomers::default(),
             numbers: TypedSpace::new(spaces::RECORD_NUMBERS, Arc::clone(state), entries_max * SMALL),
-            records: TypedSpace::new(spaces::IDENTITY_RECORDS, Arc::clone(state), entries_max * 4),
+            records: TypedSpace::numbered(spaces::IDENTITY_RECORDS, Arc::clone(state), entries_max * 4, next),
             outlines: Outlines::new(entries_max * OUTLINES),
-            memberships: TypedSpace::new(
+            memberships: TypedSpace::numbered(
                 spaces::IDENTITY_MEMBERSHIPS,
                 Arc::clone(state),
                 entries_max * SMALL,
+                next,
             ),
-            edges: TypedSpace::new(spaces::IDENTITY_EDGES, Arc::clone(state), entries_max * 4),
+            edges: TypedSpace::numbered(spaces::IDENTITY_EDGES, Arc::clone(state), entries_max * 4, next),
             statements: TypedSpace::new(spaces::IDENTITY_DECISIONS, Arc::clone(state), entries_max * 4),
-            next_record: meta.next_record,
+            next_record: next,
             next_sequence: meta.identity_sequence,
             put: HashSet::new(),
             failure: None,
@@ -113,10 +116,10 @@ impl PipelineIdentityStore {
     /// # Errors
     /// What failed since the last time.
     pub(crate) fn flushes(&mut self) -> Result<impl Iterator<Item = Flush<'_>>> {
-        self.settle_newcomers();
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
+        let joined = self.joined();
         let Self {
             numbers,
             records,
@@ -125,12 +128,19 @@ impl PipelineIdentityStore {
             edges,
             statements,
             oversize,
+            next_record,
             ..
         } = self;
+        records.expect_below(*next_record);
+        memberships.expect_below(*next_record);
+        edges.expect_below(*next_record);
         // What takes long comes first.
         let flushes: [Flush<'_>; 7] = [
+            Box::new(move |batch| {
+                blocks.insert_new(&joined)?;
+                blocks.flush(batch)
+            }),
             Box::new(|batch| records.flush(batch)),
-            Box::new(|batch| blocks.flush(batch)),
             Box::new(|batch| memberships.flush(batch)),
             Box::new(|batch| numbers.flush(batch)),
             Box::new(|batch| edges.flush(batch)),
@@ -150,13 +160,14 @@ impl PipelineIdentityStore {
 
     /// Puts all who joined blocks into them.
     fn settle_newcomers(&mut self) {
-        let joined: Vec<_> = self
-            .newcomers
-            .take()
-            .map(|(block, record)| (block.0, record.0))
-            .collect();
+        let joined = self.joined();
         let settled = self.blocks.insert_new(&joined);
         Self::keep(&mut self.failure, settled);
+    }
+
+    fn joined(&mut self) -> Vec<(u64, u64)> {
+        let all = self.newcomers.take();
+        all.map(|(block, record)| (block.0, record.0)).collect()
     }
 
     /// Puts those who joined a block into it.
@@ -244,6 +255,30 @@ impl IdentityStore for PipelineIdentityStore {
 
     fn expect_outlines(&mut self, records: &[RecordNumber]) {
         self.outlines.touch(records);
+    }
+
+    fn expect_range(&mut self, records: Range<RecordNumber>, workers: NonZeroUsize) {
+        let numbers = records.start.0..records.end.0;
+        let (entries, memberships, edges) = (&mut self.records, &mut self.memberships, &mut self.edges);
+        let beside = numbers.clone();
+        let mut places = || {
+            memberships
+                .expect(beside.clone())
+                .and_then(|()| edges.expect(beside.clone()))
+        };
+        let read = if workers.get() == 1 {
+            entries.expect(numbers).and_then(|()| places())
+        } else {
+            std::thread::scope(|scope| {
+                let places = scope.spawn(places);
+                let entries = entries.expect(numbers);
+                match places.join() {
+                    Ok(places) => entries.and(places),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            })
+        };
+        Self::keep(&mut self.failure, read);
     }
 
     fn begin_view(&mut self, _workers: NonZeroUsize) -> &dyn IdentityView {

@@ -1,7 +1,7 @@
 //! The operator's calls about match models: what one would learn from the records, and how another would do.
 
 use crate::admin::{Admin, AdminError, Answer};
-use crate::records::each;
+use crate::records::each_record;
 use crate::spaces;
 use panorama_identity::{
     IdentityEngine, MemoryStore, Model, PairStatements, Quality, RecordEntry, Scorer, evaluate, train,
@@ -26,7 +26,12 @@ impl Admin {
                 take(entry);
             }
         };
-        Ok(each(&*self.store, spaces::IDENTITY_RECORDS, |_| true, take)?)
+        Ok(each_record(
+            &*self.store,
+            spaces::IDENTITY_RECORDS,
+            |_| true,
+            take,
+        )?)
     }
 
     /// Learns a model from the records, without labels; it is not used before it is configured.
@@ -102,7 +107,7 @@ impl Admin {
         })?;
         let mut said: Vec<(u64, PairStatements)> = Vec::new();
         let all = |_| true;
-        each(
+        each_record(
             &*self.store,
             spaces::IDENTITY_DECISIONS,
             all,

@@ -67,7 +67,7 @@ impl People {
         Ok(Self {
             engine: IdentityEngine::new(Arc::clone(scorer)),
             store: PipelineIdentityStore::open(state, meta, entries_max, block_records_max)?,
-            records: TypedSpace::new(spaces::RECORDS, Arc::clone(state), entries_max),
+            records: TypedSpace::numbered(spaces::RECORDS, Arc::clone(state), entries_max, meta.next_record),
             last_words: TypedSpace::new(spaces::LAST_WORDS, Arc::clone(state), entries_max * SMALL),
             persons: TypedSpace::new(spaces::PERSONS, Arc::clone(state), entries_max * 4),
             metrics: Arc::clone(metrics),
@@ -497,6 +497,7 @@ impl People {
             touched,
             ..
         } = self;
+        records.expect_below(meta.next_record);
         let mut flushes: Vec<Flush<'_>> = vec![Box::new(|batch| records.flush(batch))];
         flushes.extend(store.flushes()?);
         flushes.extend([

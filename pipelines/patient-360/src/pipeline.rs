@@ -389,7 +389,7 @@ impl Conductor<'_> {
                     self.publishing = false;
                     self.last_publication = Duration::from_secs_f64(published.seconds);
                     self.outcome.publications += 1;
-                    self.apply.end_publication(&published)?;
+                    self.apply.end_publication(published)?;
                 }
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => {

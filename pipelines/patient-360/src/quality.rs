@@ -4,7 +4,7 @@
 //! Counts are of everything. What needs a look into records is taken from a sample of them, spread over all.
 
 use crate::oversize::OversizeBlocks;
-use crate::records::{PersonEntry, each, read};
+use crate::records::{PersonEntry, each, each_record, read_numbered};
 use crate::rows::each_review;
 use crate::spaces;
 use panorama_api::{ConnectorError, Result, StateRead};
@@ -138,32 +138,27 @@ impl Persons {
     fn count(state: &dyn StateRead) -> Result<Self> {
         let mut all = Self::default();
         let mut too_big = Vec::new();
-        each(
-            state,
-            spaces::PERSONS,
-            |_| true,
-            |_, person: PersonEntry| {
-                let size = person.members.len();
-                let records = size as u64;
-                all.records += records;
-                all.with_others += if size > 1 { records } else { 0 };
-                all.largest = all.largest.max(size);
-                if size > CLUSTER_TOO_BIG {
-                    too_big.extend(person.members.first());
-                }
-                let class = match size {
-                    0 => return,
-                    1 => 0,
-                    2 => 1,
-                    3..=5 => 2,
-                    6..=10 => 3,
-                    _ => 4,
-                };
-                if let Some(count) = all.sizes.get_mut(class) {
-                    *count += 1;
-                }
-            },
-        )?;
+        each(state, spaces::PERSONS, |person: PersonEntry| {
+            let size = person.members.len();
+            let records = size as u64;
+            all.records += records;
+            all.with_others += if size > 1 { records } else { 0 };
+            all.largest = all.largest.max(size);
+            if size > CLUSTER_TOO_BIG {
+                too_big.extend(person.members.first());
+            }
+            let class = match size {
+                0 => return,
+                1 => 0,
+                2 => 1,
+                3..=5 => 2,
+                6..=10 => 3,
+                _ => 4,
+            };
+            if let Some(count) = all.sizes.get_mut(class) {
+                *count += 1;
+            }
+        })?;
         for member in too_big {
             let person = person_of(state, member)?.unwrap_or_default();
             all.too_big.note(|| PersonId(person).to_string().into());
@@ -220,7 +215,7 @@ impl Links {
         let mut all = Self::default();
         let mut sampled: Vec<(u64, Vec<Edge>)> = Vec::new();
         let in_sample = |record: u64| record.is_multiple_of(every);
-        each(state, spaces::IDENTITY_EDGES, in_sample, |record, edges| {
+        each_record(state, spaces::IDENTITY_EDGES, in_sample, |record, edges| {
             sampled.push((record, edges));
         })?;
         for (record, edges) in sampled {
@@ -259,7 +254,7 @@ impl Links {
 }
 
 fn person_of(state: &dyn StateRead, record: u64) -> Result<Option<u128>> {
-    let membership: Option<Membership> = read(state, spaces::IDENTITY_MEMBERSHIPS, &record.to_be_bytes())?;
+    let membership: Option<Membership> = read_numbered(state, spaces::IDENTITY_MEMBERSHIPS, record)?;
     Ok(membership.map(|m| m.person.0))
 }
 
@@ -285,7 +280,7 @@ impl Fields {
         let mut all = Self::default();
         let today = at.date();
         let in_sample = |record: u64| record.is_multiple_of(every);
-        each(
+        each_record(
             state,
             spaces::IDENTITY_RECORDS,
             in_sample,

@@ -6,6 +6,7 @@ use crate::spaces;
 use panorama_api::{ConnectorError, Result, Space, StateRead};
 use panorama_identity::{Edge, PairStatements, Verdict};
 use panorama_model::{Layers, Person, PersonId, SourceRecordKey, Timestamp, Version};
+use panorama_runtime::{each_numbered, numbered};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
@@ -80,11 +81,10 @@ impl PersonEntry {
 
 /// A record, from committed state.
 pub(crate) fn read_record(state: &dyn StateRead, record: u64) -> Result<Option<RecordState>> {
-    let key = record.to_be_bytes();
-    let Some(mut found) = read::<RecordState>(state, spaces::RECORDS, &key)? else {
+    let Some(mut found) = read_numbered::<RecordState>(state, spaces::RECORDS, record)? else {
         return Ok(None);
     };
-    if let Some(last) = read::<LastWord>(state, spaces::LAST_WORDS, &key)? {
+    if let Some(last) = read::<LastWord>(state, spaces::LAST_WORDS, &record.to_be_bytes())? {
         found.layers.renew(last.version);
     }
     Ok(Some(found))
@@ -101,16 +101,16 @@ pub(crate) fn link_probability(state: &dyn StateRead, record: u64, members: &[u6
     if members.len() < 2 {
         return Ok(1.0);
     }
-    let key = record.to_be_bytes();
     let is_member = |other: u64| members.binary_search(&other).is_ok();
-    let statements: Vec<PairStatements> = read(state, spaces::IDENTITY_DECISIONS, &key)?.unwrap_or_default();
+    let statements: Vec<PairStatements> =
+        read(state, spaces::IDENTITY_DECISIONS, &record.to_be_bytes())?.unwrap_or_default();
     let is_stated = |pair: &PairStatements| {
         pair.in_force().is_some_and(|s| s.verdict == Verdict::Match) && is_member(pair.other.0)
     };
     if statements.iter().any(is_stated) {
         return Ok(1.0);
     }
-    let edges: Option<Vec<Edge>> = read(state, spaces::IDENTITY_EDGES, &key)?;
+    let edges: Option<Vec<Edge>> = read_numbered(state, spaces::IDENTITY_EDGES, record)?;
     let weights = edges
         .into_iter()
         .flatten()
@@ -125,32 +125,65 @@ pub(crate) fn read<T: DeserializeOwned>(
     space: Space,
     key: &[u8],
 ) -> Result<Option<T>> {
-    let value = state.get(space, key)?.map(|bytes| postcard::from_bytes(&bytes));
-    value
-        .transpose()
-        .map_err(|error| ConnectorError::fatal("read", space.0, error))
+    decoded(space, state.get(space, key)?.as_deref())
 }
 
-/// Visits the values of a space, ascending, whose number, the first eight bytes of their key, is wanted.
+/// What a space of numbered values has of a number, in committed state.
+pub(crate) fn read_numbered<T: DeserializeOwned>(
+    state: &dyn StateRead,
+    space: Space,
+    number: u64,
+) -> Result<Option<T>> {
+    decoded(space, numbered(state, space, number)?.as_deref())
+}
+
+fn decoded<T: DeserializeOwned>(space: Space, value: Option<&[u8]>) -> Result<Option<T>> {
+    let value = value.map(postcard::from_bytes).transpose();
+    value.map_err(|error| ConnectorError::fatal("read", space.0, error))
+}
+
+/// Visits the values of a space, ascending by key.
 pub(crate) fn each<T: DeserializeOwned>(
+    state: &dyn StateRead,
+    space: Space,
+    mut take: impl FnMut(T),
+) -> Result<()> {
+    let mut whole = Ok(());
+    state.scan(space, &[], None, &mut |_, value| {
+        taken(
+            decoded(space, Some(value)).map(|value| value.into_iter().for_each(&mut take)),
+            &mut whole,
+        )
+    })?;
+    whole
+}
+
+/// Visits what a space of numbered values has of the numbers that are wanted, ascending.
+pub(crate) fn each_record<T: DeserializeOwned>(
     state: &dyn StateRead,
     space: Space,
     wanted: impl Fn(u64) -> bool,
     mut take: impl FnMut(u64, T),
 ) -> Result<()> {
-    let mut broken = None;
-    state.scan(space, &[], None, &mut |key, value| {
-        let number = key.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        if wanted(number) {
-            match postcard::from_bytes(value) {
-                Ok(value) => take(number, value),
-                Err(error) => {
-                    broken = Some(error);
-                    return ControlFlow::Break(());
-                }
-            }
+    let mut whole = Ok(());
+    each_numbered(state, space, &mut |number, value| {
+        if !wanted(number) {
+            return ControlFlow::Continue(());
         }
-        ControlFlow::Continue(())
+        let value = decoded(space, Some(value));
+        taken(
+            value.map(|value| value.into_iter().for_each(|value| take(number, value))),
+            &mut whole,
+        )
     })?;
-    broken.map_or(Ok(()), |error| Err(ConnectorError::fatal("read", space.0, error)))
+    whole
+}
+
+/// Goes on until something cannot be taken.
+fn taken(took: Result<()>, whole: &mut Result<()>) -> ControlFlow<()> {
+    if took.is_ok() {
+        return ControlFlow::Continue(());
+    }
+    *whole = took;
+    ControlFlow::Break(())
 }

@@ -1,13 +1,14 @@
 //! Typed, write-back access to a space of state: changes gather in memory and leave as part of the epoch's one batch (INV-4).
 
 use crate::filter::KeyFilter;
+use crate::numbered::{self, CHUNK, ChunkReader, Place, Places, numbered_at};
 use hashbrown::hash_map::Entry as MapEntry;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use panorama_api::{ConnectorError, Result, Space, StateBatch, StateRead};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::hash::{BuildHasher, Hash};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,11 +16,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub trait StateKey: Copy + Ord + Hash {
     /// Its bytes; big-endian, so that their order is the key's order.
     fn bytes(&self, out: &mut Vec<u8>);
+
+    /// What it is where it is but a number.
+    fn number(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl StateKey for u64 {
     fn bytes(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.to_be_bytes());
+    }
+
+    fn number(&self) -> Option<u64> {
+        Some(*self)
     }
 }
 
@@ -88,8 +98,15 @@ pub struct TypedSpace<K, V> {
     changed: Vec<K>,
     key: Vec<u8>,
     hasher: DefaultHashBuilder,
-    /// The keys written since the space was opened empty; none where it was not.
-    written: Option<KeyFilter>,
+    written: Written,
+}
+
+/// Which keys were never written.
+enum Written {
+    /// All but those of the filter, in a space that was opened empty; in another, none is known.
+    Keys(Option<KeyFilter>),
+    /// Numbers from `next` on, and some of those before it. Those below `soon` come with the next flush, or never.
+    Below { next: u64, soon: u64, places: Places },
 }
 
 impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
@@ -101,6 +118,10 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
             ControlFlow::Break(())
         });
         let written = (empty && looked.is_ok()).then(KeyFilter::new);
+        Self::with(space, state, entries_max, Written::Keys(written))
+    }
+
+    fn with(space: Space, state: Arc<dyn StateRead>, entries_max: usize, written: Written) -> Self {
         Self {
             written,
             hasher: DefaultHashBuilder::default(),
@@ -121,10 +142,9 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// Where the state cannot be read, or holds bytes of another form.
     pub fn get(&mut self, key: K) -> Result<Option<&V>> {
         // What never was takes no room.
-        if self.written.is_some()
-            && !self.young.contains_key(&key)
+        if !self.young.contains_key(&key)
             && !self.old.contains_key(&key)
-            && is_new(self.written.as_ref(), &self.hasher, key)
+            && self.written.lacks(&self.hasher, key)
         {
             return Ok(None);
         }
@@ -146,12 +166,10 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
             entry.used.store(true, Ordering::Relaxed);
             return Ok(entry.value.clone());
         }
-        if is_new(self.written.as_ref(), &self.hasher, key) {
+        if self.written.lacks(&self.hasher, key) {
             return Ok(None);
         }
-        let mut bytes = Vec::new();
-        key.bytes(&mut bytes);
-        read(&*self.state, self.space, &bytes)
+        self.written.read(&*self.state, self.space, key, &mut Vec::new())
     }
 
     /// Keeps a value that was read of state since the last change of its key.
@@ -228,38 +246,82 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// Where a value cannot be encoded.
     pub fn flush(&mut self, batch: &mut StateBatch) -> Result<()> {
         self.changed.sort_unstable();
-        for key in self.changed.drain(..) {
-            let generation = if self.young.contains_key(&key) {
-                &mut self.young
-            } else {
-                &mut self.old
+        let changed = std::mem::take(&mut self.changed);
+        let chunk = |key: &K| key.number().map(|number| number / CHUNK);
+        for some in changed.chunk_by(|a, b| chunk(a).is_some() && chunk(a) == chunk(b)) {
+            let written = match some.first().and_then(chunk) {
+                Some(chunk) if self.written.lacks_all_of(chunk) => {
+                    self.write_chunk(chunk * CHUNK, some, batch)
+                }
+                _ => some.iter().try_for_each(|key| self.write_one(*key, batch)),
             };
-            let Some(entry) = generation.get_mut(&key) else {
-                continue;
-            };
-            let encode = |out: &mut Vec<u8>| match &entry.value {
-                Some(value) => postcard::serialize_with_flavor(value, Appending(out)).map(|()| true),
-                None => Ok(false),
-            };
-            batch
-                .write(self.space, |out| key.bytes(out), encode)
-                .map_err(|e| ConnectorError::fatal("encode", self.space.0, e))?;
-            entry.changed = false;
-            if let Some(written) = &mut self.written {
-                written.insert(self.hasher.hash_one(key));
-            }
+            written.map_err(|e| ConnectorError::fatal("encode", self.space.0, e))?;
         }
+        self.written.note_all(changed.last().and_then(StateKey::number));
+        self.changed = changed;
+        self.changed.clear();
         // Twice in a row, and what the last epoch changed would be let go of.
         self.aged_before = !self.aged_before && self.young.len() >= self.entries_max;
         if self.aged_before {
-            let before = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
-            let used = |(key, entry): (K, Entry<V>)| {
-                let used = entry.used.into_inner();
-                used.then(|| (key, Entry::new(entry.value, entry.changed)))
-            };
-            self.young.extend(before.into_iter().filter_map(used));
+            // The room of those that go is for those that come.
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.retain(|_, entry| std::mem::take(entry.used.get_mut()));
         }
         Ok(())
+    }
+
+    /// Writes a change under its own key.
+    fn write_one(&mut self, key: K, batch: &mut StateBatch) -> postcard::Result<()> {
+        let Some(entry) = held(&mut self.young, &mut self.old, key) else {
+            return Ok(());
+        };
+        entry.changed = false;
+        let absent = self.written.absent();
+        batch.write(
+            self.space,
+            |out| key.bytes(out),
+            |out| match &entry.value {
+                Some(value) => postcard::serialize_with_flavor(value, Appending(out)).map(|()| true),
+                None => Ok(absent),
+            },
+        )?;
+        let place = if entry.value.is_some() {
+            Place::Own
+        } else {
+            Place::Nowhere
+        };
+        self.written.note(key, &self.hasher, place);
+        Ok(())
+    }
+
+    /// Writes all values that there are of numbers that are new, those of `changed`, as one chunk.
+    fn write_chunk(&mut self, first: u64, changed: &[K], batch: &mut StateBatch) -> postcard::Result<()> {
+        let (young, old) = (&mut self.young, &mut self.old);
+        let (written, hasher) = (&mut self.written, &self.hasher);
+        let mut changed = changed.iter().peekable();
+        batch.write(
+            self.space,
+            |out| numbered::chunk_key(first, out),
+            |out| {
+                (first..first + CHUNK).try_for_each(|number| {
+                    let key = changed.next_if(|key| key.number() == Some(number)).copied();
+                    let held = key.and_then(|key| Some((key, held(young, old, key)?)));
+                    numbered::push(out, |out| match held {
+                        None => Ok(()),
+                        Some((key, entry)) => {
+                            entry.changed = false;
+                            let place = entry.value.as_ref().map_or(Place::Nowhere, |_| Place::Chunk);
+                            written.note(key, hasher, place);
+                            let value = entry.value.as_ref();
+                            value.map_or(Ok(()), |value| {
+                                postcard::serialize_with_flavor(value, Appending(out))
+                            })
+                        }
+                    })
+                })?;
+                Ok(true)
+            },
+        )
     }
 
     /// Entries held in memory.
@@ -274,11 +336,10 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
             MapEntry::Vacant(vacant) => {
                 let entry = match self.old.remove(&key) {
                     Some(entry) => entry,
-                    None if is_new(self.written.as_ref(), &self.hasher, key) => Entry::new(None, false),
+                    None if self.written.lacks(&self.hasher, key) => Entry::new(None, false),
                     None => {
-                        self.key.clear();
-                        key.bytes(&mut self.key);
-                        Entry::new(read(&*self.state, self.space, &self.key)?, false)
+                        let value = self.written.read(&*self.state, self.space, key, &mut self.key)?;
+                        Entry::new(value, false)
                     }
                 };
                 vacant.insert(entry)
@@ -288,10 +349,129 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     }
 }
 
-fn read<V: DeserializeOwned>(state: &dyn StateRead, space: Space, key: &[u8]) -> Result<Option<V>> {
-    let bytes = state.get(space, key)?;
-    let value = bytes.map(|b| postcard::from_bytes(&b)).transpose();
-    value.map_err(|e| ConnectorError::fatal("read", space.0, e))
+impl<V: Serialize + DeserializeOwned> TypedSpace<u64, V> {
+    /// A view of `space`, whose keys are numbers that rise: none was written from `next` on. It lies in state as
+    /// [`numbered`] says.
+    pub fn numbered(space: Space, state: Arc<dyn StateRead>, entries_max: usize, next: u64) -> Self {
+        Self::with(
+            space,
+            state,
+            entries_max,
+            Written::Below {
+                next,
+                soon: next,
+                places: Places::new(next),
+            },
+        )
+    }
+
+    /// Fetches the values of numbers that come next, one after another.
+    ///
+    /// # Errors
+    /// As [`TypedSpace::get`].
+    pub fn expect(&mut self, numbers: Range<u64>) -> Result<()> {
+        let Written::Below { places, .. } = &self.written else {
+            return Ok(());
+        };
+        let mut found = Vec::new();
+        for chunk in numbers.start / CHUNK..numbers.end.div_ceil(CHUNK) {
+            let mut reader = ChunkReader::new(&*self.state, self.space, chunk * CHUNK);
+            for number in chunk * CHUNK..(chunk + 1) * CHUNK {
+                let is_asked = numbers.contains(&number)
+                    && !self.young.contains_key(&number)
+                    && !self.old.contains_key(&number)
+                    && !self.written.lacks(&self.hasher, number);
+                if is_asked {
+                    let value = reader.value(number, places.of(number))?;
+                    let value = value.map(postcard::from_bytes).transpose();
+                    let value = value.map_err(|e| ConnectorError::fatal("read", self.space.0, e))?;
+                    found.push((number, Entry::new(value, false)));
+                }
+            }
+        }
+        self.young.extend(found);
+        Ok(())
+    }
+
+    /// Says before a flush which number is the next that is not in use.
+    pub const fn expect_below(&mut self, soon: u64) {
+        if let Written::Below { soon: known, .. } = &mut self.written {
+            *known = soon;
+        }
+    }
+}
+
+impl Written {
+    /// True where a key was never written.
+    fn lacks(&self, hasher: &DefaultHashBuilder, key: impl StateKey) -> bool {
+        match self {
+            Self::Keys(None) => false,
+            Self::Keys(Some(written)) => !written.may_hold(hasher.hash_one(key)),
+            Self::Below { next, places, .. } => key
+                .number()
+                .is_some_and(|number| number >= *next || places.of(number) == Place::Nowhere),
+        }
+    }
+
+    /// True where none of a chunk was, and all that are in use are now.
+    const fn lacks_all_of(&self, chunk: u64) -> bool {
+        match self {
+            Self::Keys(_) => false,
+            Self::Below { next, soon, .. } => chunk * CHUNK >= *next && chunk * CHUNK + CHUNK <= *soon,
+        }
+    }
+
+    /// What a change to nothing is written as: true for a value of no bytes, where a chunk may hold an older one.
+    const fn absent(&self) -> bool {
+        matches!(self, Self::Below { .. })
+    }
+
+    /// Notes that a key is written.
+    fn note(&mut self, key: impl StateKey, hasher: &DefaultHashBuilder, place: Place) {
+        match (self, key.number()) {
+            (Self::Below { places, .. }, Some(number)) => places.note(number, place),
+            (Self::Keys(Some(written)), _) => written.insert(hasher.hash_one(key)),
+            _ => {}
+        }
+    }
+
+    /// Notes that all changes are written, up to this number.
+    fn note_all(&mut self, last: Option<u64>) {
+        if let Self::Below { next, soon, .. } = self {
+            *next = (*next).max(*soon).max(last.map_or(0, |last| last + 1));
+        }
+    }
+
+    /// The value of a key in state.
+    fn read<V: DeserializeOwned>(
+        &self,
+        state: &dyn StateRead,
+        space: Space,
+        key: impl StateKey,
+        bytes: &mut Vec<u8>,
+    ) -> Result<Option<V>> {
+        let value = match (self, key.number()) {
+            (Self::Below { places, .. }, Some(number)) => {
+                numbered_at(state, space, number, places.of(number))?
+            }
+            _ => {
+                bytes.clear();
+                key.bytes(bytes);
+                state.get(space, bytes)?
+            }
+        };
+        let value = value.map(|b| postcard::from_bytes(&b)).transpose();
+        value.map_err(|e| ConnectorError::fatal("read", space.0, e))
+    }
+}
+
+/// What is held of a key, in either generation.
+fn held<'a, K: StateKey, V>(
+    young: &'a mut HashMap<K, Entry<V>>,
+    old: &'a mut HashMap<K, Entry<V>>,
+    key: K,
+) -> Option<&'a mut Entry<V>> {
+    young.get_mut(&key).or_else(|| old.get_mut(&key))
 }
 
 /// Writes a value behind what a buffer holds.
@@ -315,18 +495,121 @@ impl postcard::ser_flavors::Flavor for Appending<'_> {
     }
 }
 
-/// True where the space was empty when it was opened and the key was not written since.
-fn is_new(written: Option<&KeyFilter>, hasher: &DefaultHashBuilder, key: impl StateKey) -> bool {
-    written.is_some_and(|written| !written.may_hold(hasher.hash_one(key)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbered::each_numbered;
     use crate::stored::Stored;
     use std::collections::BTreeMap;
 
     const SPACE: Space = Space("test");
+
+    /// A space, and what it has to say.
+    struct Compared {
+        stored: Arc<Stored>,
+        rises: bool,
+        entries_max: usize,
+        space: TypedSpace<u64, u64>,
+        expected: BTreeMap<u64, u64>,
+        /// Flushed, not committed.
+        late: StateBatch,
+    }
+
+    impl Compared {
+        /// One whose state holds the first few numbers. Numbers rise in it, or keys are of any kind.
+        fn new(rises: bool, entries_max: usize, found: u64) -> Self {
+            let stored = Arc::new(Stored::default());
+            for key in 0..found {
+                let mut batch = StateBatch::default();
+                batch.put(SPACE, key.to_be_bytes(), postcard::to_allocvec(&key).unwrap());
+                stored.commit(&batch);
+            }
+            Self {
+                space: open(&stored, rises, entries_max, found),
+                stored,
+                rises,
+                entries_max,
+                expected: (0..found).map(|key| (key, key)).collect(),
+                late: StateBatch::default(),
+            }
+        }
+
+        fn change(&mut self, key: u64, value: u64, draw: &mut impl FnMut(u64) -> u64) {
+            let Self { space, expected, .. } = self;
+            match draw(8) {
+                0 | 1 => {
+                    space.put(key, value);
+                    expected.insert(key, value);
+                }
+                2 => {
+                    space.delete(key);
+                    expected.remove(&key);
+                }
+                3 => {
+                    let made = *space.get_or_put_with(key, || value).unwrap();
+                    assert_eq!(made, *expected.entry(key).or_insert(value));
+                }
+                4 => {
+                    if let Some(held) = space.get_mut(key).unwrap() {
+                        *held += 1;
+                    }
+                    expected.entry(key).and_modify(|held| *held += 1);
+                }
+                5 if self.rises && draw(8) == 0 => space.expect(key..key + draw(40)).unwrap(),
+                5 if draw(4) > 0 => {
+                    assert_eq!(space.peek(key).unwrap().as_ref(), expected.get(&key));
+                    if let Some(value) = space.peek(key).unwrap() {
+                        space.offer(key, value);
+                    }
+                }
+                5 => self.end_epoch(value + 1, draw(4) == 0),
+                _ => assert_eq!(space.get(key).unwrap(), expected.get(&key)),
+            }
+        }
+
+        /// Commits the epoch before, and opens the space again after this one.
+        fn end_epoch(&mut self, next: u64, opens_again: bool) {
+            self.stored.commit(&std::mem::take(&mut self.late));
+            self.space.expect_below(next);
+            self.space.flush(&mut self.late).unwrap();
+            if opens_again {
+                self.stored.commit(&std::mem::take(&mut self.late));
+                self.space = open(&self.stored, self.rises, self.entries_max, next);
+            }
+        }
+
+        /// All is what it has to be, in memory and in state.
+        fn end(mut self, next: u64) {
+            for key in 0..next {
+                assert_eq!(self.space.get(key).unwrap(), self.expected.get(&key));
+            }
+            self.end_epoch(next, true);
+            let mut all = BTreeMap::new();
+            each_numbered(&*self.stored, SPACE, &mut |key, value| {
+                assert!(all.keys().next_back().is_none_or(|before| *before < key));
+                all.insert(key, postcard::from_bytes(value).unwrap());
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+            assert_eq!(all, self.expected);
+            let mut chunks = 0;
+            let chunk = &mut |key: &[u8], _: &[u8]| {
+                chunks += usize::from(key.len() > size_of::<u64>());
+                ControlFlow::Continue(())
+            };
+            self.stored.scan(SPACE, &[], None, chunk).unwrap();
+            assert_eq!(chunks > 0, self.rises);
+        }
+    }
+
+    fn open(stored: &Arc<Stored>, rises: bool, entries_max: usize, next: u64) -> TypedSpace<u64, u64> {
+        let state = Arc::<Stored>::clone(stored);
+        if rises {
+            TypedSpace::numbered(SPACE, state, entries_max, next)
+        } else {
+            TypedSpace::new(SPACE, state, entries_max)
+        }
+    }
 
     /// Puts, deletes and looks, while epochs end and are committed one epoch late: always what a plain map says.
     #[test]
@@ -339,55 +622,18 @@ mod tests {
                     .wrapping_add(1_442_695_040_888_963_407);
                 (dice >> 33) % below
             };
-            let stored = Arc::new(Stored::default());
-            let mut expected = BTreeMap::new();
             // What is there at first has no filter.
-            for key in 0..found as u64 {
-                let mut batch = StateBatch::default();
-                batch.put(SPACE, key.to_be_bytes(), postcard::to_allocvec(&key).unwrap());
-                stored.commit(&batch);
-                expected.insert(key, key);
+            let rises = seed % 2 == 1;
+            let mut compared = Compared::new(rises, entries_max, found as u64);
+            for value in 0..4000_u64 {
+                let key = if rises {
+                    value.saturating_sub(draw(50))
+                } else {
+                    draw(40)
+                };
+                compared.change(key, value, &mut draw);
             }
-            let mut space = TypedSpace::new(SPACE, Arc::<Stored>::clone(&stored), entries_max);
-            let mut late = StateBatch::default();
-            for value in 0..4000 {
-                let key = draw(40);
-                match draw(8) {
-                    0 | 1 => {
-                        space.put(key, value);
-                        expected.insert(key, value);
-                    }
-                    2 => {
-                        space.delete(key);
-                        expected.remove(&key);
-                    }
-                    3 => {
-                        let made = *space.get_or_put_with(key, || value).unwrap();
-                        assert_eq!(made, *expected.entry(key).or_insert(value));
-                    }
-                    4 => {
-                        if let Some(held) = space.get_mut(key).unwrap() {
-                            *held += 1;
-                        }
-                        expected.entry(key).and_modify(|held| *held += 1);
-                    }
-                    5 if draw(4) > 0 => {
-                        assert_eq!(space.peek(key).unwrap().as_ref(), expected.get(&key));
-                        if let Some(value) = space.peek(key).unwrap() {
-                            space.offer(key, value);
-                        }
-                    }
-                    5 => {
-                        stored.commit(&late);
-                        late = StateBatch::default();
-                        space.flush(&mut late).unwrap();
-                    }
-                    _ => assert_eq!(space.get(key).unwrap(), expected.get(&key)),
-                }
-            }
-            for key in 0..40 {
-                assert_eq!(space.get(key).unwrap(), expected.get(&key));
-            }
+            compared.end(4000);
         }
     }
 }

@@ -61,6 +61,10 @@ impl KeyFilter {
 
     /// False only where the key was never noted.
     pub(crate) fn may_hold(&self, hash: u64) -> bool {
+        // A space that stays empty is asked as often as others.
+        if matches!(self.layers.as_slice(), [only] if only.keys == 0) {
+            return false;
+        }
         // Most keys are in the largest.
         self.layers.is_empty() || self.layers.iter().rev().any(|layer| layer.may_hold(hash))
     }

@@ -7,6 +7,7 @@ mod clock;
 mod filter;
 mod health;
 mod metrics;
+mod numbered;
 mod postings;
 mod retry;
 #[cfg(test)]
@@ -16,5 +17,6 @@ pub use cache::{StateKey, TypedSpace};
 pub use clock::{now, seconds_between};
 pub use health::{Health, Readiness};
 pub use metrics::Metrics;
+pub use numbered::{each_numbered, numbered};
 pub use postings::{Changed, PostingIndex, PostingLimits};
 pub use retry::{RetryPolicy, with_retries};

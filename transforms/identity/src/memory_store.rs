@@ -14,6 +14,7 @@ use hashbrown::HashSet;
 use panorama_model::SourceRecordKey;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Numbers by key in parts that grow by themselves: one alone would stop its record for longer.
@@ -204,6 +205,11 @@ impl IdentityStore for MemoryStore {
 
     fn expect_outlines(&mut self, records: &[RecordNumber]) {
         self.outlines.touch(records);
+    }
+
+    fn expect_range(&mut self, records: Range<RecordNumber>, _workers: NonZeroUsize) {
+        let all: Vec<_> = (records.start.0..records.end.0).map(RecordNumber).collect();
+        self.expect_records(&all);
     }
 
     fn expect_records(&mut self, records: &[RecordNumber]) {

@@ -10,6 +10,7 @@ use panorama_model::{PersonId, SourceRecordKey, Version};
 use panorama_standardize::StandardPerson;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A short local name of a source record, given at first sight of its key and never reused.
@@ -150,6 +151,9 @@ pub trait IdentityStore {
 
     /// Says which records come next, as [`IdentityStore::expect_blocks`].
     fn expect_records(&mut self, _records: &[RecordNumber]) {}
+
+    /// Says of which records all that is kept comes next, one after another, on so many threads at most.
+    fn expect_range(&mut self, _records: Range<RecordNumber>, _workers: NonZeroUsize) {}
 
     /// How many records lie in a block.
     fn block_len(&mut self, block: BlockKey) -> usize;

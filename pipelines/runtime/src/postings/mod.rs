@@ -7,6 +7,7 @@
 
 mod cache;
 mod pages;
+mod recent;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use cache::{PageCache, PageKey};
 use hashbrown::HashMap;
 use pages::{Change, NUMBER_MAX, PAIR_BYTES, Pair, change_of, changes_of, merged, pairs};
 use panorama_api::{ConnectorError, Result, Space, StateBatch, StateRead};
+use recent::Recent;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -71,8 +73,8 @@ pub struct PostingIndex {
 /// The terms with some leading bits.
 #[derive(Default)]
 struct Shard {
-    /// What is in no run: by term, ascending by number.
-    recent: HashMap<u64, SmallVec<[Change; 2]>>,
+    /// What is in no run.
+    recent: Recent,
     /// Older first.
     runs: SmallVec<[Run; 3]>,
     /// Lists before this one say nothing of it that is not in a run.
@@ -93,8 +95,6 @@ struct Run {
 struct Found {
     term: Option<u64>,
     numbers: Vec<u64>,
-    /// The filter has it.
-    is_known: bool,
 }
 
 /// What a change did.
@@ -162,7 +162,7 @@ impl PostingIndex {
             lists.extend(key.try_into().ok().map(u64::from_be_bytes));
             for pair in pairs(list) {
                 if let Some(shard) = shards.get_mut(shard_of(pair.term)) {
-                    shard.note(pair);
+                    shard.recent.note(pair);
                 }
             }
             ControlFlow::Continue(())
@@ -176,7 +176,7 @@ impl PostingIndex {
         Ok(())
     }
 
-    /// All terms, where a filter has room for them.
+    /// All terms in runs, where a filter has room for them.
     fn make_filter(&self) -> Result<Option<KeyFilter>> {
         let in_runs = self.shards.iter().flat_map(|shard| &shard.runs);
         if in_runs.map(|run| run.pairs).sum::<u64>() > KeyFilter::keys_max() {
@@ -199,14 +199,16 @@ impl PostingIndex {
             ControlFlow::Continue(())
         })?;
         whole?;
-        let recent = self.shards.iter().flat_map(|shard| shard.recent.keys());
-        recent.for_each(|term| filter.insert(*term));
         Ok(Some(filter))
     }
 
     /// Reads a word of each cache line that terms are looked for in first, so that they come together.
     pub fn touch(&self, terms: impl Iterator<Item = u64> + Clone) {
-        self.touch_to_note(terms.clone());
+        touch_recent(&self.shards, terms.clone());
+        if let Some(filter) = &self.filter {
+            let lines = terms.clone().map(|term| filter.touch(term));
+            std::hint::black_box(lines.fold(0, u64::wrapping_add));
+        }
         let is_known = |term: &u64| self.filter.as_ref().is_none_or(|filter| filter.may_hold(*term));
         let first = |term: u64| {
             let run = self.shards.get(shard_of(term))?.runs.first()?;
@@ -267,44 +269,29 @@ impl PostingIndex {
     /// # Errors
     /// Where a number is too large, or the state cannot be read.
     pub fn insert_new(&mut self, pairs: &[(u64, u64)]) -> Result<()> {
-        for some in pairs.chunks(TOUCHED_AT_ONCE) {
-            self.touch_to_note(some.iter().map(|(term, _)| *term));
-            for (term, number) in some.iter().copied() {
-                if self.frequent.contains_key(&term) || number > NUMBER_MAX {
-                    self.insert(term, number)?;
-                    continue;
-                }
-                if self.found.term == Some(term) {
-                    self.found.term = None;
-                }
-                if let Some(filter) = &mut self.filter {
-                    filter.insert(term);
-                }
-                self.note(Pair {
-                    term,
-                    change: Change::put(number),
-                });
+        let (noted_before, mut others) = (self.changed.len(), Vec::new());
+        for (term, number) in pairs.iter().copied() {
+            if self.frequent.contains_key(&term) || number > NUMBER_MAX {
+                others.push((term, number));
+                continue;
             }
+            if self.found.term == Some(term) {
+                self.found.term = None;
+            }
+            let change = Change::put(number);
+            self.changed.push(Pair { term, change });
+        }
+        let new = self.changed.get(noted_before..).unwrap_or_default();
+        note_all(&mut self.shards, new);
+        for (term, number) in others {
+            self.insert(term, number)?;
         }
         Ok(())
     }
 
-    /// The same of those that changes of these terms are noted in.
-    fn touch_to_note(&self, terms: impl Iterator<Item = u64> + Clone) {
-        if let Some(filter) = &self.filter {
-            let lines = terms.clone().map(|term| filter.touch(term));
-            std::hint::black_box(lines.fold(0, u64::wrapping_add));
-        }
-        let known = |term: &u64| {
-            let shard = self.shards.get(shard_of(*term));
-            shard.is_some_and(|shard| shard.recent.contains_key(term))
-        };
-        std::hint::black_box(terms.filter(known).count());
-    }
-
     fn note(&mut self, pair: Pair) {
         if let Some(shard) = self.shards.get_mut(shard_of(pair.term)) {
-            shard.note(pair);
+            shard.recent.note(pair);
         }
         self.changed.push(pair);
     }
@@ -345,12 +332,6 @@ impl PostingIndex {
             self.frequent.remove(&term);
         }
         if changed.is_other {
-            // A set in the filter stays there.
-            let is_known = self.found.term == Some(term) && self.found.is_known;
-            if let Some(filter) = self.filter.as_mut().filter(|_| !is_known) {
-                filter.insert(term);
-                self.found.is_known |= self.found.term == Some(term);
-            }
             self.note(Pair { term, change });
         }
         Ok(changed)
@@ -363,48 +344,43 @@ impl PostingIndex {
         }
         self.found.term = None;
         self.found.numbers.clear();
-        self.found.is_known = self.filter.as_ref().is_none_or(|filter| filter.may_hold(term));
-        if self.found.is_known
-            && let Some(shard) = self.shards.get(shard_of(term))
-        {
+        if let Some(shard) = self.shards.get(shard_of(term)) {
             let numbers = &mut self.found.numbers;
-            for run in &shard.runs {
+            for run in shard.runs_of(term, self.filter.as_ref()) {
                 let key = page_of(run, term);
                 let page = self.pages.get(key, &*self.state, self.pages_space)?;
                 take(numbers, changes_of(page, term, part_of(run, term)));
             }
-            let recent = shard.recent.get(&term);
-            take(numbers, recent.into_iter().flatten().copied());
+            take(numbers, shard.recent.of(term));
         }
         self.found.term = Some(term);
         Ok(())
     }
 
-    /// Appends the numbers of a term, where there are at most `max`, ascending, for many threads at once; returns how many there
-    /// are. What it reads is kept once [`PostingIndex::keep_read`] is called.
+    /// Makes `numbers` those of a term, ascending, or none where there are more than `max`; returns how many there are. For many
+    /// threads at once: what it reads is kept once [`PostingIndex::keep_read`] is called.
     ///
     /// # Errors
     /// Where the state cannot be read.
     pub fn look(&self, term: u64, max: usize, numbers: &mut Vec<u64>) -> Result<usize> {
+        numbers.clear();
         if let Some(len) = self.frequent.get(&term).filter(|len| **len > max) {
             return Ok(*len);
         }
-        let is_known = self.filter.as_ref().is_none_or(|filter| filter.may_hold(term));
-        let Some(shard) = self.shards.get(shard_of(term)).filter(|_| is_known) else {
+        let Some(shard) = self.shards.get(shard_of(term)) else {
             return Ok(0);
         };
-        let mut found = Vec::new();
-        for run in &shard.runs {
+        numbers.clear();
+        for run in shard.runs_of(term, self.filter.as_ref()) {
             let key = page_of(run, term);
             self.pages.look(key, &*self.state, self.pages_space, |page| {
-                take(&mut found, changes_of(page, term, part_of(run, term)));
+                take(numbers, changes_of(page, term, part_of(run, term)));
             })?;
         }
-        let recent = shard.recent.get(&term);
-        take(&mut found, recent.into_iter().flatten().copied());
-        let len = found.len();
-        if len <= max {
-            numbers.extend(found);
+        take(numbers, shard.recent.of(term));
+        let len = numbers.len();
+        if len > max {
+            numbers.clear();
         }
         Ok(len)
     }
@@ -419,11 +395,7 @@ impl PostingIndex {
         let Some(shard) = self.shards.get(shard_of(term)) else {
             return Ok(false);
         };
-        let recent = shard.recent.get(&term).and_then(|changes| {
-            let at = changes.binary_search_by_key(&number, |change| change.number());
-            at.ok().and_then(|at| changes.get(at))
-        });
-        if let Some(change) = recent {
+        if let Some(change) = shard.recent.find(term, number) {
             return Ok(change.is_put());
         }
         for run in shard.runs.iter().rev() {
@@ -452,7 +424,7 @@ impl PostingIndex {
                 all = merged(all, self.pairs_of_run(number, run, None)?);
             }
             if let Some(shard) = self.shards.get(number) {
-                all = merged(all, shard.recent_pairs());
+                all = merged(all, shard.recent.pairs(number));
             }
             let sets = all.chunk_by(|a, b| a.term == b.term);
             let large = sets.filter(|set| set.iter().filter(|p| p.change.is_put()).count() > max);
@@ -504,8 +476,14 @@ impl PostingIndex {
         if shard.recent.is_empty() {
             return Ok(());
         }
-        let mut all = shard.recent_pairs();
-        shard.recent = HashMap::new();
+        let mut all = shard.recent.pairs(number);
+        shard.recent.clear();
+        if let Some(filter) = &mut self.filter {
+            let terms = all.chunk_by(|a, b| a.term == b.term);
+            terms
+                .filter_map(<[Pair]>::first)
+                .for_each(|pair| filter.insert(pair.term));
+        }
         let id = shard.runs.last().map_or(0, |run| run.id.wrapping_add(1));
         let mut runs = std::mem::take(&mut shard.runs);
         while let Some(last) = runs.last().copied()
@@ -567,34 +545,31 @@ impl PostingIndex {
 }
 
 impl Shard {
-    /// Notes a change; the last one of a number holds.
-    fn note(&mut self, pair: Pair) {
-        let changes = self.recent.entry(pair.term).or_default();
-        match changes.binary_search_by_key(&pair.change.number(), |change| change.number()) {
-            Ok(at) => {
-                if let Some(change) = changes.get_mut(at) {
-                    *change = pair.change;
-                }
+    /// The runs that may have a term, older first.
+    fn runs_of(&self, term: u64, filter: Option<&KeyFilter>) -> &[Run] {
+        if self.runs.is_empty() || filter.is_some_and(|filter| !filter.may_hold(term)) {
+            return &[];
+        }
+        &self.runs
+    }
+}
+
+/// Notes changes, and fetches the memory of some at a time together.
+fn note_all(shards: &mut [Shard], pairs: &[Pair]) {
+    for some in pairs.chunks(TOUCHED_AT_ONCE) {
+        touch_recent(shards, some.iter().map(|pair| pair.term));
+        for pair in some {
+            if let Some(shard) = shards.get_mut(shard_of(pair.term)) {
+                shard.recent.note(*pair);
             }
-            Err(at) => changes.insert(at, pair.change),
         }
     }
+}
 
-    /// What is in no run, ascending.
-    fn recent_pairs(&self) -> Vec<Pair> {
-        let mut all: Vec<Pair> = self
-            .recent
-            .iter()
-            .flat_map(|(term, changes)| {
-                changes.iter().map(|change| Pair {
-                    term: *term,
-                    change: *change,
-                })
-            })
-            .collect();
-        all.sort_unstable_by_key(Pair::key);
-        all
-    }
+/// Reads where changes of terms lie, so that they come together.
+fn touch_recent(shards: &[Shard], terms: impl Iterator<Item = u64>) {
+    let home = |term: u64| Some(shards.get(shard_of(term))?.recent.touch(term));
+    std::hint::black_box(terms.filter_map(home).fold(0, u32::wrapping_add));
 }
 
 /// Applies newer changes to a set.
@@ -617,6 +592,11 @@ fn take(numbers: &mut Vec<u64>, changes: impl Iterator<Item = Change>) {
 /// The shard of a term.
 const fn shard_of(term: u64) -> usize {
     (term >> (u64::BITS - SHARD_BITS)) as usize
+}
+
+/// The bits that the terms of a shard begin with.
+const fn prefix_of(shard: usize) -> u64 {
+    (shard as u64) << (u64::BITS - SHARD_BITS)
 }
 
 const SHARD_KEY_BYTES: usize = 2;

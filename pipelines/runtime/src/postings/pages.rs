@@ -21,6 +21,15 @@ impl Change {
         Self(number << 1 | 1)
     }
 
+    /// In so many bits as [`NUMBER_MAX`] has, and one.
+    pub(super) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    pub(super) const fn of_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     pub(super) const fn number(self) -> u64 {
         self.0 >> 1
     }

@@ -25,11 +25,10 @@ impl<S: IdentityStore> Session<'_, S> {
     /// Puts records in their own places, with the blocks and edges of another model.
     pub(super) fn replace_anew(&mut self, numbers: Range<RecordNumber>) {
         let (workers, first) = (self.workers, numbers.start);
-        let numbers: Vec<_> = (numbers.start.0..numbers.end.0).map(RecordNumber).collect();
-        self.store.expect_records(&numbers);
-        let entries: Vec<_> = numbers
-            .iter()
-            .filter_map(|number| Some((*number, self.store.record(*number)?)))
+        self.store.expect_range(numbers.clone(), workers);
+        let entries: Vec<_> = (numbers.start.0..numbers.end.0)
+            .map(RecordNumber)
+            .filter_map(|number| Some((number, self.store.record(number)?)))
             .collect();
         let scorer = self.scorer;
         let indexed = in_parallel(&entries, workers, |(_, entry)| {
