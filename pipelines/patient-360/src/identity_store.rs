@@ -23,7 +23,7 @@ pub(crate) const SMALL: usize = 8;
 const OUTLINES: usize = 64;
 
 /// Changes of blocks in memory, for each value held there: of some 25 bytes each.
-const BLOCK_CHANGES: usize = 512;
+const BLOCK_CHANGES: usize = 256;
 /// Bytes of pages of blocks in memory, in each of two generations, for each value held there.
 const BLOCK_BYTES: usize = 4096;
 
