@@ -350,8 +350,8 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
 }
 
 impl<V: Serialize + DeserializeOwned> TypedSpace<u64, V> {
-    /// A view of `space`, whose keys are numbers that rise: none was written from `next` on. It lies in state as
-    /// [`numbered`] says.
+    /// A view of `space`, whose keys are numbers that rise: none was written from `next` on. New values lie in state in chunks,
+    /// to be read there by [`numbered()`](crate::numbered()).
     pub fn numbered(space: Space, state: Arc<dyn StateRead>, entries_max: usize, next: u64) -> Self {
         Self::with(
             space,
