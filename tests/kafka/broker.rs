@@ -19,7 +19,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a broker may take to answer: machines that run tests are busy.
-const START_MAX: Duration = Duration::from_secs(120);
+const START_MAX: Duration = Duration::from_secs(180);
+/// How often it may be started for that.
+const STARTS_MAX: u32 = 3;
 /// How long it is left out, mostly. Clients ask who is there every few seconds.
 const LEFT_OUT: Duration = Duration::from_secs(12);
 
@@ -111,7 +113,7 @@ impl Broker {
         }
         // All of them, before one is waited for: alone none of them answers.
         brokers.iter_mut().for_each(|broker| broker.spawn(""));
-        brokers.iter_mut().for_each(Self::wait);
+        brokers.iter_mut().for_each(|broker| broker.wait(""));
         Some(brokers)
     }
 
@@ -257,7 +259,7 @@ impl Broker {
     /// Starts it again on the log it has.
     pub(crate) fn resume(&mut self) {
         self.spawn("");
-        self.wait();
+        self.wait("");
     }
 
     /// Starts it again, and for a while its cluster knows of no broker, as after a sleep of all; then it is as before.
@@ -273,8 +275,9 @@ impl Broker {
     pub(crate) fn begin_to_leave_out(&mut self) {
         self.kill();
         // Three seconds after each sign of life it is taken for dead, though it answers. It needs some to start.
-        self.spawn("broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=9000\n");
-        self.wait();
+        let left_out = "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=9000\n";
+        self.spawn(left_out);
+        self.wait(left_out);
         std::thread::sleep(LEFT_OUT);
     }
 
@@ -297,20 +300,26 @@ impl Broker {
         self.process = Some(process);
     }
 
-    fn wait(&mut self) {
-        let deadline = Instant::now() + START_MAX;
+    /// Waits until it answers. One that ends instead is started again a few times: now and then it cannot register with
+    /// itself, the controller, in its time.
+    fn wait(&mut self, more_settings: &str) {
+        let (deadline, mut starts) = (Instant::now() + START_MAX, 1);
         while TcpStream::connect(self.address()).is_err() {
             let running = self
                 .process
                 .as_mut()
                 .is_some_and(|p| p.try_wait().unwrap().is_none());
             let said = || fs::read_to_string(self.dir.join("output")).unwrap_or_default();
-            assert!(running, "the broker ended: {}", said());
+            assert!(running || starts < STARTS_MAX, "the broker ended: {}", said());
             assert!(
                 Instant::now() < deadline,
                 "the broker does not answer: {}",
                 said()
             );
+            if !running {
+                starts += 1;
+                self.spawn(more_settings);
+            }
             std::thread::sleep(Duration::from_millis(50));
         }
     }
