@@ -86,7 +86,8 @@ impl<V> Entry<V> {
 }
 
 /// One space, read through two generations of cache (INV-9: at most `2 x entries_max` unchanged entries are held, and those
-/// of two epochs; and the filter of a space that was empty when it was opened, of 36 MiB at most).
+/// of two epochs; and the filter of a space that was empty when it was opened, of 36 MiB at most, or where numbered values lie,
+/// of 32 MiB at most).
 pub struct TypedSpace<K, V> {
     space: Space,
     state: Arc<dyn StateRead>,
