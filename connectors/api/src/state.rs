@@ -247,13 +247,22 @@ mod tests {
         later.delete(B, "x");
         let failed: std::result::Result<(), &str> = later.write(B, |key| key.push(b'y'), |_| Err("no"));
         assert_eq!(failed, Err("no"));
+        // Its own, and what was added to it.
+        let mut last = StateBatch::default();
+        last.put(B, "z", "4");
+        later.append(last);
         batch.append(later);
         batch.keep_last_words();
         let words: Vec<_> = batch.iter().collect();
         let (one, three) = (&b"1"[..], &b"3"[..]);
         assert_eq!(
             words,
-            [(A, &b"w"[..], Some(one)), (A, b"x", Some(three)), (B, b"x", None)]
+            [
+                (A, &b"w"[..], Some(one)),
+                (A, b"x", Some(three)),
+                (B, b"x", None),
+                (B, b"z", Some(b"4"))
+            ]
         );
     }
 }

@@ -55,14 +55,23 @@ impl KeyFilter {
 
     /// Reads a word of each cache line that is asked of for a key.
     pub(crate) fn touch(&self, hash: u64) -> u64 {
-        let lines = self.layers.iter().filter_map(|layer| layer.line(hash));
+        let asked = if self.is_empty() {
+            &[]
+        } else {
+            self.layers.as_slice()
+        };
+        let lines = asked.iter().filter_map(|layer| layer.line(hash));
         lines.fold(0, u64::wrapping_add)
+    }
+
+    /// True where no key was noted: what stays empty is asked as often as others.
+    const fn is_empty(&self) -> bool {
+        matches!(self.layers.as_slice(), [only] if only.keys == 0)
     }
 
     /// False only where the key was never noted.
     pub(crate) fn may_hold(&self, hash: u64) -> bool {
-        // A space that stays empty is asked as often as others.
-        if matches!(self.layers.as_slice(), [only] if only.keys == 0) {
+        if self.is_empty() {
             return false;
         }
         // Most keys are in the largest.

@@ -243,3 +243,61 @@ pub fn each_numbered(
 fn cut_off(space: Space) -> ConnectorError {
     ConnectorError::fatal("read", space.0, "a chunk of values is cut off")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stored::Stored;
+    use panorama_api::StateBatch;
+
+    const SPACE: Space = Space("test");
+
+    /// The first number's chunk, cut off so many bytes before its end; the second number has its own key.
+    fn stored(cut: usize) -> Stored {
+        let (mut key, mut chunk) = (Vec::new(), Vec::new());
+        chunk_key(0, &mut key);
+        for number in 0..CHUNK {
+            let written: std::result::Result<(), ()> = push(&mut chunk, |out| {
+                out.extend_from_slice(&number.to_be_bytes());
+                Ok(())
+            });
+            written.unwrap();
+        }
+        let mut batch = StateBatch::default();
+        batch.put(SPACE, key, &chunk[..chunk.len() - cut]);
+        batch.put(SPACE, 1_u64.to_be_bytes(), "own");
+        let stored = Stored::default();
+        stored.commit(&batch);
+        stored
+    }
+
+    #[test]
+    fn a_chunk_that_is_cut_off_is_refused() {
+        let last = CHUNK - 1;
+        assert_eq!(
+            numbered(&stored(0), SPACE, last).unwrap(),
+            Some(last.to_be_bytes().to_vec())
+        );
+        assert!(numbered(&stored(1), SPACE, last).is_err());
+        let all = |cut| each_numbered(&stored(cut), SPACE, &mut |_, _| ControlFlow::Continue(()));
+        assert!(all(0).is_ok() && all(1).is_err());
+    }
+
+    #[test]
+    fn a_visit_ends_where_it_is_told_to() {
+        for end in [0, 1, 2, CHUNK - 1] {
+            let mut seen = Vec::new();
+            each_numbered(&stored(0), SPACE, &mut |number, value| {
+                assert_eq!(value == b"own", number == 1);
+                seen.push(number);
+                if number == end {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })
+            .unwrap();
+            assert_eq!(seen, (0..=end).collect::<Vec<_>>());
+        }
+    }
+}

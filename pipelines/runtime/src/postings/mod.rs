@@ -370,7 +370,6 @@ impl PostingIndex {
         let Some(shard) = self.shards.get(shard_of(term)) else {
             return Ok(0);
         };
-        numbers.clear();
         for run in shard.runs_of(term, self.filter.as_ref()) {
             let key = page_of(run, term);
             self.pages.look(key, &*self.state, self.pages_space, |page| {
