@@ -3,6 +3,7 @@
 use crate::Result;
 use async_trait::async_trait;
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// The newest word on a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,5 +21,5 @@ pub trait Announcer: Send + Sync {
     async fn claim(&self) -> Result<()>;
 
     /// Tells changes in order. Returns once they are durable. Telling one again does no harm: readers go by the newest.
-    async fn announce(&self, topic: &str, changes: Vec<Announcement>) -> Result<()>;
+    async fn announce(&self, topic: &str, changes: Arc<[Announcement]>) -> Result<()>;
 }

@@ -60,7 +60,7 @@ impl Announcer for KafkaBus {
             .map_err(|error| error.at("claim the transactions", name))
     }
 
-    async fn announce(&self, topic: &str, changes: Vec<Announcement>) -> panorama_api::Result<()> {
+    async fn announce(&self, topic: &str, changes: Arc<[Announcement]>) -> panorama_api::Result<()> {
         let (core, name) = (Arc::clone(self.core()), topic.to_owned());
         let at = |error: KafkaBusError| error.at("tell changes to", core.full_name(topic));
         let bytes_max = core.options.message_bytes_max;

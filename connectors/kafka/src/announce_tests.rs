@@ -4,13 +4,14 @@ use crate::broker::Broker;
 use crate::tests::options;
 use crate::{KafkaBus, KafkaBusError, KafkaOptions};
 use panorama_api::{Announcement, Announcer, ErrorClass};
+use std::sync::Arc;
 use std::time::Duration;
 
-fn word(key: &str, value: &str) -> Vec<Announcement> {
-    vec![Announcement {
+fn word(key: &str, value: &str) -> Arc<[Announcement]> {
+    Arc::from([Announcement {
         key: key.into(),
         value: Some(value.to_owned().into()),
-    }]
+    }])
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,16 +1,27 @@
 //! What was told before a crash, and not noted, is told again or taken back. Kafka's part is tested on a real broker.
 
 use super::*;
-use crate::current::Dirty;
+use crate::current::{Dirty, outbox_key};
 use crate::rows::Rows;
 use async_trait::async_trait;
 use panorama_log_local::{LocalLog, LocalLogOptions};
-use panorama_model::Row;
+use panorama_model::{PersonId, Row};
+use panorama_tables::table::patient_360;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// Keeps what it is told, as a compacted topic does.
 #[derive(Default)]
-struct Listener(Mutex<BTreeMap<String, Value>>);
+struct Listener {
+    heard: Mutex<BTreeMap<String, Value>>,
+    /// How many messages it was sent.
+    count: AtomicUsize,
+    /// Whoever tells is cut off as soon as it has heard.
+    cuts_off: AtomicBool,
+}
 
 #[async_trait]
 impl Announcer for Listener {
@@ -18,13 +29,17 @@ impl Announcer for Listener {
         Ok(())
     }
 
-    async fn announce(&self, _: &str, changes: Vec<Announcement>) -> Result<()> {
-        let mut heard = self.0.lock().unwrap();
-        for Announcement { key, value } in changes {
+    async fn announce(&self, _: &str, changes: Arc<[Announcement]>) -> Result<()> {
+        self.count.fetch_add(changes.len(), Relaxed);
+        let mut heard = self.heard.lock().unwrap();
+        for Announcement { key, value } in changes.iter().cloned() {
             match value {
                 Some(value) => heard.insert(key, serde_json::from_slice(&value).unwrap()),
                 None => heard.remove(&key),
             };
+        }
+        if self.cuts_off.load(Relaxed) {
+            return Err(ConnectorError::fatal("tell", "changes", "cut off"));
         }
         Ok(())
     }
@@ -34,11 +49,19 @@ const PARTITION: i32 = 5;
 
 struct Told360 {
     log: LocalLog,
-    listener: Listener,
-    metrics: Metrics,
+    listener: Arc<Listener>,
+    epoch: AtomicU64,
 }
 
 impl Told360 {
+    fn new(dir: &Path) -> Self {
+        Self {
+            log: LocalLog::open(dir, LocalLogOptions::default(), spaces::ALL).unwrap(),
+            listener: Arc::default(),
+            epoch: AtomicU64::new(1),
+        }
+    }
+
     /// Sets the persons there are: id and name.
     fn set(&self, persons: &[(u128, &str)]) {
         let state: Arc<dyn StateRead> = Arc::new(self.log.clone());
@@ -48,7 +71,7 @@ impl Told360 {
             let name = persons.iter().find(|(person, _)| *person == id);
             let row = name.map(|(id, name)| {
                 let mut row = Row::new();
-                row.set(patient_360::PERSON_ID, format!("person {id}"));
+                row.set(patient_360::PERSON_ID, PersonId(*id).to_string());
                 row.set(patient_360::FULL_NAME, *name);
                 row
             });
@@ -61,24 +84,25 @@ impl Told360 {
 
     /// Tells of them; a crash keeps it from being noted.
     async fn tell(&self, is_noted: bool) {
+        self.listener.cuts_off.store(!is_noted, Relaxed);
         let (_, shutdown) = Shutdown::new();
+        let announcer: Arc<dyn Announcer> = Arc::<Listener>::clone(&self.listener);
         let changes = Changes {
-            announcer: &self.listener,
+            announcer: &announcer,
             store: &self.log,
             pipeline: "test",
-            metrics: &self.metrics,
+            metrics: &Arc::new(Metrics::default()),
             shutdown: &shutdown,
         };
         let state: Arc<dyn StateRead> = Arc::from(self.log.snapshot().unwrap());
         let changed = [(table_number::PATIENT_360, vec![(PARTITION, Change::Changed)])];
-        let notes = tell(&changes, &state, 1, &changed).await.unwrap();
-        if is_noted {
-            self.log.commit(notes).unwrap();
-        }
+        let epoch = self.epoch.fetch_add(1, Relaxed);
+        let told = tell(&changes, &state, epoch, &changed).await;
+        assert_eq!(told.is_ok(), is_noted);
     }
 
     fn names(&self) -> Vec<String> {
-        let heard = self.listener.0.lock().unwrap();
+        let heard = self.listener.heard.lock().unwrap();
         let name = |message: &Value| {
             message["person"][patient_360::FULL_NAME.name]
                 .as_str()
@@ -91,11 +115,7 @@ impl Told360 {
 #[tokio::test]
 async fn what_was_told_and_not_noted_is_told_again_or_taken_back() {
     let dir = tempfile::tempdir().unwrap();
-    let told = Told360 {
-        log: LocalLog::open(dir.path(), LocalLogOptions::default(), spaces::ALL).unwrap(),
-        listener: Listener::default(),
-        metrics: Metrics::default(),
-    };
+    let told = Told360::new(dir.path());
     // The very first time is cut short, and a person that was told of is gone before the next.
     told.set(&[(1, "Ann"), (2, "Bob")]);
     told.tell(false).await;
@@ -117,4 +137,62 @@ async fn what_was_told_and_not_noted_is_told_again_or_taken_back() {
     told.set(&[(1, "Ann")]);
     told.tell(true).await;
     assert_eq!(told.names(), ["Ann"]);
+}
+
+#[tokio::test]
+async fn what_was_told_is_not_told_again_however_often_the_partition_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = Told360::new(dir.path());
+    told.set(&[(1, "Ann"), (2, "Bob")]);
+    told.tell(true).await;
+    for time in 0..100 {
+        let name = format!("Cem {time}");
+        told.set(&[(1, "Ann"), (2, "Bob"), (3, &name)]);
+        told.tell(true).await;
+        assert_eq!(told.names(), ["Ann", "Bob", name.as_str()]);
+    }
+    // And only made again.
+    told.tell(true).await;
+    assert_eq!(told.listener.count.load(Relaxed), 2 + 100);
+    let mut notes = 0;
+    told.log
+        .scan_prefix(
+            spaces::ANNOUNCED,
+            &outbox_key(table_number::PATIENT_360, PARTITION),
+            &mut |_, _| {
+                notes += 1;
+                ControlFlow::Continue(())
+            },
+        )
+        .unwrap();
+    assert!(notes < 40, "{notes} keys");
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_noted_is_told_again_or_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = Told360::new(dir.path());
+    told.set(&[(1, "Ann"), (2, "Bob")]);
+    told.tell(true).await;
+    let mut batch = StateBatch::default();
+    let prefix = outbox_key(table_number::PATIENT_360, PARTITION);
+    told.log
+        .scan_prefix(spaces::ANNOUNCED, &prefix, &mut |key, _| {
+            batch.delete(spaces::ANNOUNCED, key);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    for person in [1, 2] {
+        let name = [prefix.as_slice(), &[person; 16]].concat();
+        let note = [&[7; 8], PersonId(person.into()).to_string().as_bytes()].concat();
+        batch.put(spaces::ANNOUNCED, name, note);
+    }
+    told.log.commit(batch).unwrap();
+    told.set(&[(1, "Ann")]);
+    told.tell(true).await;
+    assert_eq!(told.names(), ["Ann"]);
+    let sent = told.listener.count.load(Relaxed);
+    assert_eq!(sent, 2 + 2);
+    told.tell(true).await;
+    assert_eq!(told.listener.count.load(Relaxed), sent);
 }

@@ -406,7 +406,6 @@ impl Apply {
         self.epochs.settle()?;
         let mut batch = StateBatch::default();
         forget_published(&*self.store, &published.partitions, published.epoch, &mut batch)?;
-        batch.append(published.announced);
         if let Some(raw) = self.publishing.take() {
             for (place, stretch) in raw {
                 self.meta.raw_published.insert(place, stretch.until);

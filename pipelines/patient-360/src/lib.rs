@@ -8,7 +8,7 @@
 //! | one atomic commit per epoch (INV-4) | `apply`, `meta`, `spaces` |
 //! | unify: rows of persons from their members | `project` |
 //! | publish: state to tables (INV-5) | `publish`, `render`, `current` |
-//! | tell other systems what changed | `announce` |
+//! | tell other systems what changed | `announce`, `message`, `told` |
 //! | what the log lets go of, and how it comes back | `retention`, `kept` |
 //! | the threads that carry it | `pipeline`, `reader` |
 
@@ -31,6 +31,7 @@ mod identity_rows;
 mod identity_store;
 mod kept;
 mod matching;
+mod message;
 mod meta;
 mod oversize;
 mod people;
@@ -49,6 +50,7 @@ mod spaces;
 mod steward;
 mod stretches;
 mod table_number;
+mod told;
 mod topic;
 mod touched;
 mod unpacked;

@@ -10,8 +10,8 @@ use crate::render::{RawRange, ReceivedTimes, partition_write, raw_writes};
 use crate::table_number;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use panorama_api::{
-    Announcer, Bus, Committed, ConnectorError, PartitionMode, PartitionWrite, Result, Shutdown, StateBatch,
-    StateRead, StateStore, Table, TableDefinition, TableSink,
+    Announcer, Bus, Committed, ConnectorError, PartitionMode, PartitionWrite, Result, Shutdown, StateRead,
+    StateStore, Table, TableDefinition, TableSink,
 };
 use panorama_model::{Row, Timestamp};
 use panorama_runtime::{Metrics, RetryPolicy, now, seconds_between, with_retries};
@@ -52,8 +52,6 @@ pub(crate) struct Published {
     pub epoch: u64,
     /// The partitions that are in the tables now.
     pub partitions: Vec<(u8, i32)>,
-    /// What to note of what other systems were told.
-    pub announced: StateBatch,
     /// How long it took.
     pub seconds: f64,
 }
@@ -161,7 +159,7 @@ impl Publisher {
         let (committed, partitions) = others?;
         done.extend(committed);
         // Whoever hears of a change finds it in the tables.
-        let announced = self.announce(&job, store).await?;
+        self.announce(&job, store).await?;
         let is_done = self.measuring.as_ref().is_some_and(JoinHandle::is_finished);
         if is_done || job.measure == Measure::Now {
             self.end_measuring();
@@ -179,18 +177,17 @@ impl Publisher {
         Ok(Published {
             epoch: job.epoch,
             partitions,
-            announced,
             seconds: began.elapsed().as_secs_f64(),
         })
     }
 
     /// Tells other systems what changed, where the log can.
-    async fn announce(&self, job: &Job, store: &dyn StateStore) -> Result<StateBatch> {
+    async fn announce(&self, job: &Job, store: &dyn StateStore) -> Result<()> {
         let Some(announcer) = &self.announcer else {
-            return Ok(StateBatch::default());
+            return Ok(());
         };
         let changes = Changes {
-            announcer: &**announcer,
+            announcer,
             store,
             pipeline: &self.committer.pipeline,
             metrics: &self.committer.metrics,

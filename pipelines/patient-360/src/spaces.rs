@@ -28,7 +28,8 @@ pub(crate) const EVIDENCE: Space = Space("evidence");
 pub(crate) const ROWS: Space = Space("rows");
 /// (table, partition) -> the last epoch that changed it and is not yet in the table.
 pub(crate) const OUTBOX: Space = Space("outbox");
-/// (table, partition, row) -> hash of what other systems were told of the row, and the key of the message.
+/// (table, partition, epoch, number of a chunk) -> rows by name, each with the hash of what other systems were told of it; a table
+/// alone -> nothing, where all of it was told once.
 pub(crate) const ANNOUNCED: Space = Space("announced");
 /// A number -> persons whose rows have to be made again.
 pub(crate) const TOUCHED_PERSONS: Space = Space("touched_persons");

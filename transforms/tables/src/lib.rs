@@ -19,5 +19,5 @@ pub use batcher::RowBatcher;
 pub use cell::Cell;
 pub use definition::{Definition, Partition, PartitionKind, TableColumn};
 pub use fact::{FactRow, Origin};
-pub use render::{row_json, row_texts};
+pub use render::{CellJson, row_json, row_texts};
 pub use table::{all, fact, find};

@@ -1,19 +1,16 @@
-//! Batches back to words: what `tables show` prints.
+//! Batches back to words: what `tables show` prints, and what other systems are told.
 
-use arrow::array::{
-    Array, AsArray, BinaryArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array,
-    RecordBatch, TimestampMicrosecondArray,
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{
+    DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
-use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use panorama_model::{Date, Timestamp};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
+use std::ops::Range;
 
-/// One row as a JSON object, columns in order.
-///
-/// - Units: instants are RFC 3339 in UTC, days ISO 8601, bytes UTF-8 where they are (lossy otherwise).
-/// - Units: of a type no table of ours has, as an answer to SQL may, numbers are numbers and all else is Arrow's text.
-/// - Nulls: JSON null, also for a row out of range.
+/// One row as a JSON object, columns in order; cells as [`CellJson`] has them.
 pub fn row_json(batch: &RecordBatch, row: usize) -> Map<String, Value> {
     batch
         .schema()
@@ -38,66 +35,80 @@ pub fn row_texts(batch: &RecordBatch, row: usize) -> Vec<String> {
 }
 
 fn cell_json(array: &dyn Array, row: usize) -> Value {
-    if row >= array.len() || array.is_null(row) {
-        return Value::Null;
-    }
-    match array.data_type() {
-        DataType::Utf8 => Value::String(array.as_string::<i32>().value(row).to_owned()),
-        DataType::LargeUtf8 => Value::String(array.as_string::<i64>().value(row).to_owned()),
-        DataType::Utf8View => Value::String(array.as_string_view().value(row).to_owned()),
-        DataType::List(_) => {
-            let items = array.as_list::<i32>().value(row);
-            Value::Array((0..items.len()).map(|at| cell_json(items.as_ref(), at)).collect())
+    // Keys are text and numbers finite or null: nothing is left that could fail.
+    serde_json::to_value(CellJson(array, row)).unwrap_or_default()
+}
+
+/// One cell of a column as JSON, for any serializer: written where it is wanted, with no value made first.
+///
+/// - Units: instants are RFC 3339 in UTC, days ISO 8601, bytes UTF-8 where they are (lossy otherwise).
+/// - Units: of a type no table of ours has, as an answer to SQL may, numbers are numbers and all else is Arrow's text.
+/// - Nulls: JSON null, also for a row out of range.
+pub struct CellJson<'a>(pub &'a dyn Array, pub usize);
+
+impl Serialize for CellJson<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self(array, row) = *self;
+        if row >= array.len() || array.is_null(row) {
+            return to.serialize_unit();
         }
-        DataType::Map(_, _) => {
-            let entries = array.as_map().value(row);
-            let (Some(keys), Some(values)) = (entries.columns().first(), entries.columns().get(1)) else {
-                return Value::Null;
-            };
-            let pair = |at| {
-                let key = cell_json(keys.as_ref(), at)
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned();
-                (key, cell_json(values.as_ref(), at))
-            };
-            Value::Object((0..entries.len()).map(pair).collect())
+        match array.data_type() {
+            DataType::Utf8 => to.serialize_str(array.as_string::<i32>().value(row)),
+            DataType::LargeUtf8 => to.serialize_str(array.as_string::<i64>().value(row)),
+            DataType::Utf8View => to.serialize_str(array.as_string_view().value(row)),
+            DataType::Int64 => to.serialize_i64(array.as_primitive::<Int64Type>().value(row)),
+            DataType::Int32 => to.serialize_i32(array.as_primitive::<Int32Type>().value(row)),
+            DataType::Float64 => to.serialize_f64(array.as_primitive::<Float64Type>().value(row)),
+            DataType::Boolean => to.serialize_bool(array.as_boolean().value(row)),
+            DataType::Date32 => to.collect_str(&Date(array.as_primitive::<Date32Type>().value(row))),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => to.collect_str(&Timestamp(
+                array.as_primitive::<TimestampMicrosecondType>().value(row),
+            )),
+            DataType::Binary => {
+                to.serialize_str(&String::from_utf8_lossy(array.as_binary::<i32>().value(row)))
+            }
+            DataType::List(_) => {
+                let list = array.as_list::<i32>();
+                to.collect_seq(items(list.value_offsets(), row).map(|at| CellJson(list.values(), at)))
+            }
+            DataType::Map(_, _) => {
+                let map = array.as_map();
+                let entry = |at| (MapKey(map.keys(), at), CellJson(map.values(), at));
+                to.collect_map(items(map.value_offsets(), row).map(entry))
+            }
+            _ => foreign(array, row).serialize(to),
         }
-        _ => scalar_json(array, row).unwrap_or(Value::Null),
     }
 }
 
-fn scalar_json(array: &dyn Array, row: usize) -> Option<Value> {
-    let any = array.as_any();
-    if let Some(numbers) = any.downcast_ref::<Int64Array>() {
-        return Some(Value::from(numbers.value(row)));
+/// The key of an entry: JSON has none but text.
+struct MapKey<'a>(&'a dyn Array, usize);
+
+impl Serialize for MapKey<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.as_string_opt::<i32>().filter(|keys| keys.is_valid(self.1));
+        to.serialize_str(text.map_or("", |keys| keys.value(self.1)))
     }
-    if let Some(numbers) = any.downcast_ref::<Int32Array>() {
-        return Some(Value::from(numbers.value(row)));
-    }
-    if let Some(numbers) = any.downcast_ref::<Float64Array>() {
-        return Number::from_f64(numbers.value(row)).map(Value::Number);
-    }
-    if let Some(truths) = any.downcast_ref::<BooleanArray>() {
-        return Some(Value::Bool(truths.value(row)));
-    }
-    if let Some(instants) = any.downcast_ref::<TimestampMicrosecondArray>() {
-        return Some(Value::String(Timestamp(instants.value(row)).to_string()));
-    }
-    if let Some(days) = any.downcast_ref::<Date32Array>() {
-        return Some(Value::String(Date(days.value(row)).to_string()));
-    }
-    if let Some(bytes) = any.downcast_ref::<BinaryArray>() {
-        return Some(Value::String(
-            String::from_utf8_lossy(bytes.value(row)).into_owned(),
-        ));
-    }
+}
+
+/// Where the items of a row lie among those of all rows.
+fn items(offsets: &[i32], row: usize) -> Range<usize> {
+    let at = |row: usize| offsets.get(row).map_or(0, |at| usize::try_from(*at).unwrap_or(0));
+    at(row)..at(row + 1)
+}
+
+/// A cell of a type that no table of ours has.
+fn foreign(array: &dyn Array, row: usize) -> Value {
     let options = FormatOptions::default();
-    let formatter = ArrayFormatter::try_new(array, &options).ok()?;
-    let text = formatter.value(row).try_to_string().ok()?;
+    let Ok(formatter) = ArrayFormatter::try_new(array, &options) else {
+        return Value::Null;
+    };
+    let Ok(text) = formatter.value(row).try_to_string() else {
+        return Value::Null;
+    };
     let number = array
         .data_type()
         .is_numeric()
         .then(|| text.parse::<Number>().ok());
-    Some(number.flatten().map_or(Value::String(text), Value::Number))
+    number.flatten().map_or(Value::String(text), Value::Number)
 }
