@@ -40,50 +40,48 @@ pub(crate) fn newest(objects: &dyn Objects) -> Result<Option<Manifest>> {
         .map(Some)
 }
 
-/// Writes the parts of a base. It counts only once its manifest is put.
+/// Writes the parts of a base. It counts only once its manifest is put, and all that is in it is in the journal.
+///
+/// The position is of the beginning, and each part is as of when it was read: what was committed in between may be in it or
+/// not. The journal from the position on says all of it again, and what it says of a key is the key's whole value. So no view
+/// of the state is held for long, which would keep all that is committed meanwhile in memory (INV-9).
 pub(crate) fn write(
     objects: &dyn Objects,
-    state: &dyn StateRead,
+    store: &dyn StateStore,
     spaces: &[Space],
     go_on: &dyn Fn() -> bool,
 ) -> Result<Option<Manifest>> {
-    let Some(position) = Position::read(state)? else {
+    let beginning = store.snapshot()?;
+    let Some(position) = Position::read(&*beginning)? else {
         return Ok(None);
     };
     let mut manifest = Manifest {
         entry: position.entry,
         ..Manifest::default()
     };
-    for space in spaces {
+    let mut write = |state: &dyn StateRead, space| -> Result<bool> {
         let mut writer = PartWriter {
             objects,
             directory: format!("{DIRECTORY}{:020}", position.entry),
-            space: *space,
+            space,
             batch: StateBatch::default(),
+            next: Some(Vec::new()),
             names: Vec::new(),
             bytes: 0,
         };
-        let mut result = Ok(());
-        state.scan(*space, &[], None, &mut |key, value| {
-            writer.batch.put(*space, key, value);
-            if writer.batch.bytes() >= PART_BYTES {
-                result = writer.flush();
-            }
-            if result.is_ok() && go_on() {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
-        result?;
-        if !go_on() {
-            return Ok(None);
+        while writer.next.is_some() && go_on() {
+            writer.part(state)?;
         }
-        writer.flush()?;
         manifest.bytes += writer.bytes;
         manifest.parts.push((space.0.to_owned(), writer.names));
+        Ok(writer.next.is_none())
+    };
+    let mut is_whole = write(&*beginning, JOURNAL)?;
+    drop(beginning);
+    for space in spaces.iter().filter(|space| **space != JOURNAL) {
+        is_whole = is_whole && write(store, *space)?;
     }
-    Ok(Some(manifest))
+    Ok(is_whole.then_some(manifest))
 }
 
 struct PartWriter<'a> {
@@ -91,11 +89,28 @@ struct PartWriter<'a> {
     directory: String,
     space: Space,
     batch: StateBatch,
+    /// Where the next part begins, if there is one.
+    next: Option<Vec<u8>>,
     names: Vec<String>,
     bytes: u64,
 }
 
 impl PartWriter<'_> {
+    /// Writes the next part.
+    fn part(&mut self, state: &dyn StateRead) -> Result<()> {
+        let from = self.next.take().unwrap_or_default();
+        let (space, batch, next) = (self.space, &mut self.batch, &mut self.next);
+        state.scan(space, &from, None, &mut |key, value| {
+            if batch.bytes() >= PART_BYTES {
+                *next = Some(key.to_vec());
+                return ControlFlow::Break(());
+            }
+            batch.put(space, key, value);
+            ControlFlow::Continue(())
+        })?;
+        self.flush()
+    }
+
     fn flush(&mut self) -> Result<()> {
         if self.batch.is_empty() {
             return Ok(());

@@ -371,7 +371,6 @@ impl Core {
     }
 
     fn write_base(&self) -> Result<u64> {
-        let state = self.store.snapshot()?;
         let began = Instant::now();
         let stopping = OnceCell::new();
         // Runs may be short and many: a stop lets it come to its end, within reason.
@@ -380,16 +379,16 @@ impl Core {
                 !self.shutdown.is_requested() || stopping.get_or_init(Instant::now).elapsed() < STOP_PATIENCE;
             has_time && self.check().is_ok()
         };
-        if let (Some(last), Some(position)) = (base::newest(&*self.objects)?, Position::read(&*state)?)
+        if let (Some(last), Some(position)) = (base::newest(&*self.objects)?, Position::read(&*self.store)?)
             && last.entry >= position.entry
         {
             return Ok(last.bytes);
         }
-        let manifest = base::write(&*self.objects, &*state, &self.options.spaces, &go_on)?;
+        let manifest = base::write(&*self.objects, &*self.store, &self.options.spaces, &go_on)?;
         let Some(manifest) = manifest else { return Ok(0) };
         // What the base holds must be in the journal before it counts: it would be another's history otherwise.
         self.share()?;
-        let (entry, bytes) = (manifest.entry, base::put(&*self.objects, manifest, &*state)?);
+        let (entry, bytes) = (manifest.entry, base::put(&*self.objects, manifest, &*self.store)?);
         tracing::info!(
             entry,
             bytes,

@@ -369,10 +369,9 @@ impl<'a> Follower<'a> {
         position.write(&mut batch)?;
         self.store.commit(batch)?;
         self.position = Some(position);
-        let state = self.store.snapshot()?;
-        let manifest = base::write(&**self.objects, &*state, &self.options.spaces, &|| true)?;
+        let manifest = base::write(&**self.objects, &*self.store, &self.options.spaces, &|| true)?;
         if let Some(manifest) = manifest {
-            base::put(&**self.objects, manifest, &*state)?;
+            base::put(&**self.objects, manifest, &*self.store)?;
         }
         Ok(())
     }
