@@ -414,6 +414,7 @@ impl Service {
             } else {
                 limits.decode_threads
             },
+            scratch: self.config.data_dir.clone().into(),
             cache_entries_max: usize::try_from(entries).unwrap_or(usize::MAX).max(1024),
         }
     }

@@ -7,7 +7,8 @@
 //!
 //! While some changes are on their way the next are written.
 
-use crate::current::{Change, read_outbox_key};
+use crate::aside::{Aside, Batches};
+use crate::current::{Change, TableChanges, read_outbox_key};
 use crate::message::{Messages, Subject};
 use crate::render::partition_write;
 use crate::told::{self, Chunk, GONE, Notes, ToldRows};
@@ -72,15 +73,66 @@ pub(crate) struct Changes<'a> {
     pub shutdown: &'a Shutdown,
 }
 
+/// Where the rows that are told come from.
+pub(crate) struct RowsToTell {
+    /// Those that were set aside on their way to the tables.
+    pub aside: Aside,
+    /// State as of the epoch, where some have to be read again.
+    pub state: Option<Arc<dyn StateRead>>,
+    /// Tables that are told whole: telling is new to them, or was cut short the first time.
+    pub whole: Vec<u8>,
+}
+
+impl RowsToTell {
+    /// The partitions of a table to be told of, ascending.
+    fn partitions<'a>(&self, table: u8, changed: &'a TableChanges) -> Result<Vec<(i32, &'a Change)>> {
+        match &self.state {
+            Some(state) if self.whole.contains(&table) => {
+                let all = all_partitions(&**state, table)?;
+                Ok(all.into_iter().map(|partition| (partition, &WHOLE)).collect())
+            }
+            _ => {
+                let of_table = changed.iter().filter(|(of, _)| *of == table);
+                let partitions = of_table.flat_map(|(_, partitions)| partitions);
+                Ok(partitions
+                    .map(|(partition, change)| (*partition, change))
+                    .collect())
+            }
+        }
+    }
+
+    fn batches(
+        &self,
+        (table, partition): (u8, i32),
+        definition: &'static Definition,
+        change: &Change,
+    ) -> Result<Batches> {
+        // Of a table that is told whole only what has changed is there.
+        if !self.whole.contains(&table)
+            && let Some(batches) = self.aside.take((table, partition))?
+        {
+            return Ok(batches);
+        }
+        match &self.state {
+            Some(state) => Ok(partition_write(state, table, definition, partition, change).batches),
+            None => Err(ConnectorError::fatal(
+                "tell",
+                definition.name,
+                "its rows are not at hand",
+            )),
+        }
+    }
+}
+
 /// Tells what changed in some partitions as of an epoch. Returns once it is durable, and noted.
 pub(crate) async fn tell(
     changes: &Changes<'_>,
-    state: &Arc<dyn StateRead>,
+    rows: &RowsToTell,
     epoch: u64,
-    changed: &[(u8, Vec<(i32, Change)>)],
+    changed: &TableChanges,
 ) -> Result<()> {
     let mut telling = Telling::default();
-    let told = tell_tables(changes, &mut telling, state, epoch, changed).await;
+    let told = tell_tables(changes, &mut telling, rows, epoch, changed).await;
     if told.is_err() {
         // What is on its way is seen to its end: whoever goes on is not to be told of behind.
         changes.settle(&mut telling).await.unwrap_or_default();
@@ -91,31 +143,21 @@ pub(crate) async fn tell(
 async fn tell_tables(
     changes: &Changes<'_>,
     telling: &mut Telling,
-    state: &Arc<dyn StateRead>,
+    rows: &RowsToTell,
     epoch: u64,
-    changed: &[(u8, Vec<(i32, Change)>)],
+    changed: &TableChanges,
 ) -> Result<()> {
     for told in TOLD {
         let Some(definition) = table_number::definition(told.table) else {
             continue;
         };
-        // The first time all there is: the table is new, or telling is.
-        let is_first = !told::is_told(&**state, told.table)?;
-        let partitions: Vec<(i32, &Change)> = if is_first {
-            let all = all_partitions(&**state, told.table)?;
-            all.into_iter().map(|partition| (partition, &WHOLE)).collect()
-        } else {
-            let of_table = changed.iter().filter(|(table, _)| *table == told.table);
-            let partitions = of_table.flat_map(|(_, partitions)| partitions);
-            partitions
-                .map(|(partition, change)| (*partition, change))
-                .collect()
-        };
-        for (partition, change) in partitions {
-            let mut notes = Notes::new((told.table, partition), epoch);
+        for (partition, change) in rows.partitions(told.table, changed)? {
+            let place = (told.table, partition);
+            let mut notes = Notes::new(place, epoch);
             let mut before = ToldRows::new();
             if *change == Change::Changed {
-                before = notes.read(&**state, &mut telling.notes)?;
+                // Nobody else changes them, so they are as of the epoch too.
+                before = notes.read(changes.store, &mut telling.notes)?;
             }
             let mut stretch = Stretch {
                 told,
@@ -125,14 +167,14 @@ async fn tell_tables(
                 notes,
                 before,
             };
-            for batch in partition_write(state, told.table, definition, partition, change).batches {
+            for batch in rows.batches(place, definition, change)? {
                 stretch.rows(&batch?, telling)?;
                 changes.send_much(telling).await?;
             }
             stretch.gone(telling);
             changes.send_much(telling).await?;
         }
-        if is_first {
+        if !told::is_told(changes.store, told.table)? {
             // Once all of it is told: a first time that is cut short is one still.
             changes.send(telling).await?;
             changes.settle(telling).await?;

@@ -51,6 +51,7 @@ struct Told360 {
     log: LocalLog,
     listener: Arc<Listener>,
     epoch: AtomicU64,
+    scratch: tempfile::TempDir,
 }
 
 impl Told360 {
@@ -59,6 +60,7 @@ impl Told360 {
             log: LocalLog::open(dir, LocalLogOptions::default(), spaces::ALL).unwrap(),
             listener: Arc::default(),
             epoch: AtomicU64::new(1),
+            scratch: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -84,6 +86,18 @@ impl Told360 {
 
     /// Tells of them; a crash keeps it from being noted.
     async fn tell(&self, is_noted: bool) {
+        let (state, aside) = (self.state(), self.aside());
+        Self::write_to_table(&state, &aside, &Change::Changed);
+        let rows = RowsToTell {
+            aside,
+            state: None,
+            whole: Vec::new(),
+        };
+        let told = self.tell_rows(&rows, Change::Changed, is_noted).await;
+        assert_eq!(told.is_ok(), is_noted);
+    }
+
+    async fn tell_rows(&self, rows: &RowsToTell, change: Change, is_noted: bool) -> Result<()> {
         self.listener.cuts_off.store(!is_noted, Relaxed);
         let (_, shutdown) = Shutdown::new();
         let announcer: Arc<dyn Announcer> = Arc::<Listener>::clone(&self.listener);
@@ -94,11 +108,31 @@ impl Told360 {
             metrics: &Arc::new(Metrics::default()),
             shutdown: &shutdown,
         };
-        let state: Arc<dyn StateRead> = Arc::from(self.log.snapshot().unwrap());
-        let changed = [(table_number::PATIENT_360, vec![(PARTITION, Change::Changed)])];
-        let epoch = self.epoch.fetch_add(1, Relaxed);
-        let told = tell(&changes, &state, epoch, &changed).await;
-        assert_eq!(told.is_ok(), is_noted);
+        let changed = vec![(table_number::PATIENT_360, vec![(PARTITION, change)])];
+        tell(&changes, rows, self.epoch.fetch_add(1, Relaxed), &changed).await
+    }
+
+    fn state(&self) -> Arc<dyn StateRead> {
+        Arc::from(self.log.snapshot().unwrap())
+    }
+
+    fn aside(&self) -> Aside {
+        Aside::new(self.scratch.path().to_owned())
+    }
+
+    /// As a table takes its rows.
+    fn write_to_table(state: &Arc<dyn StateRead>, aside: &Aside, change: &Change) {
+        let place = (table_number::PATIENT_360, PARTITION);
+        let definition = table_number::definition(place.0).unwrap();
+        let rows = || partition_write(state, place.0, definition, place.1, change).batches;
+        // The first attempt fails midway.
+        if aside.keep(place, rows()).next().is_some() {
+            assert!(!aside.has(place));
+        }
+        assert!(aside.keep(place, rows()).all(|batch| batch.is_ok()));
+        // Found made already, the last takes none.
+        drop(aside.keep(place, rows()));
+        assert!(aside.has(place));
     }
 
     fn names(&self) -> Vec<String> {
@@ -195,4 +229,47 @@ async fn what_an_earlier_version_noted_is_told_again_or_taken_back() {
     assert_eq!(sent, 2 + 2);
     told.tell(true).await;
     assert_eq!(told.listener.count.load(Relaxed), sent);
+}
+
+#[tokio::test]
+async fn a_table_that_telling_is_new_to_is_told_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = Told360::new(dir.path());
+    told.set(&[(1, "Ann"), (2, "Bob")]);
+    // What changed is less than what nobody knows of.
+    let change = Change::Appended([2].into());
+    let (state, aside) = (told.state(), told.aside());
+    Told360::write_to_table(&state, &aside, &change);
+    let rows = RowsToTell {
+        aside,
+        state: Some(state),
+        whole: vec![table_number::PATIENT_360],
+    };
+    told.tell_rows(&rows, change, true).await.unwrap();
+    assert_eq!(told.names(), ["Ann", "Bob"]);
+    assert!(told::is_told(&told.log, table_number::PATIENT_360).unwrap());
+}
+
+#[tokio::test]
+async fn rows_that_could_not_be_set_aside_are_read_from_the_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = Told360::new(dir.path());
+    told.set(&[(1, "Ann"), (2, "Bob")]);
+    let rows = |aside, state| RowsToTell {
+        aside,
+        state,
+        whole: Vec::new(),
+    };
+    let (state, nowhere) = (told.state(), Aside::new(dir.path().join("missing")));
+    let place = (table_number::PATIENT_360, PARTITION);
+    let definition = table_number::definition(place.0).unwrap();
+    let batches = partition_write(&state, place.0, definition, place.1, &Change::Changed).batches;
+    assert!(nowhere.keep(place, batches).all(|batch| batch.is_ok()));
+    assert!(!nowhere.has(place));
+    let not_at_hand = rows(nowhere.clone(), None);
+    let failed = told.tell_rows(&not_at_hand, Change::Changed, true).await;
+    assert!(failed.is_err());
+    let from_state = rows(nowhere, Some(state));
+    told.tell_rows(&from_state, Change::Changed, true).await.unwrap();
+    assert_eq!(told.names(), ["Ann", "Bob"]);
 }

@@ -8,7 +8,7 @@
 //! | one atomic commit per epoch (INV-4) | `apply`, `meta`, `spaces` |
 //! | unify: rows of persons from their members | `project` |
 //! | publish: state to tables (INV-5) | `publish`, `render`, `current` |
-//! | tell other systems what changed | `announce`, `message`, `told` |
+//! | tell other systems what changed | `announce`, `message`, `told`, `aside` |
 //! | what the log lets go of, and how it comes back | `retention`, `kept` |
 //! | the threads that carry it | `pipeline`, `reader` |
 
@@ -16,6 +16,7 @@ mod admin;
 mod announce;
 mod announce_schema;
 mod apply;
+mod aside;
 mod commit;
 mod current;
 mod decode;

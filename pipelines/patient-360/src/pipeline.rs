@@ -13,6 +13,7 @@ use crate::{partitions_of, table_number, topic_of};
 use panorama_api::{Announcer, Bus, ConnectorError, Result, Shutdown, StateRead, StateStore, TableSink};
 use panorama_identity::Scorer;
 use panorama_runtime::{Health, Metrics, now};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
@@ -53,6 +54,8 @@ pub struct Options {
     pub retention: Option<Duration>,
     /// Threads for decoding and unifying.
     pub threads: usize,
+    /// Where files of the moment are.
+    pub scratch: PathBuf,
     /// Values held in memory per space of state.
     pub cache_entries_max: usize,
 }
@@ -113,6 +116,7 @@ impl Pipeline {
             (&self.options.name, self.generation),
             &*self.sink,
             (Arc::clone(&self.bus), self.announcer.clone()),
+            self.options.scratch.clone(),
             Arc::clone(&self.metrics),
             finish.shutdown.clone(),
             self.scorer.model().version.clone(),

@@ -3,11 +3,13 @@
 //! One publisher commits to all tables from one snapshot of state: the messages as received beside the others, which go
 //! one after the other. A table that fails stops the pipeline after retries: what is not published stays in the outbox.
 
-use crate::announce::{Changes, tell};
-use crate::current::Change;
+use crate::announce::{Changes, RowsToTell, TOLD, tell};
+use crate::aside::Aside;
+use crate::current::{Change, TableChanges};
 use crate::quality::{Measurement, measure};
 use crate::render::{RawRange, ReceivedTimes, partition_write, raw_writes};
 use crate::table_number;
+use crate::told::is_told;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use panorama_api::{
     Announcer, Bus, Committed, ConnectorError, PartitionMode, PartitionWrite, Result, Shutdown, StateRead,
@@ -18,6 +20,7 @@ use panorama_runtime::{Metrics, RetryPolicy, now, seconds_between, with_retries}
 use panorama_tables::table::pipeline_epochs;
 use panorama_tables::{Definition, RowBatcher};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -29,7 +32,7 @@ pub(crate) struct Job {
     /// State as of that epoch.
     pub snapshot: Arc<dyn StateRead>,
     /// Changed partitions, by table.
-    pub tables: Vec<(u8, Vec<(i32, Change)>)>,
+    pub tables: TableChanges,
     /// Stretches of topics for `raw_messages`.
     pub raw: Vec<RawRange>,
     /// Whether to measure quality as of this snapshot.
@@ -60,6 +63,7 @@ pub(crate) struct Published {
 pub(crate) struct Publisher {
     bus: Arc<dyn Bus>,
     announcer: Option<Arc<dyn Announcer>>,
+    aside: Aside,
     committer: Committer,
     tables: Tables,
     /// Of the model in force.
@@ -86,6 +90,7 @@ impl Publisher {
         (pipeline, generation): (&str, Option<u64>),
         sink: &dyn TableSink,
         (bus, announcer): (Arc<dyn Bus>, Option<Arc<dyn Announcer>>),
+        scratch: PathBuf,
         metrics: Arc<Metrics>,
         shutdown: Shutdown,
         model_version: String,
@@ -117,6 +122,7 @@ impl Publisher {
         Ok(Self {
             bus,
             announcer,
+            aside: Aside::new(scratch),
             committer: Committer {
                 pipeline: pipeline.to_owned(),
                 metrics,
@@ -148,10 +154,12 @@ impl Publisher {
     pub(crate) async fn publish(&mut self, job: Job, store: &dyn StateStore) -> Result<Published> {
         let began = Instant::now();
         self.begin_measuring(&job);
+        let whole = self.untold(store).await?;
         let received = ReceivedTimes::default();
         let mut raw_table = self.tables.remove(RAW_MESSAGES);
         let raw = commit_raw(&self.committer, raw_table.as_mut(), &self.bus, &job, &received);
-        let others = commit_changed(&self.committer, &mut self.tables, &job);
+        let aside = self.announcer.as_ref().map(|_| &self.aside);
+        let others = commit_changed(&self.committer, &mut self.tables, &job, aside);
         // Neither is cut off where the other fails: a commit under way is seen to its end.
         let (raw, others) = tokio::join!(raw, others);
         self.tables.extend(raw_table.map(|table| (RAW_MESSAGES, table)));
@@ -159,13 +167,14 @@ impl Publisher {
         let (committed, partitions) = others?;
         done.extend(committed);
         // Whoever hears of a change finds it in the tables.
-        self.announce(&job, store).await?;
+        let (epoch, measure) = (job.epoch, job.measure);
+        self.announce(job, whole, store).await?;
         let is_done = self.measuring.as_ref().is_some_and(JoinHandle::is_finished);
-        if is_done || job.measure == Measure::Now {
+        if is_done || measure == Measure::Now {
             self.end_measuring();
         }
-        done.extend(self.add_measured(job.epoch).await?);
-        self.note_epoch(job.epoch, &done).await?;
+        done.extend(self.add_measured(epoch).await?);
+        self.note_epoch(epoch, &done).await?;
         self.committer.metrics.spent("publish", began);
         let visible_at = now();
         for received_at in received.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -175,16 +184,50 @@ impl Publisher {
                 .observe(seconds_between(*received_at, visible_at));
         }
         Ok(Published {
-            epoch: job.epoch,
+            epoch,
             partitions,
             seconds: began.elapsed().as_secs_f64(),
         })
     }
 
+    /// Tables with rows in them of which other systems may know nothing: this publication does not change all that is to be told.
+    async fn untold(&mut self, store: &dyn StateStore) -> Result<Vec<u8>> {
+        let mut untold = Vec::new();
+        for told in TOLD.iter().filter(|_| self.announcer.is_some()) {
+            let Some(definition) = table_number::definition(told.table) else {
+                continue;
+            };
+            let application = self.committer.application(definition.name);
+            let table = opened(&mut self.tables, definition.name)?;
+            if !is_told(store, told.table)? && table.epoch(&application).await?.is_some() {
+                untold.push(told.table);
+            }
+        }
+        Ok(untold)
+    }
+
     /// Tells other systems what changed, where the log can.
-    async fn announce(&self, job: &Job, store: &dyn StateStore) -> Result<()> {
+    async fn announce(&self, job: Job, whole: Vec<u8>, store: &dyn StateStore) -> Result<()> {
         let Some(announcer) = &self.announcer else {
             return Ok(());
+        };
+        let Job {
+            epoch,
+            snapshot,
+            tables,
+            ..
+        } = job;
+        let mut of_told = tables
+            .iter()
+            .filter(|(table, _)| TOLD.iter().any(|told| told.table == *table));
+        let are_aside = of_told.all(|(table, partitions)| {
+            let mut partitions = partitions.iter();
+            partitions.all(|(partition, _)| self.aside.has((*table, *partition)))
+        });
+        let rows = RowsToTell {
+            aside: self.aside.clone(),
+            state: (!are_aside || !whole.is_empty()).then_some(snapshot),
+            whole,
         };
         let changes = Changes {
             announcer,
@@ -193,7 +236,9 @@ impl Publisher {
             metrics: &self.committer.metrics,
             shutdown: &self.committer.shutdown,
         };
-        tell(&changes, &job.snapshot, job.epoch, &job.tables).await
+        let told = tell(&changes, &rows, epoch, &tables).await;
+        self.aside.clear();
+        told
     }
 
     /// A measurement reads much of the state, so it has a thread of its own; one at a time.
@@ -327,6 +372,7 @@ async fn commit_changed(
     committer: &Committer,
     tables: &mut Tables,
     job: &Job,
+    aside: Option<&Aside>,
 ) -> Result<(Vec<(&'static str, Committed)>, Vec<(u8, i32)>)> {
     let (mut done, mut partitions) = (Vec::new(), Vec::new());
     for (number, changes) in &job.tables {
@@ -334,8 +380,16 @@ async fn commit_changed(
             continue;
         };
         let make = || {
-            let write =
-                |(p, change): &(i32, Change)| partition_write(&job.snapshot, *number, definition, *p, change);
+            let write = |(partition, change): &(i32, Change)| {
+                let write = partition_write(&job.snapshot, *number, definition, *partition, change);
+                match aside.filter(|_| TOLD.iter().any(|told| told.table == *number)) {
+                    Some(aside) => PartitionWrite {
+                        batches: aside.keep((*number, *partition), write.batches),
+                        ..write
+                    },
+                    None => write,
+                }
+            };
             Ok(changes.iter().map(write).collect())
         };
         let table = opened(tables, definition.name)?;
