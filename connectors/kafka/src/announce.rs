@@ -16,7 +16,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseRecord, Producer as _};
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Partitions of topics that are made: so many readers of one group can share the work.
@@ -160,6 +160,7 @@ impl Teller {
             }
             self.producer.send(record).map_err(|(error, _)| error)?;
         }
+        self.wait_for_answers(wait);
         let committed = self.producer.commit_transaction(wait);
         self.left = match &committed {
             Ok(()) => Left::Nothing,
@@ -167,6 +168,14 @@ impl Teller {
             Err(_) => Left::Open,
         };
         committed
+    }
+
+    /// Waits until the brokers have answered for all messages. Committing waits for that too, but looks ten times a second.
+    fn wait_for_answers(&self, wait: Duration) {
+        let began = Instant::now();
+        while self.producer.in_flight_count() > 0 && began.elapsed() < wait {
+            self.producer.poll(Duration::from_millis(1));
+        }
     }
 }
 
