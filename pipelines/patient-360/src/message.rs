@@ -1,5 +1,6 @@
 //! Rows as the messages that tell of them: JSON written from the columns, without a value in between.
 
+use crate::told::{GONE, UNKNOWN};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use panorama_api::{ConnectorError, Result};
 use panorama_model::PersonId;
@@ -119,6 +120,8 @@ impl<'a> Messages<'a> {
         hash = xxh3_64_with_seed(out.get(hashed..).unwrap_or_default(), hash);
         out.extend_from_slice(b"}}");
         let (name, key) = self.name(row)?;
+        // Two hashes say something else.
+        let hash = hash.clamp(UNKNOWN + 1, GONE - 1);
         Ok(Message { name, key, hash })
     }
 
