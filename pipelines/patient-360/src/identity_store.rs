@@ -12,6 +12,7 @@ use panorama_identity::{
 };
 use panorama_model::SourceRecordKey;
 use panorama_runtime::{PostingIndex, PostingLimits, TypedSpace};
+use smallvec::SmallVec;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +28,9 @@ const BLOCK_CHANGES: usize = 256;
 /// Bytes of pages of blocks in memory, in each of two generations, for each value held there.
 const BLOCK_BYTES: usize = 4096;
 
+/// The edges of a record: few have more than two.
+type Edges = SmallVec<[Edge; 2]>;
+
 /// Identity's state. The trait has no errors: the first failure is kept and ends the epoch at its commit.
 pub struct PipelineIdentityStore {
     numbers: TypedSpace<u128, u64>,
@@ -36,7 +40,7 @@ pub struct PipelineIdentityStore {
     memberships: TypedSpace<u64, Membership>,
     blocks: PostingIndex,
     newcomers: Newcomers,
-    edges: TypedSpace<u64, Vec<Edge>>,
+    edges: TypedSpace<u64, Edges>,
     statements: TypedSpace<u64, Vec<PairStatements>>,
     oversize: OversizeBlocks,
     next_record: u64,
@@ -225,14 +229,11 @@ impl IdentityStore for PipelineIdentityStore {
     }
 
     fn number_of(&mut self, key: &SourceRecordKey) -> RecordNumber {
-        let hash = key.hash128();
-        let found = self.numbers.get(hash).map(|n| n.copied());
-        RecordNumber(Self::keep(&mut self.failure, found).unwrap_or_else(|| {
-            let number = self.next_record;
-            self.next_record += 1;
-            self.numbers.put(hash, number);
-            number
-        }))
+        let new = self.next_record;
+        let found = self.numbers.get_or_put_with(key.hash128(), || new);
+        let number = Self::keep(&mut self.failure, found.copied().map(Some)).unwrap_or(new);
+        self.next_record += u64::from(number == new);
+        RecordNumber(number)
     }
 
     fn next_sequence(&mut self) -> u64 {
@@ -370,10 +371,9 @@ impl IdentityStore for PipelineIdentityStore {
     }
 
     fn edges(&mut self, record: RecordNumber, edges: &mut Vec<Edge>) {
-        let found = self
-            .edges
-            .get(record.0)
-            .map(|found| edges.extend(found.into_iter().flatten()));
+        let found = self.edges.get(record.0).map(|found| {
+            edges.extend_from_slice(found.map_or(&[], Edges::as_slice));
+        });
         Self::keep(&mut self.failure, found);
     }
 
@@ -384,7 +384,7 @@ impl IdentityStore for PipelineIdentityStore {
                 self.edges.delete(record.0);
             }
         } else {
-            self.edges.put(record.0, edges.to_vec());
+            self.edges.put(record.0, Edges::from_slice(edges));
         }
     }
 

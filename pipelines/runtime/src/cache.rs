@@ -1,16 +1,15 @@
 //! Typed, write-back access to a space of state: changes gather in memory and leave as part of the epoch's one batch (INV-4).
 
 use crate::filter::KeyFilter;
+use crate::held::{Entry, Found, Held};
 use crate::numbered::{self, CHUNK, ChunkReader, Place, Places, numbered_at};
-use hashbrown::hash_map::Entry as MapEntry;
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::DefaultHashBuilder;
 use panorama_api::{ConnectorError, Result, Space, StateBatch, StateRead};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::hash::{BuildHasher, Hash};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A key of state: hashable in memory, sorted bytes on disk.
 pub trait StateKey: Copy + Ord + Hash {
@@ -59,42 +58,12 @@ impl StateKey for i32 {
     }
 }
 
-struct Entry<V> {
-    value: Option<V>,
-    changed: bool,
-    /// Many threads looked at it while it was old: it stays.
-    used: AtomicBool,
-}
-
-impl<V> Entry<V> {
-    const fn new(value: Option<V>, changed: bool) -> Self {
-        Self {
-            value,
-            changed,
-            used: AtomicBool::new(false),
-        }
-    }
-}
-
-impl<V> Entry<V> {
-    fn mark<K>(&mut self, key: K, changed: &mut Vec<K>) {
-        if !self.changed {
-            self.changed = true;
-            changed.push(key);
-        }
-    }
-}
-
-/// One space, read through two generations of cache (INV-9: at most `2 x entries_max` unchanged entries are held, and those
-/// of two epochs; and the filter of a space that was empty when it was opened, of 36 MiB at most, or where numbered values lie,
-/// of 32 MiB at most).
+/// One space, read through what is held of it in memory (INV-9: [`Held`] has its bounds; and the filter of a space that was
+/// empty when it was opened takes 36 MiB at most, or where numbered values lie 32 MiB).
 pub struct TypedSpace<K, V> {
     space: Space,
     state: Arc<dyn StateRead>,
-    young: HashMap<K, Entry<V>>,
-    old: HashMap<K, Entry<V>>,
-    entries_max: usize,
-    aged_before: bool,
+    held: Held<K, V>,
     /// Keys changed since the last flush, each once.
     changed: Vec<K>,
     key: Vec<u8>,
@@ -124,14 +93,11 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
 
     fn with(space: Space, state: Arc<dyn StateRead>, entries_max: usize, written: Written) -> Self {
         Self {
+            held: Held::new(entries_max, matches!(written, Written::Below { .. })),
             written,
             hasher: DefaultHashBuilder::default(),
             space,
             state,
-            young: HashMap::new(),
-            old: HashMap::new(),
-            entries_max,
-            aged_before: false,
             changed: Vec::new(),
             key: Vec::new(),
         }
@@ -142,14 +108,17 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// # Errors
     /// Where the state cannot be read, or holds bytes of another form.
     pub fn get(&mut self, key: K) -> Result<Option<&V>> {
-        // What never was takes no room.
-        if !self.young.contains_key(&key)
-            && !self.old.contains_key(&key)
-            && self.written.lacks(&self.hasher, key)
-        {
-            return Ok(None);
+        let mut found = self.held.find(key);
+        if matches!(found, Found::Nothing) {
+            // What never was takes no room.
+            if self.written.lacks(&self.hasher, key) {
+                return Ok(None);
+            }
+            let value = self.written.read(&*self.state, self.space, key, &mut self.key)?;
+            self.held.get_or_insert(found, key, Entry::new(value, false));
+            found = Found::Young;
         }
-        Ok(self.load(key)?.0.value.as_ref())
+        Ok(self.held.get(found, key).and_then(|entry| entry.value.as_ref()))
     }
 
     /// A copy of the value of a key; nothing is kept of it.
@@ -160,12 +129,8 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     where
         V: Clone,
     {
-        if let Some(entry) = self.young.get(&key) {
-            return Ok(entry.value.clone());
-        }
-        if let Some(entry) = self.old.get(&key) {
-            entry.used.store(true, Ordering::Relaxed);
-            return Ok(entry.value.clone());
+        if let Some(held) = self.held.peek(key) {
+            return Ok(held.cloned());
         }
         if self.written.lacks(&self.hasher, key) {
             return Ok(None);
@@ -175,11 +140,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
 
     /// Keeps a value that was read of state since the last change of its key.
     pub fn offer(&mut self, key: K, value: V) {
-        if !self.old.contains_key(&key) {
-            self.young
-                .entry(key)
-                .or_insert_with(|| Entry::new(Some(value), false));
-        }
+        self.held.offer(key, value);
     }
 
     /// The value of a key, to be changed in place; it counts as changed.
@@ -189,7 +150,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     pub fn get_mut(&mut self, key: K) -> Result<Option<&mut V>> {
         let (entry, changed) = self.load(key)?;
         if entry.value.is_some() {
-            entry.mark(key, changed);
+            mark(entry, key, changed);
         }
         Ok(entry.value.as_mut())
     }
@@ -200,7 +161,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// As [`TypedSpace::get`].
     pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> Result<&mut V> {
         let (entry, changed) = self.load(key)?;
-        entry.mark(key, changed);
+        mark(entry, key, changed);
         Ok(entry.value.get_or_insert_with(make))
     }
 
@@ -211,7 +172,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     pub fn get_or_put_with(&mut self, key: K, make: impl FnOnce() -> V) -> Result<&V> {
         let (entry, changed) = self.load(key)?;
         if entry.value.is_none() {
-            entry.mark(key, changed);
+            mark(entry, key, changed);
         }
         Ok(entry.value.get_or_insert_with(make))
     }
@@ -227,15 +188,10 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     }
 
     fn set(&mut self, key: K, value: Option<V>) {
-        let entry = match self.young.entry(key) {
-            MapEntry::Occupied(known) => known.into_mut(),
-            MapEntry::Vacant(vacant) => {
-                let was_changed = self.old.remove(&key).is_some_and(|entry| entry.changed);
-                vacant.insert(Entry::new(None, was_changed))
-            }
-        };
+        let found = self.held.find_to_change(key, self.written.next());
+        let entry = self.held.get_or_insert(found, key, Entry::new(None, false));
         entry.value = value;
-        entry.mark(key, &mut self.changed);
+        mark(entry, key, &mut self.changed);
     }
 
     /// Moves the changes into the epoch's batch, in the order of keys, and lets go of what has not been used lately.
@@ -259,21 +215,13 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
             written.map_err(|e| ConnectorError::fatal("encode", self.space.0, e))?;
         }
         self.written.note_all(changed.last().and_then(StateKey::number));
-        self.changed = changed;
-        self.changed.clear();
-        // Twice in a row, and what the last epoch changed would be let go of.
-        self.aged_before = !self.aged_before && self.young.len() >= self.entries_max;
-        if self.aged_before {
-            // The room of those that go is for those that come.
-            std::mem::swap(&mut self.young, &mut self.old);
-            self.young.retain(|_, entry| std::mem::take(entry.used.get_mut()));
-        }
+        self.changed = self.held.age(changed);
         Ok(())
     }
 
     /// Writes a change under its own key.
     fn write_one(&mut self, key: K, batch: &mut StateBatch) -> postcard::Result<()> {
-        let Some(entry) = held(&mut self.young, &mut self.old, key) else {
+        let Some(entry) = self.held.get_mut(key) else {
             return Ok(());
         };
         entry.changed = false;
@@ -297,7 +245,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
 
     /// Writes all values that there are of numbers that are new, those of `changed`, as one chunk.
     fn write_chunk(&mut self, first: u64, changed: &[K], batch: &mut StateBatch) -> postcard::Result<()> {
-        let (young, old) = (&mut self.young, &mut self.old);
+        let all = &mut self.held;
         let (written, hasher) = (&mut self.written, &self.hasher);
         let mut changed = changed.iter().peekable();
         batch.write(
@@ -306,7 +254,7 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
             |out| {
                 (first..first + CHUNK).try_for_each(|number| {
                     let key = changed.next_if(|key| key.number() == Some(number)).copied();
-                    let held = key.and_then(|key| Some((key, held(young, old, key)?)));
+                    let held = key.and_then(|key| Some((key, all.get_mut(key)?)));
                     numbered::push(out, |out| match held {
                         None => Ok(()),
                         Some((key, entry)) => {
@@ -325,27 +273,16 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
         )
     }
 
-    /// Entries held in memory.
-    pub fn cached(&self) -> usize {
-        self.young.len() + self.old.len()
-    }
-
     /// The entry of a key, and where to note that it changed.
     fn load(&mut self, key: K) -> Result<(&mut Entry<V>, &mut Vec<K>)> {
-        let entry = match self.young.entry(key) {
-            MapEntry::Occupied(known) => known.into_mut(),
-            MapEntry::Vacant(vacant) => {
-                let entry = match self.old.remove(&key) {
-                    Some(entry) => entry,
-                    None if self.written.lacks(&self.hasher, key) => Entry::new(None, false),
-                    None => {
-                        let value = self.written.read(&*self.state, self.space, key, &mut self.key)?;
-                        Entry::new(value, false)
-                    }
-                };
-                vacant.insert(entry)
-            }
+        let found = self.held.find_to_change(key, self.written.next());
+        let is_in_state = matches!(found, Found::Nothing) && !self.written.lacks(&self.hasher, key);
+        let value = if is_in_state {
+            self.written.read(&*self.state, self.space, key, &mut self.key)?
+        } else {
+            None
         };
+        let entry = self.held.get_or_insert(found, key, Entry::new(value, false));
         Ok((entry, &mut self.changed))
     }
 }
@@ -366,7 +303,7 @@ impl<V: Serialize + DeserializeOwned> TypedSpace<u64, V> {
         )
     }
 
-    /// Fetches the values of numbers that come next, one after another.
+    /// Fetches the values of numbers that come next, and of those about them, one after another.
     ///
     /// # Errors
     /// As [`TypedSpace::get`].
@@ -374,23 +311,24 @@ impl<V: Serialize + DeserializeOwned> TypedSpace<u64, V> {
         let Written::Below { places, .. } = &self.written else {
             return Ok(());
         };
-        let mut found = Vec::new();
-        for chunk in numbers.start / CHUNK..numbers.end.div_ceil(CHUNK) {
-            let mut reader = ChunkReader::new(&*self.state, self.space, chunk * CHUNK);
-            for number in chunk * CHUNK..(chunk + 1) * CHUNK {
-                let is_asked = numbers.contains(&number)
-                    && !self.young.contains_key(&number)
-                    && !self.old.contains_key(&number)
-                    && !self.written.lacks(&self.hasher, number);
-                if is_asked {
-                    let value = reader.value(number, places.of(number))?;
-                    let value = value.map(postcard::from_bytes).transpose();
-                    let value = value.map_err(|e| ConnectorError::fatal("read", self.space.0, e))?;
-                    found.push((number, Entry::new(value, false)));
+        let lacking: Vec<_> = self.held.lacking(numbers).collect();
+        for stretch in lacking {
+            let mut found = Vec::new();
+            for first in stretch.clone().step_by(usize::try_from(CHUNK).unwrap_or(1)) {
+                let mut reader = ChunkReader::new(&*self.state, self.space, first);
+                for number in first..first + CHUNK {
+                    if self.written.lacks(&self.hasher, number) || !self.held.asks_for(number) {
+                        continue;
+                    }
+                    if let Some(value) = reader.value(number, places.of(number))? {
+                        let value = postcard::from_bytes(value);
+                        let value = value.map_err(|e| ConnectorError::fatal("read", self.space.0, e))?;
+                        found.push((number, value));
+                    }
                 }
             }
+            self.held.begin(stretch, found);
         }
-        self.young.extend(found);
         Ok(())
     }
 
@@ -411,6 +349,14 @@ impl Written {
             Self::Below { next, places, .. } => key
                 .number()
                 .is_some_and(|number| number >= *next || places.of(number) == Place::Nowhere),
+        }
+    }
+
+    /// The first of the numbers that were never written, where keys are such.
+    const fn next(&self) -> Option<u64> {
+        match self {
+            Self::Keys(_) => None,
+            Self::Below { next, .. } => Some(*next),
         }
     }
 
@@ -466,13 +412,12 @@ impl Written {
     }
 }
 
-/// What is held of a key, in either generation.
-fn held<'a, K: StateKey, V>(
-    young: &'a mut HashMap<K, Entry<V>>,
-    old: &'a mut HashMap<K, Entry<V>>,
-    key: K,
-) -> Option<&'a mut Entry<V>> {
-    young.get_mut(&key).or_else(|| old.get_mut(&key))
+/// Notes that an entry is changed.
+fn mark<K, V>(entry: &mut Entry<V>, key: K, changed: &mut Vec<K>) {
+    if !entry.changed {
+        entry.changed = true;
+        changed.push(key);
+    }
 }
 
 /// Writes a value behind what a buffer holds.
@@ -627,7 +572,9 @@ mod tests {
             let rises = seed % 2 == 1;
             let mut compared = Compared::new(rises, entries_max, found as u64);
             for value in 0..4000_u64 {
-                let key = if rises {
+                let key = if rises && draw(8) == 0 {
+                    draw(value + 1)
+                } else if rises {
                     value.saturating_sub(draw(50))
                 } else {
                     draw(40)

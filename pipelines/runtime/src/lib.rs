@@ -6,6 +6,7 @@ mod cache;
 mod clock;
 mod filter;
 mod health;
+mod held;
 mod metrics;
 mod numbered;
 mod postings;

@@ -77,6 +77,11 @@ impl Newcomers {
         true
     }
 
+    /// True where a block is known to be as the view saw it.
+    pub(crate) fn is_as_seen(&self, block: BlockKey) -> bool {
+        self.is_open && self.since(block).is_none()
+    }
+
     /// What became of a block since the view, if anything did.
     fn since(&self, block: BlockKey) -> Option<&Since> {
         self.parts.get(newcomer_part(block))?.get(&block)
@@ -164,6 +169,7 @@ mod tests {
     fn who_joins_meets_those_who_did_before() {
         let mut newcomers = viewed();
         assert_eq!(join(&mut newcomers, 7, [0, 1]), Some(vec![]));
+        assert!(!newcomers.is_as_seen(A) && newcomers.is_as_seen(BlockKey(3)));
         assert_eq!(join(&mut newcomers, 8, [0, 1]), Some(vec![7, 7]));
         // With a fourth, B passes its limit: nobody joins anything.
         assert_eq!(join(&mut newcomers, 9, [0, 1]), None);
@@ -184,6 +190,7 @@ mod tests {
     fn nobody_joins_a_block_that_changed_in_another_way() {
         let mut newcomers = viewed();
         assert_eq!(newcomers.before_change(B).count(), 0);
+        assert!(newcomers.is_as_seen(A) && !newcomers.is_as_seen(B));
         assert_eq!(join(&mut newcomers, 7, [0, 0]), None);
         newcomers.take().for_each(drop);
         newcomers.open();
@@ -198,6 +205,7 @@ mod tests {
     #[test]
     fn without_a_view_nobody_joins_and_nothing_is_kept() {
         let mut newcomers = Newcomers::default();
+        assert!(!newcomers.is_as_seen(A));
         assert_eq!(join(&mut newcomers, 7, [0, 0]), None);
         (0..9).for_each(|block| drop(newcomers.before_change(BlockKey(block))));
         assert_eq!(newcomers.blocks(), 0);

@@ -50,6 +50,15 @@ impl RecordEntry {
         }
     }
 
+    /// Where an anchor of it lists it: contact points and full records lie on two sides of the same one.
+    pub(crate) fn side_of(&self, anchor: BlockKey) -> BlockKey {
+        if self.matched().is_contact_point() {
+            anchor.contact_side()
+        } else {
+            anchor
+        }
+    }
+
     /// True where the record takes part: it was seen, and not deleted since.
     pub fn is_active(&self) -> bool {
         self.version

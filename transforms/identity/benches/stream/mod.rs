@@ -3,10 +3,8 @@
 //! Rates are given per second and per second of processor time of the first thread: on a busy machine the latter is what the
 //! engine costs there.
 
-use super::lists;
-use panorama_identity::{
-    IdentityEngine, IdentityStore, Model, PreparedPerson, RecordNumber, Scorer, evaluate, train,
-};
+use super::lists::{self, List};
+use panorama_identity::{IdentityEngine, IdentityStore, Model, RecordNumber, Scorer, evaluate, train};
 use panorama_model::{RecordKind, SourceRecordKey};
 use panorama_standardize::{StandardPerson, standardize};
 use std::num::NonZeroUsize;
@@ -27,20 +25,19 @@ pub fn measure<S: IdentityStore>(store: &mut S, mut kept: impl FnMut(&mut S)) {
         println!("skipped: no ../shared/data/identity/us_100k.csv.gz");
         return;
     };
-    let records: Vec<StandardPerson> = (0..copies)
-        .flat_map(|copy| list.copy(copy))
-        .map(|p| standardize(&p))
-        .collect();
+    let records: Vec<StandardPerson> = (0..copies).flat_map(|copy| standardized(&list, copy)).collect();
     let count = records.len();
     let start = Instant::now();
     let model = train(&records, &Model::default(), 1).model;
     println!(
-        "{count} records trained on in {:.1} s",
-        start.elapsed().as_secs_f64()
+        "{count} records trained on in {:.1} s, {}",
+        start.elapsed().as_secs_f64(),
+        peak()
     );
+    drop(records);
     let trained = IdentityEngine::new(Arc::new(Scorer::new(model).unwrap()));
     let threads = NonZeroUsize::new(threads).unwrap();
-    stream(store, records, &trained, threads, &mut kept);
+    stream(store, &list, copies, &trained, threads, &mut kept);
     let all = list.truth.len();
     let members: Vec<_> = (0..count)
         .filter_map(|at| {
@@ -61,60 +58,66 @@ pub fn measure<S: IdentityStore>(store: &mut S, mut kept: impl FnMut(&mut S)) {
     again(store, count, "all again, trained", &trained, threads, &mut kept);
 }
 
-/// Takes in all records, and times each of the last [`ALONE`].
+/// What one copy of a list says.
+fn standardized(list: &List, copy: usize) -> impl Iterator<Item = StandardPerson> + use<> {
+    list.copy(copy).into_iter().map(|person| standardize(&person))
+}
+
+/// Takes in all records, and times each of the last [`ALONE`]. A copy of the list is made when those before it are taken in, while
+/// no time is taken: memory at its peak is that of the engine and one copy.
 fn stream<S: IdentityStore>(
     store: &mut S,
-    records: Vec<StandardPerson>,
+    list: &List,
+    copies: usize,
     engine: &IdentityEngine,
     threads: NonZeroUsize,
     kept: &mut impl FnMut(&mut S),
 ) {
-    let (start, busy) = (Instant::now(), processor_seconds());
-    let (count, mut records) = (records.len(), (0..).zip(records));
-    let mut prepare = |some: usize| -> Vec<(SourceRecordKey, PreparedPerson)> {
-        let prepared = records.by_ref().take(some).map(|(at, person)| {
-            let key = SourceRecordKey::new("bench", RecordKind::Patient, i32::to_string(&at).as_str());
-            (key, engine.prepare("bench", person))
+    let (mut preparing, mut taking) = (Timed::default(), Timed::default());
+    let (mut pairs, mut at, mut last) = (0, 0, Vec::new());
+    for copy in 0..copies {
+        let persons: Vec<_> = standardized(list, copy).collect();
+        let of_copy = preparing.time(persons.len(), || {
+            let one = |person| {
+                let key = SourceRecordKey::new("bench", RecordKind::Patient, i32::to_string(&at).as_str());
+                at += 1;
+                (key, engine.prepare("bench", person))
+            };
+            persons.into_iter().map(one).collect::<Vec<_>>()
         });
-        prepared.collect()
-    };
-    // In parts that go as they are taken in: memory at its peak is the engine's.
-    let all = count.saturating_sub(ALONE);
-    let quarter = all.div_ceil(4);
-    let parts = (0..4).map(|part| quarter.min(all - part * quarter));
-    let parts: Vec<Vec<_>> = parts
-        .map(|left| {
-            (0..left)
-                .step_by(AT_ONCE)
-                .map(|at| prepare(AT_ONCE.min(left - at)))
-                .collect()
-        })
-        .collect();
-    let last = prepare(ALONE);
-    drop(records);
-    rate("prepare", count, start, busy);
-    let (mut start, mut busy) = (Instant::now(), processor_seconds());
-    let first = (start, busy);
-    let (mut pairs, mut latencies) = (0, Vec::new());
-    for (part, batches) in (1..).zip(parts) {
-        let some = batches.iter().map(Vec::len).sum();
-        for batch in batches {
-            let said: Vec<_> = batch
-                .iter()
-                .map(|(key, prepared)| (key.source.as_str(), prepared))
-                .collect();
-            let ahead = engine.look_ahead(store, &said, threads);
-            for ((key, prepared), ahead) in batch.into_iter().zip(ahead) {
-                let changes = engine.upsert_seen(store, &key, prepared, lists::VERSION, &ahead);
-                pairs += changes.counters.pairs_scored;
-            }
-            kept(store);
+        let mut batches: Vec<Vec<_>> = Vec::new();
+        let left = of_copy.len() - if copy + 1 == copies { ALONE } else { 0 };
+        let mut of_copy = of_copy.into_iter();
+        for from in (0..left).step_by(AT_ONCE) {
+            batches.push(of_copy.by_ref().take(AT_ONCE.min(left - from)).collect());
         }
-        rate(&format!("upsert, quarter {part}"), some, start, busy);
-        (start, busy) = (Instant::now(), processor_seconds());
+        last.extend(of_copy);
+        let mut part = Timed::default();
+        part.time(left, || {
+            for batch in batches {
+                let said: Vec<_> = batch
+                    .iter()
+                    .map(|(key, prepared)| (key.source.as_str(), prepared))
+                    .collect();
+                let ahead = engine.look_ahead(store, &said, threads);
+                for ((key, prepared), ahead) in batch.into_iter().zip(ahead) {
+                    let changes = engine.upsert_seen(store, &key, prepared, lists::VERSION, &ahead);
+                    pairs += changes.counters.pairs_scored;
+                }
+                kept(store);
+            }
+        });
+        part.tell(&format!("upsert, copy {}", copy + 1));
+        taking.add(&part);
     }
-    rate("upsert, all", all, first.0, first.1);
-    println!("{:.2} pairs scored for each record", pairs as f64 / all as f64);
+    preparing.tell("prepare");
+    taking.tell("upsert, all");
+    println!(
+        "{:.2} pairs scored for each record, {}",
+        pairs as f64 / taking.records as f64,
+        peak()
+    );
+    let mut latencies = Vec::new();
     for (key, prepared) in last {
         let before = Instant::now();
         engine.upsert(store, &key, prepared, lists::VERSION);
@@ -140,17 +143,19 @@ fn again<S: IdentityStore>(
     threads: NonZeroUsize,
     kept: &mut impl FnMut(&mut S),
 ) {
-    let (start, busy) = (Instant::now(), processor_seconds());
     let mut moved = 0;
     let number = |at: usize| RecordNumber(at.min(until) as u64);
-    for at in (0..until).step_by(2 * AT_ONCE) {
-        let some = number(at)..number(at + 2 * AT_ONCE);
-        let changes = engine.match_again(store, some, number(until), threads);
-        moved += changes.reassigned.len();
-        kept(store);
-    }
-    rate(what, until, start, busy);
-    println!("{moved} of them moved to another person");
+    let mut all = Timed::default();
+    all.time(until, || {
+        for at in (0..until).step_by(2 * AT_ONCE) {
+            let some = number(at)..number(at + 2 * AT_ONCE);
+            let changes = engine.match_again(store, some, number(until), threads);
+            moved += changes.reassigned.len();
+            kept(store);
+        }
+    });
+    all.tell(what);
+    println!("{moved} of them moved to another person, {}", peak());
     outcome(store, until);
 }
 
@@ -169,13 +174,51 @@ fn outcome<S: IdentityStore>(store: &mut S, until: usize) {
     println!("outcome {hash:016x}");
 }
 
-fn rate(what: &str, records: usize, start: Instant, busy: f64) {
-    let per = |seconds: f64| records as f64 / seconds;
-    println!(
-        "{what:<24} {:>9.0} records/s, {:>9.0} for each second of processor time",
-        per(start.elapsed().as_secs_f64()),
-        per(processor_seconds() - busy)
-    );
+/// Records, and what they took.
+#[derive(Default)]
+struct Timed {
+    records: usize,
+    seconds: f64,
+    processor_seconds: f64,
+}
+
+impl Timed {
+    fn time<T>(&mut self, records: usize, work: impl FnOnce() -> T) -> T {
+        let (start, busy) = (Instant::now(), processor_seconds());
+        let done = work();
+        self.add(&Self {
+            records,
+            seconds: start.elapsed().as_secs_f64(),
+            processor_seconds: processor_seconds() - busy,
+        });
+        done
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.records += other.records;
+        self.seconds += other.seconds;
+        self.processor_seconds += other.processor_seconds;
+    }
+
+    fn tell(&self, what: &str) {
+        let per = |seconds: f64| self.records as f64 / seconds;
+        println!(
+            "{what:<24} {:>9.0} records/s, {:>9.0} for each second of processor time",
+            per(self.seconds),
+            per(self.processor_seconds)
+        );
+    }
+}
+
+/// The most memory that was resident so far, in words.
+fn peak() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.map_or_else(
+        || "memory unknown".to_owned(),
+        |kib| format!("{} MiB at most", kib >> 10),
+    )
 }
 
 /// Processor time of the first thread so far; 0 where the system does not tell.

@@ -22,12 +22,18 @@ pub struct Ahead {
     pub(super) weights: Vec<(RecordNumber, Option<MatchWeight>)>,
     /// Its blocks, and how many records each had; those of more than their limit make no pair.
     pub(super) blocks: SmallVec<[(BlockKey, usize); 24]>,
+    /// Its side of its anchors, and how many records lay there.
+    pub(super) anchors: SmallVec<[(BlockKey, usize); 4]>,
+    /// Those of its anchors under which no contact point lay.
+    pub(super) uncontacted: SmallVec<[BlockKey; 4]>,
 }
 
 impl Ahead {
     /// True where it was looked into the blocks of a record.
     pub(super) fn is_of(&self, record: &RecordEntry) -> bool {
+        let sides = record.anchors.iter().map(|anchor| record.side_of(*anchor));
         self.blocks.iter().map(|(block, _)| block).eq(&record.blocks)
+            && self.anchors.iter().map(|(side, _)| *side).eq(sides)
     }
 
     /// What is known of a pair: its weight, where that reaches the review threshold.
@@ -68,16 +74,45 @@ impl IdentityEngine {
         let scorer = self.scorer();
         let view = store.begin_view(workers);
         let looked = in_parallel(records, workers, |(source, prepared)| {
+            let anchors = look_at_anchors(scorer, view, prepared.entry());
             let looking = Looking {
                 source,
                 person: prepared.matched(),
                 blocks: prepared.blocks(),
                 outline: None,
             };
-            look(scorer, view, &looking, |_| true)
+            let mut looked = look(scorer, view, &looking, |_| true);
+            (looked.ahead.anchors, looked.ahead.uncontacted) = anchors;
+            looked
         });
         keep(store, looked)
     }
+}
+
+/// How many records lie on a record's side of its anchors, and under which of them no contact point does.
+fn look_at_anchors(
+    scorer: &Scorer,
+    view: &dyn IdentityView,
+    record: &RecordEntry,
+) -> (SmallVec<[(BlockKey, usize); 4]>, SmallVec<[BlockKey; 4]>) {
+    let sides = record
+        .anchors
+        .iter()
+        .flat_map(|anchor| [*anchor, anchor.contact_side()]);
+    view.touch_blocks(&sides.collect::<SmallVec<[_; 16]>>());
+    let max = scorer.model().limits.block_records_max;
+    let mut members = Vec::new();
+    let mut len_of = |block| {
+        members.clear();
+        view.block_members(block, max, &mut members)
+    };
+    let anchors = record.anchors.iter().map(|anchor| record.side_of(*anchor));
+    let anchors = anchors.map(|side| (side, len_of(side))).collect();
+    let uncontacted = record.anchors.iter().copied();
+    let uncontacted = uncontacted
+        .filter(|anchor| len_of(anchor.contact_side()) == 0)
+        .collect();
+    (anchors, uncontacted)
 }
 
 /// Ends a view: keeps at hand what was read through it.
@@ -130,6 +165,7 @@ pub(super) fn look(
             outline: Some(outline),
             weights,
             blocks,
+            ..Ahead::default()
         },
         read,
     }

@@ -24,7 +24,7 @@ struct Contacts {
 }
 
 impl<S: IdentityStore> Session<'_, S> {
-    /// Moves a record between anchors. Contact points and full records lie on two sides of the same anchor.
+    /// Moves a record between anchors.
     pub(super) fn move_anchors(
         &mut self,
         number: RecordNumber,
@@ -32,23 +32,44 @@ impl<S: IdentityStore> Session<'_, S> {
         new: Option<&RecordEntry>,
     ) {
         let sides = |entry: Option<&RecordEntry>| -> SmallVec<[(BlockKey, BlockKey); 4]> {
-            let contact = entry.is_some_and(|e| e.matched().is_contact_point());
-            let side = |key: &BlockKey| if contact { key.contact_side() } else { *key };
-            let keys = entry.into_iter().flat_map(|e| &e.anchors);
-            keys.map(|key| (*key, side(key))).collect()
+            let of = |e: &RecordEntry| e.anchors.iter().map(|key| (*key, e.side_of(*key))).collect();
+            entry.map(of).unwrap_or_default()
         };
         let (before, after) = (sides(old), sides(new));
         for (anchor, side) in before.iter().filter(|pair| !after.contains(pair)) {
             self.store.block_remove(*side, number);
-            self.anchors.insert(*anchor);
+            self.anchors.push(*anchor);
         }
+        let joined = old.is_none() && new.is_some_and(|new| self.join_anchors_as_seen(number, new));
         for (anchor, side) in after.iter().filter(|pair| !before.contains(pair)) {
-            self.store.block_insert(*side, number);
-            self.anchors.insert(*anchor);
+            if !joined {
+                self.store.block_insert(*side, number);
+            }
+            self.anchors.push(*anchor);
         }
         if new.is_some_and(|entry| entry.matched().is_contact_point()) {
             self.endpoints.insert(number);
         }
+    }
+
+    /// Puts a record that lies under no anchor under those that were looked at ahead, where they are as they were but for others
+    /// that joined them like it.
+    fn join_anchors_as_seen(&mut self, number: RecordNumber, new: &RecordEntry) -> bool {
+        let Some(ahead) = self.ahead.filter(|ahead| ahead.is_of(new)) else {
+            return false;
+        };
+        let max = self.scorer.model().limits.block_records_max;
+        let newcomers = self.store.newcomers();
+        newcomers.is_some_and(|all| all.join(number, &ahead.anchors, max, &mut Vec::new()))
+    }
+
+    /// True where it was seen ahead that no contact point lies under an anchor, and none came since.
+    fn has_no_contacts(&mut self, anchor: BlockKey) -> bool {
+        let seen = self
+            .ahead
+            .is_some_and(|ahead| ahead.uncontacted.contains(&anchor));
+        let newcomers = self.store.newcomers().filter(|_| seen);
+        newcomers.is_some_and(|all| all.is_as_seen(anchor.contact_side()))
     }
 
     /// Looks again at every contact-point record whose holders moved.
@@ -63,9 +84,13 @@ impl<S: IdentityStore> Session<'_, S> {
         }
         let max = self.scorer.model().limits.anchor_records_max;
         let mut found = Vec::new();
+        self.anchors.sort_unstable();
+        self.anchors.dedup();
         for anchor in std::mem::take(&mut self.anchors) {
-            self.store
-                .block_members(anchor.contact_side(), max + 1, &mut found);
+            if !self.has_no_contacts(anchor) {
+                self.store
+                    .block_members(anchor.contact_side(), max + 1, &mut found);
+            }
         }
         self.endpoints.extend(found);
         for other in std::mem::take(&mut self.apart) {

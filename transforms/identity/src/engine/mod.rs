@@ -46,6 +46,11 @@ impl PreparedPerson {
         self.entry.matched()
     }
 
+    /// The record it becomes.
+    fn entry(&self) -> &RecordEntry {
+        &self.entry
+    }
+
     /// The blocks it lies in.
     pub(crate) fn blocks(&self) -> &BlockKeys {
         &self.entry.blocks

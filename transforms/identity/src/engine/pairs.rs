@@ -292,6 +292,6 @@ impl<S: IdentityStore> Session<'_, S> {
     }
 
     fn note_edge(&mut self, a: RecordNumber, b: RecordNumber, before: Option<MatchWeight>) {
-        self.edges_before.entry((a.min(b), a.max(b))).or_insert(before);
+        self.edges_before.push(((a.min(b), a.max(b)), before));
     }
 }

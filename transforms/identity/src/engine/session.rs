@@ -48,12 +48,12 @@ pub(super) struct Session<'a, S> {
     pub(super) seeds: Vec<RecordNumber>,
     /// Persons before the operation, of each record that moved; `None` where it was new.
     pub(super) moved: BTreeMap<RecordNumber, Option<PersonId>>,
-    /// Weights before the operation, of each pair whose edge changed.
-    pub(super) edges_before: BTreeMap<(RecordNumber, RecordNumber), Option<MatchWeight>>,
+    /// Weights before, of each pair whose edge changed; what is said of it first is that before the operation.
+    pub(super) edges_before: Vec<((RecordNumber, RecordNumber), Option<MatchWeight>)>,
     /// The statement in force before the operation, of the pair of which something was said.
     pub(super) statement_before: Option<((RecordNumber, RecordNumber), Option<Statement>)>,
-    /// Contact points and identifiers whose holders changed.
-    pub(super) anchors: BTreeSet<BlockKey>,
+    /// Contact points and identifiers whose holders changed, some more than once.
+    pub(super) anchors: SmallVec<[BlockKey; 16]>,
     /// Contact-point records to look at again.
     pub(super) endpoints: BTreeSet<RecordNumber>,
     /// Records that statements keep apart from members of recomputed components: where those went, these may not be.
@@ -72,9 +72,9 @@ impl<'a, S: IdentityStore> Session<'a, S> {
             ahead: None,
             seeds: Vec::new(),
             moved: BTreeMap::new(),
-            edges_before: BTreeMap::new(),
+            edges_before: Vec::new(),
             statement_before: None,
-            anchors: BTreeSet::new(),
+            anchors: SmallVec::new(),
             endpoints: BTreeSet::new(),
             apart: BTreeSet::new(),
         }
@@ -128,12 +128,12 @@ impl<'a, S: IdentityStore> Session<'a, S> {
         self.move_blocks(number, old_active.as_deref(), is_active.then_some(&*new));
     }
 
-    /// Says in which blocks a record is about to be looked for.
+    /// Says in which blocks a record is about to be looked for, where it was not looked ahead.
     fn expect(&mut self, entry: &RecordEntry) {
-        let mut blocks: SmallVec<[BlockKey; 32]> = SmallVec::new();
-        if self.ahead.is_none_or(|ahead| !ahead.is_of(entry)) {
-            blocks.extend_from_slice(&entry.blocks);
+        if self.ahead.is_some_and(|ahead| ahead.is_of(entry)) {
+            return;
         }
+        let mut blocks: SmallVec<[BlockKey; 32]> = SmallVec::from_slice(&entry.blocks);
         for anchor in &entry.anchors {
             blocks.extend([*anchor, anchor.contact_side()]);
         }
@@ -268,7 +268,15 @@ impl<'a, S: IdentityStore> Session<'a, S> {
             }));
         }
         let stated = self.statement_before.map(|(pair, _)| pair);
-        let changed: Vec<_> = self.edges_before.keys().copied().chain(stated).collect();
+        // In their order, and but the first of each.
+        self.edges_before.sort_by_key(|(pair, _)| *pair);
+        self.edges_before.dedup_by_key(|(pair, _)| *pair);
+        let changed: Vec<_> = self
+            .edges_before
+            .iter()
+            .map(|(pair, _)| *pair)
+            .chain(stated)
+            .collect();
         for pair in changed {
             // Most pairs are of one person, as they were.
             let (a, b) = pair;
@@ -298,7 +306,9 @@ impl<'a, S: IdentityStore> Session<'a, S> {
         (a, b): (RecordNumber, RecordNumber),
         weight: Option<MatchWeight>,
     ) -> Option<Review> {
-        let before = self.edges_before.get(&(a, b)).copied().unwrap_or(weight);
+        let changed = self.edges_before.binary_search_by_key(&(a, b), |(pair, _)| *pair);
+        let before = changed.ok().and_then(|at| self.edges_before.get(at));
+        let before = before.map_or(weight, |(_, before)| *before);
         let (now_a, now_b) = (self.person_of(a), self.person_of(b));
         let was = |session: &Self, record, now: Option<PersonId>| {
             session.moved.get(&record).map_or(now, |old| *old)
