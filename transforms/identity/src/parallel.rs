@@ -43,7 +43,9 @@ pub(crate) fn in_parallel<'a, T: Sync, U: Send>(
         done
     });
     done.sort_unstable_by_key(|(part, _)| *part);
-    done.into_iter().flat_map(|(_, answers)| answers).collect()
+    let mut all = Vec::with_capacity(items.len());
+    done.into_iter().for_each(|(_, answers)| all.extend(answers));
+    all
 }
 
 /// Does something with each item on several threads.

@@ -478,10 +478,14 @@ impl PostingIndex {
         let mut all = shard.recent.pairs(number);
         shard.recent.clear();
         if let Some(filter) = &mut self.filter {
-            let terms = all.chunk_by(|a, b| a.term == b.term);
-            terms
-                .filter_map(<[Pair]>::first)
-                .for_each(|pair| filter.insert(pair.term));
+            for some in all.chunks(TOUCHED_AT_ONCE) {
+                let lines = some.iter().map(|pair| filter.touch(pair.term));
+                std::hint::black_box(lines.fold(0, u64::wrapping_add));
+                let terms = some.chunk_by(|a, b| a.term == b.term);
+                terms
+                    .filter_map(<[Pair]>::first)
+                    .for_each(|pair| filter.insert(pair.term));
+            }
         }
         let id = shard.runs.last().map_or(0, |run| run.id.wrapping_add(1));
         let mut runs = std::mem::take(&mut shard.runs);

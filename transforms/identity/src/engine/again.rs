@@ -1,7 +1,7 @@
 //! Many records matched again under a model that is new to them: each pair is scored once, in parallel, and each component
 //! clustered once.
 
-use super::ahead::{Looked, Looking, keep, look};
+use super::ahead::{Ahead, Looking, keep, look};
 use super::session::Session;
 use crate::blocking::{BlockKey, Indexed};
 use crate::outline::Outline;
@@ -109,9 +109,9 @@ impl<S: IdentityStore> Session<'_, S> {
         let scorer = self.scorer;
         let view = self.store.begin_view(self.workers);
         let list = &*records;
-        let looked = in_parallel(&(0..list.len()).collect::<Vec<_>>(), self.workers, |at| {
+        let mut looked = in_parallel(&(0..list.len()).collect::<Vec<_>>(), self.workers, |at| {
             let Some(record) = list.get(*at) else {
-                return Looked::default();
+                return Ahead::default();
             };
             let looking = Looking {
                 source: &record.entry.key.source,
@@ -126,7 +126,8 @@ impl<S: IdentityStore> Session<'_, S> {
             };
             look(scorer, view, &looking, is_wanted)
         });
-        for (at, ahead) in keep(self.store, looked).into_iter().enumerate() {
+        keep(self.store, &mut looked);
+        for (at, ahead) in looked.into_iter().enumerate() {
             self.counters.pairs_scored += ahead.weights.len() as u64;
             for (other, weight) in ahead.weights {
                 if let Some(weight) = weight {

@@ -20,8 +20,10 @@ pub struct Ahead {
     /// The weights of its pairs with those that were there, ascending by the other record; none where they do not reach the
     /// review threshold.
     pub(super) weights: Vec<(RecordNumber, Option<MatchWeight>)>,
+    /// The records that had to be read for it, till they are kept at hand.
+    read: Vec<(RecordNumber, Arc<RecordEntry>)>,
     /// Its blocks, and how many records each had; those of more than their limit make no pair.
-    pub(super) blocks: SmallVec<[(BlockKey, usize); 24]>,
+    pub(super) blocks: Vec<(BlockKey, usize)>,
     /// Its side of its anchors, and how many records lay there.
     pub(super) anchors: SmallVec<[(BlockKey, usize); 4]>,
     /// Those of its anchors under which no contact point lay.
@@ -54,14 +56,6 @@ pub(super) struct Looking<'a> {
     pub(super) outline: Option<Outline>,
 }
 
-/// What was found of a record.
-#[derive(Default)]
-pub(super) struct Looked {
-    pub(super) ahead: Ahead,
-    /// The records that had to be read.
-    pub(super) read: Vec<(RecordNumber, Arc<RecordEntry>)>,
-}
-
 impl IdentityEngine {
     /// Scores the pairs of records that are to be taken in next, each said by a source, on several threads. What it says holds
     /// until the next call.
@@ -73,7 +67,7 @@ impl IdentityEngine {
     ) -> Vec<Ahead> {
         let scorer = self.scorer();
         let view = store.begin_view(workers);
-        let looked = in_parallel(records, workers, |(source, prepared)| {
+        let mut looked = in_parallel(records, workers, |(source, prepared)| {
             let anchors = look_at_anchors(scorer, view, prepared.entry());
             let looking = Looking {
                 source,
@@ -81,11 +75,12 @@ impl IdentityEngine {
                 blocks: prepared.blocks(),
                 outline: None,
             };
-            let mut looked = look(scorer, view, &looking, |_| true);
-            (looked.ahead.anchors, looked.ahead.uncontacted) = anchors;
-            looked
+            let mut ahead = look(scorer, view, &looking, |_| true);
+            (ahead.anchors, ahead.uncontacted) = anchors;
+            ahead
         });
-        keep(store, looked)
+        keep(store, &mut looked);
+        looked
     }
 }
 
@@ -116,15 +111,11 @@ fn look_at_anchors(
 }
 
 /// Ends a view: keeps at hand what was read through it.
-pub(super) fn keep<S: IdentityStore>(store: &mut S, looked: Vec<Looked>) -> Vec<Ahead> {
+pub(super) fn keep<S: IdentityStore>(store: &mut S, looked: &mut [Ahead]) {
     store.end_view();
-    let keep_one = |looked: Looked| {
-        for (number, entry) in looked.read {
-            store.offer_record(number, entry);
-        }
-        looked.ahead
-    };
-    looked.into_iter().map(keep_one).collect()
+    for (number, entry) in looked.iter_mut().flat_map(|ahead| std::mem::take(&mut ahead.read)) {
+        store.offer_record(number, entry);
+    }
 }
 
 /// Scores the pairs of a record with those that are wanted of its blocks.
@@ -133,7 +124,7 @@ pub(super) fn look(
     view: &dyn IdentityView,
     looking: &Looking<'_>,
     is_wanted: impl Fn(RecordNumber) -> bool,
-) -> Looked {
+) -> Ahead {
     let max = scorer.model().limits.block_records_max;
     let mut others = Vec::new();
     view.touch_blocks(looking.blocks);
@@ -160,13 +151,11 @@ pub(super) fn look(
             read.push((other, entry));
         }
     }
-    Looked {
-        ahead: Ahead {
-            outline: Some(outline),
-            weights,
-            blocks,
-            ..Ahead::default()
-        },
+    Ahead {
+        outline: Some(outline),
+        weights,
         read,
+        blocks,
+        ..Ahead::default()
     }
 }
