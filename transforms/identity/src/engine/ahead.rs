@@ -113,7 +113,10 @@ fn look_at_anchors(
 /// Ends a view: keeps at hand what was read through it.
 pub(super) fn keep<S: IdentityStore>(store: &mut S, looked: &mut [Ahead]) {
     store.end_view();
-    for (number, entry) in looked.iter_mut().flat_map(|ahead| std::mem::take(&mut ahead.read)) {
+    for (number, entry) in looked
+        .iter_mut()
+        .flat_map(|ahead| std::mem::take(&mut ahead.read))
+    {
         store.offer_record(number, entry);
     }
 }
