@@ -24,9 +24,15 @@ pub struct Ahead {
     read: Vec<(RecordNumber, Arc<RecordEntry>)>,
     /// Its blocks, and how many records each had; those of more than their limit make no pair.
     pub(super) blocks: Vec<(BlockKey, usize)>,
-    /// Its side of its anchors, and how many records lay there.
-    pub(super) anchors: SmallVec<[(BlockKey, usize); 4]>,
-    /// Those of its anchors under which no contact point lay.
+    pub(super) anchors: AnchorsAhead,
+}
+
+/// What was found of the anchors of a record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct AnchorsAhead {
+    /// Its side of each, and how many records lay there.
+    pub(super) sides: SmallVec<[(BlockKey, usize); 4]>,
+    /// Those under which no contact point lay.
     pub(super) uncontacted: SmallVec<[BlockKey; 4]>,
 }
 
@@ -35,7 +41,7 @@ impl Ahead {
     pub(super) fn is_of(&self, record: &RecordEntry) -> bool {
         let sides = record.anchors.iter().map(|anchor| record.side_of(*anchor));
         self.blocks.iter().map(|(block, _)| block).eq(&record.blocks)
-            && self.anchors.iter().map(|(side, _)| *side).eq(sides)
+            && self.anchors.sides.iter().map(|(side, _)| *side).eq(sides)
     }
 
     /// What is known of a pair: its weight, where that reaches the review threshold.
@@ -68,16 +74,16 @@ impl IdentityEngine {
         let scorer = self.scorer();
         let view = store.begin_view(workers);
         let mut looked = in_parallel(records, workers, |(source, prepared)| {
-            let anchors = look_at_anchors(scorer, view, prepared.entry());
             let looking = Looking {
                 source,
                 person: prepared.matched(),
                 blocks: prepared.blocks(),
                 outline: None,
             };
-            let mut ahead = look(scorer, view, &looking, |_| true);
-            (ahead.anchors, ahead.uncontacted) = anchors;
-            ahead
+            Ahead {
+                anchors: look_at_anchors(scorer, view, prepared.entry()),
+                ..look(scorer, view, &looking, |_| true)
+            }
         });
         keep(store, &mut looked);
         looked
@@ -85,29 +91,27 @@ impl IdentityEngine {
 }
 
 /// How many records lie on a record's side of its anchors, and under which of them no contact point does.
-fn look_at_anchors(
-    scorer: &Scorer,
-    view: &dyn IdentityView,
-    record: &RecordEntry,
-) -> (SmallVec<[(BlockKey, usize); 4]>, SmallVec<[BlockKey; 4]>) {
-    let sides = record
+fn look_at_anchors(scorer: &Scorer, view: &dyn IdentityView, record: &RecordEntry) -> AnchorsAhead {
+    let both = record
         .anchors
         .iter()
         .flat_map(|anchor| [*anchor, anchor.contact_side()]);
-    view.touch_blocks(&sides.collect::<SmallVec<[_; 16]>>());
+    view.touch_blocks(&both.collect::<SmallVec<[_; 16]>>());
     let max = scorer.model().limits.block_records_max;
     let mut members = Vec::new();
     let mut len_of = |block| {
         members.clear();
         view.block_members(block, max, &mut members)
     };
-    let anchors = record.anchors.iter().map(|anchor| record.side_of(*anchor));
-    let anchors = anchors.map(|side| (side, len_of(side))).collect();
+    let sides = record.anchors.iter().map(|anchor| record.side_of(*anchor));
+    let sides = sides.map(|side| (side, len_of(side))).collect();
     let uncontacted = record.anchors.iter().copied();
-    let uncontacted = uncontacted
-        .filter(|anchor| len_of(anchor.contact_side()) == 0)
-        .collect();
-    (anchors, uncontacted)
+    AnchorsAhead {
+        sides,
+        uncontacted: uncontacted
+            .filter(|anchor| len_of(anchor.contact_side()) == 0)
+            .collect(),
+    }
 }
 
 /// Ends a view: keeps at hand what was read through it.

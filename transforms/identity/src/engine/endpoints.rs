@@ -60,14 +60,14 @@ impl<S: IdentityStore> Session<'_, S> {
         };
         let max = self.scorer.model().limits.block_records_max;
         let newcomers = self.store.newcomers();
-        newcomers.is_some_and(|all| all.join(number, &ahead.anchors, max, &mut Vec::new()))
+        newcomers.is_some_and(|all| all.join(number, &ahead.anchors.sides, max, &mut Vec::new()))
     }
 
     /// True where it was seen ahead that no contact point lies under an anchor, and none came since.
     fn has_no_contacts(&mut self, anchor: BlockKey) -> bool {
         let seen = self
             .ahead
-            .is_some_and(|ahead| ahead.uncontacted.contains(&anchor));
+            .is_some_and(|ahead| ahead.anchors.uncontacted.contains(&anchor));
         let newcomers = self.store.newcomers().filter(|_| seen);
         newcomers.is_some_and(|all| all.is_as_seen(anchor.contact_side()))
     }
