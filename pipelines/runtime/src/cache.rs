@@ -58,8 +58,9 @@ impl StateKey for i32 {
     }
 }
 
-/// One space, read through what is held of it in memory (INV-9: [`Held`] has its bounds; and the filter of a space that was
-/// empty when it was opened takes 36 MiB at most, or where numbered values lie 32 MiB).
+/// One space, read through what is held of it in memory (INV-9: unchanged values take the room of `2 x entries_max` at most,
+/// and those changed in two epochs are held; the filter of a space that was empty when it was opened takes 36 MiB at most, or
+/// where numbered values lie 32 MiB).
 pub struct TypedSpace<K, V> {
     space: Space,
     state: Arc<dyn StateRead>,
