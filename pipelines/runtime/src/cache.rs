@@ -109,15 +109,15 @@ impl<K: StateKey, V: Serialize + DeserializeOwned> TypedSpace<K, V> {
     /// # Errors
     /// Where the state cannot be read, or holds bytes of another form.
     pub fn get(&mut self, key: K) -> Result<Option<&V>> {
-        let mut found = self.held.find(key);
+        let found = self.held.find(key);
         if matches!(found, Found::Nothing) {
             // What never was takes no room.
             if self.written.lacks(&self.hasher, key) {
                 return Ok(None);
             }
             let value = self.written.read(&*self.state, self.space, key, &mut self.key)?;
-            self.held.get_or_insert(found, key, Entry::new(value, false));
-            found = Found::Young;
+            let entry = self.held.get_or_insert(found, key, Entry::new(value, false));
+            return Ok(entry.value.as_ref());
         }
         Ok(self.held.get(found, key).and_then(|entry| entry.value.as_ref()))
     }
@@ -318,7 +318,7 @@ impl<V: Serialize + DeserializeOwned> TypedSpace<u64, V> {
             for first in stretch.clone().step_by(usize::try_from(CHUNK).unwrap_or(1)) {
                 let mut reader = ChunkReader::new(&*self.state, self.space, first);
                 for number in first..first + CHUNK {
-                    if self.written.lacks(&self.hasher, number) || !self.held.asks_for(number) {
+                    if self.written.lacks(&self.hasher, number) || self.held.holds(number) {
                         continue;
                     }
                     if let Some(value) = reader.value(number, places.of(number))? {

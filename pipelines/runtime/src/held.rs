@@ -244,7 +244,7 @@ impl<K: StateKey, V> Held<K, V> {
     }
 
     /// Whether something is held of a key.
-    fn holds(&self, key: K) -> bool {
+    pub(crate) fn holds(&self, key: K) -> bool {
         let slot = key.number().and_then(|number| self.stretches.slot(number));
         slot.is_some() || self.young.contains_key(&key) || self.old.contains_key(&key)
     }
@@ -290,11 +290,6 @@ impl<V> Held<u64, V> {
         let lacking =
             all.filter(|stretch| usize::try_from(*stretch).is_ok_and(|at| self.stretches.lacks(at)));
         lacking.map(|stretch| stretch * STRETCH..(stretch + 1) * STRETCH)
-    }
-
-    /// Whether a number has to be read for [`Held::begin`].
-    pub(crate) fn asks_for(&self, number: u64) -> bool {
-        !self.holds(number)
     }
 
     /// Holds a stretch of which nothing was held, with all values of it that have to be read.

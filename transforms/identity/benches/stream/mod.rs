@@ -106,6 +106,8 @@ fn stream<S: IdentityStore>(
                 }
                 kept(store);
             }
+            // What keeps beside the stream is waited for here: it is not to get on while no time is taken.
+            kept(store);
         });
         part.tell(&format!("upsert, copy {}", copy + 1));
         taking.add(&part);

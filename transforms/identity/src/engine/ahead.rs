@@ -74,14 +74,15 @@ impl IdentityEngine {
         let scorer = self.scorer();
         let view = store.begin_view(workers);
         let mut looked = in_parallel(records, workers, |(source, prepared)| {
+            let record = prepared.entry();
             let looking = Looking {
                 source,
-                person: prepared.matched(),
-                blocks: prepared.blocks(),
+                person: record.matched(),
+                blocks: &record.blocks,
                 outline: None,
             };
             Ahead {
-                anchors: look_at_anchors(scorer, view, prepared.entry()),
+                anchors: look_at_anchors(scorer, view, record),
                 ..look(scorer, view, &looking, |_| true)
             }
         });

@@ -40,7 +40,7 @@ impl<S: IdentityStore> Session<'_, S> {
             self.store.block_remove(*side, number);
             self.anchors.push(*anchor);
         }
-        let joined = old.is_none() && new.is_some_and(|new| self.join_anchors_as_seen(number, new));
+        let joined = old.is_none() && new.is_some() && self.join_anchors_as_seen(number);
         for (anchor, side) in after.iter().filter(|pair| !before.contains(pair)) {
             if !joined {
                 self.store.block_insert(*side, number);
@@ -54,10 +54,8 @@ impl<S: IdentityStore> Session<'_, S> {
 
     /// Puts a record that lies under no anchor under those that were looked at ahead, where they are as they were but for others
     /// that joined them like it.
-    fn join_anchors_as_seen(&mut self, number: RecordNumber, new: &RecordEntry) -> bool {
-        let Some(ahead) = self.ahead.filter(|ahead| ahead.is_of(new)) else {
-            return false;
-        };
+    fn join_anchors_as_seen(&mut self, number: RecordNumber) -> bool {
+        let Some(ahead) = self.ahead else { return false };
         let max = self.scorer.model().limits.block_records_max;
         let newcomers = self.store.newcomers();
         newcomers.is_some_and(|all| all.join(number, &ahead.anchors.sides, max, &mut Vec::new()))

@@ -41,19 +41,9 @@ impl PreparedPerson {
         &self.entry.person
     }
 
-    /// What the model sees of it.
-    pub(crate) fn matched(&self) -> &StandardPerson {
-        self.entry.matched()
-    }
-
     /// The record it becomes.
     fn entry(&self) -> &RecordEntry {
         &self.entry
-    }
-
-    /// The blocks it lies in.
-    pub(crate) fn blocks(&self) -> &BlockKeys {
-        &self.entry.blocks
     }
 
     /// The record it is.

@@ -68,9 +68,7 @@ impl<S: IdentityStore> Session<'_, S> {
     /// Puts a record that lies in no block into those that were looked at ahead, where they are as they were but for others
     /// that joined them like it: these, and those that were seen, are its candidates.
     fn join_as_seen(&mut self, number: RecordNumber, new: &RecordEntry) -> bool {
-        let Some(ahead) = self.ahead.filter(|ahead| ahead.is_of(new)) else {
-            return false;
-        };
+        let Some(ahead) = self.ahead else { return false };
         let max = self.scorer.model().limits.block_records_max;
         let mut candidates = Vec::new();
         let newcomers = self.store.newcomers();
