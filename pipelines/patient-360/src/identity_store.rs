@@ -20,13 +20,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// So many values of a few words take the memory of one record.
 pub(crate) const SMALL: usize = 8;
 
+/// Memberships and edges for each value held in memory: what a record's cost is asked for most, of 64 bytes or less.
+const OF_RECORDS: usize = 20;
+
 /// Outlines for each value held in memory: of 128 bytes each, an eighth of what is reckoned for a value.
 const OUTLINES: usize = 64;
 
 /// Changes of blocks in memory, for each value held there: of some 25 bytes each.
-const BLOCK_CHANGES: usize = 256;
+const BLOCK_CHANGES: usize = 512;
 /// Bytes of pages of blocks in memory, in each of two generations, for each value held there.
-const BLOCK_BYTES: usize = 4096;
+const BLOCK_BYTES: usize = 2048;
 
 /// The edges of a record: few have more than two.
 type Edges = SmallVec<[Edge; 2]>;
@@ -87,10 +90,15 @@ impl PipelineIdentityStore {
             memberships: TypedSpace::numbered(
                 spaces::IDENTITY_MEMBERSHIPS,
                 Arc::clone(state),
-                entries_max * SMALL,
+                entries_max * OF_RECORDS,
                 next,
             ),
-            edges: TypedSpace::numbered(spaces::IDENTITY_EDGES, Arc::clone(state), entries_max * 4, next),
+            edges: TypedSpace::numbered(
+                spaces::IDENTITY_EDGES,
+                Arc::clone(state),
+                entries_max * OF_RECORDS,
+                next,
+            ),
             statements: TypedSpace::new(spaces::IDENTITY_DECISIONS, Arc::clone(state), entries_max * 4),
             next_record: next,
             next_sequence: meta.identity_sequence,

@@ -1,9 +1,9 @@
 //! An inverted index in state: sets of numbers by 64-bit terms, for many small sets that are changed at random.
 //!
 //! A key of state for each term would cost more than all else that an epoch changes. So an epoch writes what it changes as
-//! one list, and the changes gather in memory; part after part of the terms is then written in sorted runs of pages
-//! (a log-structured merge tree for each part: O'Neil et al. 1996), and lists whose changes are in pages are deleted. After a
-//! restart the lists that are left are read again. Terms are hashes: parts and pages go by their leading bits.
+//! one list, and the changes gather in memory; where there are more than have room, part after part of the terms is written in
+//! sorted runs of pages (a log-structured merge tree for each part: O'Neil et al. 1996), and lists whose changes are in pages are
+//! deleted. After a restart the lists that are left are read again. Terms are hashes: parts and pages go by their leading bits.
 
 mod cache;
 mod pages;
@@ -38,7 +38,7 @@ const RUN_RATIO: usize = 4;
 /// How large an index may get in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct PostingLimits {
-    /// Changes in memory, and in lists to be read after a restart: about so many.
+    /// Changes in memory; lists of less than three times as many are to be read after a restart.
     pub changes_max: usize,
     /// Bytes of pages, in each of two generations.
     pub page_bytes_max: usize,
@@ -66,8 +66,8 @@ pub struct PostingIndex {
     next_list: u64,
     /// The shard whose changes are the next to be written in pages.
     next_shard: usize,
-    /// Changes for which no shard was written yet.
-    unpaid: usize,
+    /// Changes in memory.
+    held: usize,
 }
 
 /// The terms with some leading bits.
@@ -131,48 +131,54 @@ impl PostingIndex {
             lists: VecDeque::new(),
             next_list: 0,
             next_shard: 0,
-            unpaid: 0,
+            held: 0,
         };
         index.read_runs()?;
         index.read_lists()?;
+        // Where they were left off: by turns, so the one that waits for longest.
+        let waits = |shard: &usize| index.shards.get(*shard).map(|shard| shard.written_before);
+        index.next_shard = (0..SHARDS).min_by_key(waits).unwrap_or(0);
         index.filter = index.make_filter()?;
         Ok(index)
     }
 
     fn read_runs(&mut self) -> Result<()> {
         for number in 0..SHARDS {
-            let bytes = self.state.get(self.pages_space, &shard_key(number))?;
-            let runs = bytes.map(|bytes| postcard::from_bytes(&bytes)).transpose();
-            let runs: Option<SmallVec<[Run; 3]>> = runs.map_err(|e| self.broken(e))?;
-            if let (Some(runs), Some(shard)) = (runs, self.shards.get_mut(number)) {
-                shard.runs = runs;
+            let Some(bytes) = self.state.get(self.pages_space, &shard_key(number))? else {
+                continue;
+            };
+            let (runs, before) = postcard::take_from_bytes(&bytes).map_err(|e| self.broken(e))?;
+            // Without that, which lists are in its runs is not known.
+            let written_before = before.try_into().map_or(0, u64::from_be_bytes);
+            if let Some(shard) = self.shards.get_mut(number) {
+                (shard.runs, shard.written_before) = (runs, written_before);
             }
         }
         Ok(())
     }
 
     fn read_lists(&mut self) -> Result<()> {
-        let (shards, lists) = (&mut self.shards, &mut self.lists);
+        let (shards, lists, held) = (&mut self.shards, &mut self.lists, &mut self.held);
         let mut whole = Ok(());
         self.state.scan(self.lists_space, &[], None, &mut |key, list| {
             whole = cache::check_whole(list, self.lists_space);
-            if whole.is_err() {
+            let (Ok(number), Ok(())) = (key.try_into().map(u64::from_be_bytes), &whole) else {
                 return ControlFlow::Break(());
-            }
-            lists.extend(key.try_into().ok().map(u64::from_be_bytes));
+            };
+            lists.push_back(number);
             for pair in pairs(list) {
-                if let Some(shard) = shards.get_mut(shard_of(pair.term)) {
-                    shard.recent.note(pair);
+                let shard = shards.get_mut(shard_of(pair.term));
+                if let Some(shard) = shard.filter(|shard| shard.written_before <= number) {
+                    *held += usize::from(shard.recent.note(pair));
                 }
             }
             ControlFlow::Continue(())
         })?;
         whole?;
-        self.next_list = self.lists.back().map_or(0, |last| last + 1);
-        let first = self.lists.front().copied().unwrap_or(0);
-        for shard in &mut self.shards {
-            shard.written_before = first;
-        }
+        // Those that were deleted had lower numbers, too.
+        let written = self.shards.iter().map(|shard| shard.written_before).max();
+        let after_last = self.lists.back().map_or(0, |last| last + 1);
+        self.next_list = after_last.max(written.unwrap_or(0));
         Ok(())
     }
 
@@ -282,7 +288,7 @@ impl PostingIndex {
             self.changed.push(Pair { term, change });
         }
         let new = self.changed.get(noted_before..).unwrap_or_default();
-        note_all(&mut self.shards, new);
+        self.held += note_all(&mut self.shards, new);
         for (term, number) in others {
             self.insert(term, number)?;
         }
@@ -291,7 +297,7 @@ impl PostingIndex {
 
     fn note(&mut self, pair: Pair) {
         if let Some(shard) = self.shards.get_mut(shard_of(pair.term)) {
-            shard.recent.note(pair);
+            self.held += usize::from(shard.recent.note(pair));
         }
         self.changed.push(pair);
     }
@@ -448,16 +454,19 @@ impl PostingIndex {
         batch.put(self.lists_space, self.next_list.to_be_bytes(), list);
         self.lists.push_back(self.next_list);
         self.next_list += 1;
-        self.unpaid += self.changed.len();
         self.changed.clear();
-        // All shards are written while as many changes come as may be in memory.
-        let due = self.unpaid.saturating_mul(SHARDS) / self.limits.changes_max.max(1);
-        self.unpaid -= (due * self.limits.changes_max / SHARDS).min(self.unpaid);
-        for _ in 0..due.min(SHARDS) {
+        for _ in 0..SHARDS {
+            if self.held <= self.limits.changes_max {
+                break;
+            }
             self.write_shard(self.next_shard, batch)?;
             self.next_shard = (self.next_shard + 1) % SHARDS;
         }
-        let oldest = self.shards.get(self.next_shard).map_or(0, |s| s.written_before);
+        let waiting = self.shards.iter().filter(|shard| !shard.recent.is_empty());
+        let oldest = waiting
+            .map(|shard| shard.written_before)
+            .min()
+            .unwrap_or(self.next_list);
         while let Some(list) = self.lists.front().copied().filter(|list| *list < oldest) {
             self.lists.pop_front();
             batch.delete(self.lists_space, list.to_be_bytes());
@@ -476,6 +485,7 @@ impl PostingIndex {
             return Ok(());
         }
         let mut all = shard.recent.pairs(number);
+        self.held = self.held.saturating_sub(all.len());
         shard.recent.clear();
         if let Some(filter) = &mut self.filter {
             for some in all.chunks(TOUCHED_AT_ONCE) {
@@ -515,7 +525,8 @@ impl PostingIndex {
             }
             runs.push(run);
         }
-        let stored = postcard::to_allocvec(&runs).map_err(|e| self.broken(e))?;
+        let mut stored = postcard::to_allocvec(&runs).map_err(|e| self.broken(e))?;
+        stored.extend_from_slice(&self.next_list.to_be_bytes());
         batch.put(self.pages_space, shard_key(number), stored);
         if let Some(shard) = self.shards.get_mut(number) {
             shard.runs = runs;
@@ -557,16 +568,18 @@ impl Shard {
     }
 }
 
-/// Notes changes, and fetches the memory of some at a time together.
-fn note_all(shards: &mut [Shard], pairs: &[Pair]) {
+/// Notes changes, and fetches the memory of some at a time together; returns how many more there are.
+fn note_all(shards: &mut [Shard], pairs: &[Pair]) -> usize {
+    let mut more = 0;
     for some in pairs.chunks(TOUCHED_AT_ONCE) {
         touch_recent(shards, some.iter().map(|pair| pair.term));
         for pair in some {
             if let Some(shard) = shards.get_mut(shard_of(pair.term)) {
-                shard.recent.note(*pair);
+                more += usize::from(shard.recent.note(*pair));
             }
         }
     }
+    more
 }
 
 /// Reads where changes of terms lie, so that they come together.

@@ -101,8 +101,8 @@ impl Recent {
         of_many.or(one).filter(|change| change.number() == number)
     }
 
-    /// Notes a change; the last one of a number holds.
-    pub(super) fn note(&mut self, pair: Pair) {
+    /// Notes a change; the last one of a number holds. False where one of the same number was noted before.
+    pub(super) fn note(&mut self, pair: Pair) -> bool {
         if (self.used + 1) * 4 > self.slots.len() * 3 {
             self.grow();
         }
@@ -118,7 +118,7 @@ impl Recent {
                 let one = Change::of_bits(held.value());
                 if one.number() == change.number() {
                     self.set(at, Slot::new(term, Kind::One, change.bits()));
-                    return;
+                    return false;
                 }
                 let mut both: Changes = SmallVec::from_slice(&[one, change]);
                 both.sort_unstable_by_key(|change| change.number());
@@ -128,18 +128,20 @@ impl Recent {
             Kind::Many => {
                 let many = usize::try_from(held.value()).ok();
                 let Some(changes) = many.and_then(|at| self.many.get_mut(at)) else {
-                    return;
+                    return false;
                 };
                 match changes.binary_search_by_key(&change.number(), |change| change.number()) {
                     Ok(at) => {
                         if let Some(held) = changes.get_mut(at) {
                             *held = change;
                         }
+                        return false;
                     }
                     Err(at) => changes.insert(at, change),
                 }
             }
         }
+        true
     }
 
     /// All that is noted, ascending; `shard` is the one whose they are.
