@@ -215,10 +215,7 @@ impl IdentityView for PipelineIdentityStore {
     }
 
     fn block_members(&self, block: BlockKey, max: usize, members: &mut Vec<RecordNumber>) -> usize {
-        let mut numbers = Vec::new();
-        let len = self.keep_seen(self.blocks.look(block.0, max, &mut numbers));
-        members.extend(numbers.into_iter().map(RecordNumber));
-        len
+        self.keep_seen(self.blocks.look(block.0, max, members, RecordNumber))
     }
 
     fn touch_blocks(&self, blocks: &[BlockKey]) {
@@ -468,10 +465,10 @@ mod tests {
             broken: Mutex::default(),
         });
         let state: Arc<dyn StateRead> = Arc::<Disk>::clone(&disk);
-        let open = |meta: &Meta| PipelineIdentityStore::open(&state, meta, 1, 50).unwrap();
+        let open = |meta: &Meta| PipelineIdentityStore::open(&state, meta, 0, 50).unwrap();
         let engine = IdentityEngine::new(Arc::new(Scorer::shipped()));
         let mut store = open(&Meta::default());
-        // Enough of them that their blocks are in pages, not in lists only.
+        // There is no room for their blocks: they are in pages.
         for id in 0..40 {
             engine.upsert(
                 &mut store,

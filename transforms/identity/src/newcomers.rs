@@ -17,6 +17,12 @@ struct Since {
     is_other: bool,
 }
 
+impl Since {
+    fn is_nothing(&self) -> bool {
+        self.records.is_empty() && !self.is_other
+    }
+}
+
 /// Blocks of which it is known what became of them. More than a view is good for: nobody joins any more then (INV-9).
 const BLOCKS_MAX: usize = 1 << 18;
 
@@ -59,19 +65,25 @@ impl Newcomers {
             return false;
         }
         let had = others.len();
-        for (block, seen) in blocks {
-            let since = self.since(*block);
-            let came = since.map_or(0, |since| since.records.len());
-            if since.is_some_and(|since| since.is_other) || *seen <= max && seen + came >= max {
+        for (at, (block, seen)) in blocks.iter().enumerate() {
+            let counts = *seen <= max;
+            let joined = self.note(*block, |since| {
+                if since.is_other || counts && seen + since.records.len() >= max {
+                    return false;
+                }
+                if counts {
+                    others.extend_from_slice(&since.records);
+                }
+                since.records.push(record);
+                true
+            });
+            if !joined {
+                for (block, _) in blocks.iter().take(at) {
+                    self.note(*block, |since| since.records.pop());
+                }
                 others.truncate(had);
                 return false;
             }
-            if *seen <= max {
-                others.extend(since.iter().flat_map(|since| &since.records));
-            }
-        }
-        for (block, _) in blocks {
-            self.note(*block, |since| since.records.push(record));
         }
         self.is_open = self.blocks <= BLOCKS_MAX;
         true
@@ -79,7 +91,7 @@ impl Newcomers {
 
     /// True where a block is known to be as the view saw it.
     pub(crate) fn is_as_seen(&self, block: BlockKey) -> bool {
-        self.is_open && self.since(block).is_none()
+        self.is_open && self.since(block).is_none_or(Since::is_nothing)
     }
 
     /// What became of a block since the view, if anything did.
@@ -88,14 +100,15 @@ impl Newcomers {
     }
 
     /// Keeps what becomes of a block.
-    fn note(&mut self, block: BlockKey, change: impl FnOnce(&mut Since)) {
-        if let Some(part) = self.parts.get_mut(newcomer_part(block)) {
-            let since = part.entry(block).or_insert_with(|| {
-                self.blocks += 1;
-                Since::default()
-            });
-            change(since);
-        }
+    fn note<T: Default>(&mut self, block: BlockKey, change: impl FnOnce(&mut Since) -> T) -> T {
+        let Some(part) = self.parts.get_mut(newcomer_part(block)) else {
+            return T::default();
+        };
+        let since = part.entry(block).or_insert_with(|| {
+            self.blocks += 1;
+            Since::default()
+        });
+        change(since)
     }
 
     /// Those who joined a block that is to be read: they belong where the store keeps blocks, now.

@@ -355,37 +355,43 @@ impl PostingIndex {
             for run in shard.runs_of(term, self.filter.as_ref()) {
                 let key = page_of(run, term);
                 let page = self.pages.get(key, &*self.state, self.pages_space)?;
-                take(numbers, changes_of(page, term, part_of(run, term)));
+                take(numbers, 0, changes_of(page, term, part_of(run, term)), &|n| n);
             }
-            take(numbers, shard.recent.of(term));
+            take(numbers, 0, shard.recent.of(term), &|n| n);
         }
         self.found.term = Some(term);
         Ok(())
     }
 
-    /// Makes `numbers` those of a term, ascending, or none where there are more than `max`; returns how many there are. For many
-    /// threads at once: what it reads is kept once [`PostingIndex::keep_read`] is called.
+    /// Appends the numbers of a term, ascending, as `made` makes them, or none where there are more than `max`; returns how many
+    /// there are. For many threads at once: what it reads is kept once [`PostingIndex::keep_read`] is called.
     ///
     /// # Errors
     /// Where the state cannot be read.
-    pub fn look(&self, term: u64, max: usize, numbers: &mut Vec<u64>) -> Result<usize> {
-        numbers.clear();
+    pub fn look<N: Ord>(
+        &self,
+        term: u64,
+        max: usize,
+        numbers: &mut Vec<N>,
+        made: impl Fn(u64) -> N,
+    ) -> Result<usize> {
         if let Some(len) = self.frequent.get(&term).filter(|len| **len > max) {
             return Ok(*len);
         }
         let Some(shard) = self.shards.get(shard_of(term)) else {
             return Ok(0);
         };
+        let from = numbers.len();
         for run in shard.runs_of(term, self.filter.as_ref()) {
             let key = page_of(run, term);
             self.pages.look(key, &*self.state, self.pages_space, |page| {
-                take(numbers, changes_of(page, term, part_of(run, term)));
+                take(numbers, from, changes_of(page, term, part_of(run, term)), &made);
             })?;
         }
-        take(numbers, shard.recent.of(term));
-        let len = numbers.len();
+        take(numbers, from, shard.recent.of(term), &made);
+        let len = numbers.len() - from;
         if len > max {
-            numbers.clear();
+            numbers.truncate(from);
         }
         Ok(len)
     }
@@ -588,18 +594,24 @@ fn touch_recent(shards: &[Shard], terms: impl Iterator<Item = u64>) {
     std::hint::black_box(terms.filter_map(home).fold(0, u32::wrapping_add));
 }
 
-/// Applies newer changes to a set.
-fn take(numbers: &mut Vec<u64>, changes: impl Iterator<Item = Change>) {
+/// Applies newer changes to a set, which lies behind what a list holds.
+fn take<N: Ord>(
+    numbers: &mut Vec<N>,
+    from: usize,
+    changes: impl Iterator<Item = Change>,
+    made: &impl Fn(u64) -> N,
+) {
     for change in changes {
-        let number = change.number();
+        let number = made(change.number());
+        let set = numbers.get(from..).unwrap_or_default();
         // Mostly numbers come in their order.
-        if change.is_put() && numbers.last().is_none_or(|last| *last < number) {
+        if change.is_put() && set.last().is_none_or(|last| *last < number) {
             numbers.push(number);
             continue;
         }
-        match (numbers.binary_search(&number), change.is_put()) {
-            (Err(at), true) => numbers.insert(at, number),
-            (Ok(at), false) => drop(numbers.remove(at)),
+        match (set.binary_search(&number), change.is_put()) {
+            (Err(at), true) => numbers.insert(from + at, number),
+            (Ok(at), false) => drop(numbers.remove(from + at)),
             _ => {}
         }
     }

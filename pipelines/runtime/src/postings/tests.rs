@@ -33,7 +33,7 @@ fn assert_same(index: &mut PostingIndex, sets: &Sets, terms: u64) {
     for term in (0..terms).map(term) {
         let expected: Vec<u64> = sets.get(&term).into_iter().flatten().copied().collect();
         let mut looked = Vec::new();
-        index.look(term, 10, &mut looked).unwrap();
+        index.look(term, 10, &mut looked, |number| number).unwrap();
         assert_eq!(
             looked,
             if expected.len() > 10 {
