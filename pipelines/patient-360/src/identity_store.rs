@@ -27,7 +27,7 @@ const OF_RECORDS: usize = 20;
 const OUTLINES: usize = 64;
 
 /// Changes of blocks in memory, for each value held there: of some 25 bytes each.
-const BLOCK_CHANGES: usize = 512;
+const BLOCK_CHANGES: usize = 384;
 /// Bytes of pages of blocks in memory, in each of two generations, for each value held there.
 const BLOCK_BYTES: usize = 2048;
 
