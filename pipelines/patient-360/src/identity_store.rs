@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// So many values of a few words take the memory of one record.
 pub(crate) const SMALL: usize = 8;
 
-/// Memberships and edges for each value held in memory: what a record's cost is asked for most, of 64 bytes or less.
+/// Memberships and edges for each value held in memory: of 64 bytes or less, and asked for one by one.
 const OF_RECORDS: usize = 20;
 
 /// Outlines for each value held in memory: of 128 bytes each, an eighth of what is reckoned for a value.

@@ -161,9 +161,15 @@ impl PostingIndex {
         let (shards, lists, held) = (&mut self.shards, &mut self.lists, &mut self.held);
         let mut whole = Ok(());
         self.state.scan(self.lists_space, &[], None, &mut |key, list| {
-            whole = cache::check_whole(list, self.lists_space);
-            let (Ok(number), Ok(())) = (key.try_into().map(u64::from_be_bytes), &whole) else {
-                return ControlFlow::Break(());
+            let unnumbered = |_| ConnectorError::fatal("read", self.lists_space.0, "a list has no number");
+            let number = cache::check_whole(list, self.lists_space)
+                .and_then(|()| key.try_into().map(u64::from_be_bytes).map_err(unnumbered));
+            let number = match number {
+                Ok(number) => number,
+                Err(error) => {
+                    whole = Err(error);
+                    return ControlFlow::Break(());
+                }
             };
             lists.push_back(number);
             for pair in pairs(list) {

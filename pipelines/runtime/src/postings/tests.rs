@@ -149,7 +149,10 @@ fn lists_are_deleted_and_runs_merged() {
             index.flush(&mut batch).unwrap();
             stored.commit(&batch);
             if number % 7_000 == 6_999 {
+                // It holds what it held: not also what lists say that is in pages.
+                let held = index.held;
                 index = open(&stored, limits);
+                assert_eq!(index.held, held);
             }
             assert!(index.lists.len() < 3 * limits.changes_max / 1_000);
             let recent: usize = index.shards.iter().map(|shard| shard.recent.len()).sum();
@@ -200,4 +203,8 @@ fn what_is_too_large_or_cut_off_is_refused() {
         batch.delete(space, key);
         stored.commit(&batch);
     }
+    let mut batch = StateBatch::default();
+    batch.put(LISTS, [9], [0; PAIR_BYTES]);
+    stored.commit(&batch);
+    assert!(PostingIndex::open(PAGES, LISTS, stored, limits).is_err());
 }
